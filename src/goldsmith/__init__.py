@@ -1,0 +1,1 @@
+"""Goldsmith: golden machine images, built in layers, proven and promoted."""

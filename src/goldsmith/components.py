@@ -1,0 +1,383 @@
+"""What a source, provisioner, post-processor, data source and gate is, how each declares its settings, and finding them by name.
+
+A component is a class with a `Config`: a frozen dataclass whose fields are made by `attribute()`. One declaration gives the
+decoder, the defaults, the docs, the check of files and the step's key. Components are found by entry points, built-in ones
+in the same way as foreign ones; one is imported only when a template names it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from goldsmith.events import Emit
+from goldsmith.hcl.source import Range
+from goldsmith.hcl.values import Value
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.machines.machine import Machine
+
+Kind: TypeAlias = Literal["source", "provisioner", "post-processor", "data", "gate"]
+
+
+# ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Duration(float):
+    """Seconds, written as a Go duration in templates: "10s", "1m30s", "500ms"."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeDeclaration:
+    """What is known of one setting besides its name, type and default."""
+
+    doc: str
+    required: bool = False
+    one_of: str = ""
+    """Settings that share this word exclude each other."""
+    names_file: bool = False
+    """The value names local files or directories: they must exist, and their content enters the step's key."""
+    rendered: bool = True
+    """Whether `{{ }}` in the value is rendered before the component sees it."""
+    in_key: bool = True
+    """Whether the value enters the step's key."""
+
+
+REQUIRED: Any = object()
+"""The default of an attribute that must be given."""
+
+
+def attribute(
+    default: Any,
+    doc: str,
+    *,
+    one_of: str = "",
+    names_file: bool = False,
+    rendered: bool = True,
+    in_key: bool = True,
+) -> Any:
+    """A field of a component's `Config`. The result is Any because dataclass fields are declared so."""
+    declaration = AttributeDeclaration(doc, default is REQUIRED, one_of, names_file, rendered, in_key)
+    if default is REQUIRED:
+        return field(metadata={"goldsmith": declaration})
+    return field(default=default, metadata={"goldsmith": declaration})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One evaluated attribute and where it stands."""
+
+    value: Value
+    where: Range | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """An evaluated block: what a template says to one component. Attributes and blocks keep the order of the source."""
+
+    attributes: Mapping[str, Setting] = field(default_factory=dict)
+    blocks: tuple[tuple[str, Settings], ...] = ()
+    where: Range | None = None
+    """The header of the block."""
+
+
+Render: TypeAlias = Callable[[str], str]
+"""Renders the `{{ }}` of a string; raises ValueError with the reason."""
+
+
+# ── artifacts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """What a source or a post-processor made. Words and ids are Packer's, because manifests and scripts read them."""
+
+    builder_id: str
+    id: str
+    text: str
+    """The sentence of the summary."""
+    files: tuple[Path, ...] = ()
+    state: Mapping[str, str] = field(default_factory=dict)
+    image: SealedImage | None = None
+    """The sealed disk behind the artifact, when the source made one."""
+
+    def destroy(self) -> None:
+        """Remove the files. Repeating it changes nothing."""
+        for path in self.files:
+            path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedImage:
+    """A sealed disk: everything that gates and the registry need to know of it. Digests are `sha256:<hex>`."""
+
+    disk_digest: str
+    """The root of the SHA-256 tree over the raw disk's 4 MiB chunks."""
+    raw: Path | None
+    """The raw disk, while it is kept."""
+    layers: tuple[str, ...]
+    """Digests (diff_id) of all layers from the bottom, the parent's included."""
+    parent_layers: int
+    """How many of `layers` belong to the parent."""
+    parent: str | None
+    """The version digest of the parent, or None."""
+    boot: Mapping[str, str]
+    """Kernel, initrd and command line as they boot."""
+    files: Mapping[str, Path]
+    """Artifact files by format: raw, qcow2."""
+    file_digests: Mapping[str, str]
+    """Plain SHA-256 of each artifact file, by format."""
+    lock_digest: str
+    tools: Mapping[str, str]
+    """Versions of the tools that made the bytes."""
+    architecture: str = "amd64"
+    provenance: Mapping[str, object] = field(default_factory=dict)
+
+
+# ── what a component is given ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What every component may know of the build it works in."""
+
+    build: str
+    """The full build name: `buildname.type.name`."""
+    type: str
+    """The source's type."""
+    name: str
+    """The name of the source block (Packer: PACKER_BUILD_NAME)."""
+    root: Path
+    """The template's directory: relative names are looked up there only where Packer does so; else from `cwd`."""
+    cwd: Path
+    """The directory the command was started in."""
+    work: Path
+    """A private directory of this run, on the host; journaled, removed at the end."""
+    emit: Emit
+    cancellation: Cancellation
+    run_uuid: str
+    """PACKER_RUN_UUID."""
+    force: bool = False
+    debug: bool = False
+    on_error: str = "cleanup"
+    secrets: tuple[str, ...] = ()
+    """Every sensitive string of the template, for scrubbing; never written anywhere."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """`build.*` values of this run."""
+    clock_s: int = 0
+    """The one time of this run: seconds since 1970."""
+    ask: Callable[[str], str] | None = None
+    """Asks the person at the terminal and returns the answer; None when there is no one."""
+    image: str = ""
+    """The image of the project that is built, or empty outside of a project."""
+
+
+C = TypeVar("C")
+
+
+class Component(ABC, Generic[C]):
+    """Base of all components. One instance is made per use and used by one thread."""
+
+    Config: ClassVar[type[Any]]
+    """A frozen dataclass of `attribute()` fields."""
+
+    def check(self, config: C, context: Context) -> None:
+        """Examine a configuration without doing anything (`validate`). Raises `UserError` with all faults."""
+
+
+# ── sources ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseStep:
+    """The step that makes the lowest own layer of a layered source."""
+
+    name: str
+    inputs: Mapping[str, object]
+    """JSON-like data that, with the configuration, decides the content: resolved packages, digests, tool versions."""
+    make: Callable[[Path], None]
+    """Fills an empty directory with the tree."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Base:
+    """Where the provisioners of a layered source begin."""
+
+    layers: tuple[str, ...] = ()
+    """Digests of existing layers, lowest first; each is in the layer store."""
+    parent: str | None = None
+    """Version digest of the parent."""
+    step: BaseStep | None = None
+    """What makes the first own layer; None when the parent's layers are all there is."""
+    lock_digest: str = ""
+    epoch: int = 0
+    """The time stamp that sealing clamps to: the newest time of what the archive delivered."""
+    materials: tuple[Mapping[str, object], ...] = ()
+    """resolvedDependencies of the provenance: {uri, digest: {sha256}}."""
+    packages_cache: Path | None = None
+    """A directory that holds downloaded packages for reuse, bound over the package manager's archive while steps run."""
+    lists_cache: Path | None = None
+    """The package manager's lists, bound likewise."""
+
+
+class ImageLookup(Protocol):
+    """How the `image` source finds a parent; the project gives it."""
+
+    def find(self, image: str, *, channel: str, version: str, digest: str) -> Base:
+        """The base to build on. Raises `UserError` when there is no such image, version or channel."""
+
+
+class LayeredSource(Component[C]):
+    """A source whose builds are made of layers in a sandbox and sealed into a disk."""
+
+    @abstractmethod
+    def base(self, config: C, context: Context, images: ImageLookup) -> Base:
+        """Resolve where the build starts. May use the network; must be quick when nothing changed."""
+
+    def parent_image(self, config: C) -> str | None:
+        """The image of the project that must be built before this one, or None."""
+        return None
+
+    @abstractmethod
+    def disk(self, config: C) -> DiskConfig:
+        """How the sealed disk is to look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskConfig:
+    """The disk of a layered source."""
+
+    formats: tuple[str, ...] = ("qcow2",)
+    output_directory: str = ""
+    size: str = ""
+    """A size such as 10G, or empty: as large as the content needs."""
+    boot: Literal["hybrid", "none"] = "hybrid"
+    """`hybrid` boots by BIOS and by UEFI; `none` makes a disk without kernel and boot loader."""
+    kernel_arguments: str = ""
+    hostname: str = "localhost"
+    vm_name: str = ""
+
+
+class DirectSource(Component[C]):
+    """A source that runs from start to end each time: nothing of it is cached."""
+
+    @abstractmethod
+    def run(self, config: C, context: Context, provision: Callable[[Machine, Mapping[str, str]], None]) -> Artifact:
+        """Make the artifact. `provision(machine, generated)` runs the provisioners once the machine is there."""
+
+    def generated_names(self) -> tuple[str, ...]:
+        """The `build.*` names that this source adds."""
+        return ()
+
+
+# ── provisioners ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Provisioner(Component[C]):
+    """A step that changes a machine."""
+
+    cacheable: ClassVar[bool] = True
+    """Whether the result may be kept as a layer. False: runs every time and ends caching for what follows."""
+
+    @abstractmethod
+    def run(self, config: C, machine: Machine, context: Context) -> None:
+        """Act. Raises `MachineError` or `UserError` on failure."""
+
+    def inputs(self, config: C, context: Context) -> Mapping[str, object]:
+        """Further JSON-like inputs of the step's key, beyond the configuration and the files that it names."""
+        return {}
+
+    def files(self, config: C, context: Context) -> Sequence[Path]:
+        """Further files and directories whose content enters the key, beyond attributes with `names_file`."""
+        return ()
+
+    def tools(self, config: C, context: Context) -> AbstractContextManager[Mapping[str, Path]] | None:
+        """Directories of the host to show in a sandbox, read-only, as {path in the machine: host path}; None for none."""
+        return None
+
+
+# ── post-processors and data sources ──────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """What a post-processor returns."""
+
+    artifact: Artifact | None
+    """None ends the chain silently."""
+    keep_input: bool
+    """Whether the input artifact is kept when the user says nothing."""
+    must_keep: bool = False
+    """The user's `keep_input_artifact = false` is ignored."""
+
+
+class PostProcessor(Component[C]):
+    """A step that turns one artifact into another."""
+
+    @abstractmethod
+    def process(self, config: C, artifact: Artifact, context: Context) -> Processed:
+        """Act on the artifact."""
+
+
+class DataSource(Component[C]):
+    """A block that reads something from outside while a template is prepared."""
+
+    @abstractmethod
+    def read(self, config: C, context: Context) -> Value:
+        """The object that the template sees as data.TYPE.NAME."""
+
+
+# ── finding ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_GROUPS: Mapping[Kind, str] = {
+    "source": "goldsmith.sources",
+    "provisioner": "goldsmith.provisioners",
+    "post-processor": "goldsmith.postprocessors",
+    "data": "goldsmith.datasources",
+    "gate": "goldsmith.gates",
+}
+
+
+def names(kind: Kind) -> tuple[str, ...]:
+    """The names of all components of a kind, sorted; none is imported."""
+    from importlib.metadata import entry_points
+
+    return tuple(sorted({point.name for point in entry_points(group=_GROUPS[kind])}))
+
+
+def find(kind: Kind, name: str) -> type[Component[Any]] | None:
+    """The class of a component, or None when nothing of that name is installed.
+
+    Raises `UserError` with code `component.broken` naming the package when the component cannot be imported.
+    """
+    from importlib.metadata import entry_points
+
+    from goldsmith.hcl.diagnostics import Diagnostic, UserError
+
+    for point in entry_points(group=_GROUPS[kind], name=name):
+        try:
+            loaded = point.load()
+        except ImportError as error:
+            package = point.dist.name if point.dist else "unknown"
+            raise UserError(
+                Diagnostic(
+                    code="component.broken",
+                    what=f'{kind} "{name}" of the package {package} cannot be loaded',
+                    why=str(error),
+                    next=f"Install or remove the package {package}.",
+                )
+            ) from error
+        assert isinstance(loaded, type) and issubclass(loaded, Component)
+        return loaded
+    return None
+
+
+def declarations(config: type[Any]) -> Iterator[tuple[str, AttributeDeclaration]]:
+    """The declared settings of a `Config`, in order."""
+    from dataclasses import fields
+
+    for item in fields(config):
+        yield item.name, item.metadata["goldsmith"]

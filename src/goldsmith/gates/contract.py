@@ -1,0 +1,169 @@
+"""The contract of a gate: what it is given, the facts it reports, and the result that becomes evidence."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, TypeAlias, TypeVar
+
+from goldsmith.components import Component
+from goldsmith.events import Emit
+from goldsmith.machines.cancellation import Cancellation
+
+Verdict: TypeAlias = Literal["pass", "warn", "fail", "error"]
+Effect: TypeAlias = Literal["fail", "warn", "info"]
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSecret:
+    """A secret that the builder handed to the build; lives in memory only."""
+
+    name: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """What the project says that the image offers."""
+
+    ports: tuple[str, ...] = ()
+    """Listening sockets as "tcp/80"."""
+    services: tuple[str, ...] = ()
+    login: str = "root"
+    target: str = "multi-user.target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A sealed version as gates see it. Nothing of it may be changed or run on the host."""
+
+    image: str
+    disk_digest: str
+    """`sha256:<hex>`: the root of the SHA-256 tree over the raw disk."""
+    tree: Path
+    """The sealed root file system as a directory; gates read it and never follow links out of it."""
+    disk: Path | None
+    """The qcow2 or raw file, for gates that boot."""
+    disk_format: Literal["qcow2", "raw"] = "qcow2"
+    boot: Mapping[str, str] = field(default_factory=dict)
+    """kernel, initrd, cmdline: paths in the tree and the command line."""
+    parent: str | None = None
+    layers: tuple[str, ...] = ()
+    known_secrets: tuple[KnownSecret, ...] = ()
+    declared: Declared = field(default_factory=Declared)
+    keyring: Path | None = None
+    """The archive keys that the source trusted, for gates that read an archive's index."""
+    lists: Path | None = None
+    """The package manager's cached lists with their signed InRelease files."""
+    work: Path = Path("/tmp")
+    """A private directory for the gate, removed afterwards; what is to be kept is named in `Facts.artefacts`."""
+    now_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that a gate noticed."""
+
+    id: str
+    rule: str
+    severity: str = "unknown"
+    effect: Effect = "info"
+    subject: str = ""
+    """A purl, a unit, a socket or a path."""
+    path: str = ""
+    line: int = 0
+    fix: str = ""
+    detail: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Things that were not examined, and why."""
+
+    reason: str
+    count: int
+    sample: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A number that must be reached for a result to mean anything."""
+
+    name: str
+    wanted: int
+    got: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataUsed:
+    """Outside data that a verdict rests on. `max_age_s` 0 means that it does not age."""
+
+    name: str
+    digest: str
+    published: int
+    age_s: int
+    max_age_s: int = 0
+    verified: bool = True
+    """Whether a signature of the data was checked and good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a gate found out. `judge` turns it into a verdict; a gate gives none."""
+
+    engine: str
+    engine_version: str
+    examined: int
+    evaluated: int
+    errors: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    floors: tuple[Floor, ...] = ()
+    data: tuple[DataUsed, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    messages: tuple[str, ...] = ()
+    artefacts: Mapping[str, Path] = field(default_factory=dict)
+    """Files worth keeping: serial log, probe report, screendump."""
+    measures: Mapping[str, int] = field(default_factory=dict)
+    """Whole numbers worth recording, with the unit in the name: boot_ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The judged outcome of one gate over one sealed disk: the content of its evidence."""
+
+    gate: str
+    verdict: Verdict
+    disk_digest: str
+    facts: Facts
+    failing: tuple[str, ...]
+    """Ids of the findings whose effect is fail."""
+    reasons: tuple[str, ...]
+    """Why the verdict is not pass, in sentences."""
+    config_digest: str
+    started: int
+    finished: int
+    """Seconds since 1970."""
+
+    def as_json(self) -> Mapping[str, object]:
+        """The result as JSON-like data, artefacts by file name and digest."""
+        from goldsmith.gates.judge import result_as_json
+
+        return result_as_json(self)
+
+
+class Gate(Component[C]):
+    """A check of a sealed version that yields facts. `examine` never changes the subject and never gives a verdict."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def examine(self, subject: Subject, config: C, emit: Emit, cancellation: Cancellation) -> Facts:
+        """Find the facts. An exception becomes an ERROR verdict that names it."""
+
+    def data_digests(self, subject: Subject, config: C) -> Sequence[str]:
+        """Digests of the outside data that the verdict rests on now; when they are as before, an old result still stands."""
+        return ()

@@ -1,0 +1,77 @@
+"""What a user is told when something is wrong: diagnostics, and the errors that carry them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from goldsmith.hcl.source import Range
+
+
+class Severity(StrEnum):
+    """How bad a diagnostic is: an error stops, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One fault, told so that its reader can act without asking anyone."""
+
+    code: str
+    """Stable: tests, docs and scripts rely on it; the wording may improve."""
+    what: str
+    """The summary, in Packer's words where Packer has words for it."""
+    where: Range | None = None
+    """File, line and column; the renderer adds the source excerpt."""
+    why: str = ""
+    """The reason or the detail."""
+    next: str = ""
+    """What to do about it."""
+    severity: Severity = Severity.ERROR
+    context: tuple[str, ...] = ()
+    """The chain of references that led here, outermost first."""
+
+
+class GoldsmithError(Exception):
+    """Base of everything that is raised on purpose; `exit_code` is what the command line returns.
+
+    GoldsmithError
+    ├── UserError      the user's input is at fault
+    ├── MachineError   a machine, tool, disk or network failed
+    ├── Refused        a policy says no
+    └── Bug            Goldsmith contradicts itself
+    """
+
+    exit_code = 1
+
+    def __init__(self, *diagnostics: Diagnostic) -> None:
+        super().__init__("; ".join(d.what + (f": {d.why}" if d.why else "") for d in diagnostics))
+        self.diagnostics = diagnostics
+
+
+class UserError(GoldsmithError):
+    """The input is wrong: a template, a project file, an option, a missing file."""
+
+
+class MachineError(GoldsmithError):
+    """A machine, a tool, the disk or the network failed."""
+
+
+class Refused(GoldsmithError):
+    """A policy or a guard refuses; nothing was changed."""
+
+    exit_code = 2
+
+
+class Bug(GoldsmithError):
+    """An internal contradiction that a user cannot mend."""
+
+
+def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+    """The sentence `Did you mean "x"?` for the closest candidate, or an empty string."""
+    close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
+    return f'Did you mean "{close[0]}"?' if close else ""

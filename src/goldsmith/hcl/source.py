@@ -1,0 +1,54 @@
+"""Where text came from: source files, positions and ranges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a text: 1-based line, 1-based column in code points, 0-based code point offset."""
+
+    line: int
+    column: int
+    offset: int
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A text and the name it is known by in messages."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text split at line feeds, without the line ends."""
+        return [line.removesuffix("\r") for line in self.text.split("\n")]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A stretch of a source file; `end` is the position after the last character."""
+
+    source: SourceFile
+    start: Position
+    end: Position
+
+    @property
+    def file(self) -> str:
+        """The name of the source file."""
+        return self.source.name
+
+    @property
+    def text(self) -> str:
+        """The text that the range covers."""
+        return self.source.text[self.start.offset : self.end.offset]
+
+    def to(self, other: Range) -> Range:
+        """The range from the start of this one to the end of `other`."""
+        return Range(self.source, self.start, other.end)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.start.line},{self.start.column}"

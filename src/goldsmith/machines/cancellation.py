@@ -1,0 +1,43 @@
+"""A request to stop: once for a clean stop, twice for now."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Cancelled(Exception):
+    """Work ended because a stop was asked for."""
+
+
+class Cancellation:
+    """A token that long work looks at; shared by threads."""
+
+    def __init__(self) -> None:
+        self._clean = threading.Event()
+        self._now = threading.Event()
+
+    def request(self) -> None:
+        """Ask to stop; a second call asks to stop now, without clean-up that takes time."""
+        if self._clean.is_set():
+            self._now.set()
+        self._clean.set()
+
+    @property
+    def requested(self) -> bool:
+        """Whether a stop was asked for."""
+        return self._clean.is_set()
+
+    @property
+    def now(self) -> bool:
+        """Whether a stop without waiting was asked for."""
+        return self._now.is_set()
+
+    def check(self) -> None:
+        """Raise `Cancelled` when a stop was asked for."""
+        if self.requested:
+            raise Cancelled
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, but raise `Cancelled` as soon as a stop is asked for."""
+        if self._clean.wait(seconds):
+            raise Cancelled
