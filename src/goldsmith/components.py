@@ -1,4 +1,4 @@
-"""What a source, provisioner, post-processor, data source and gate is, how each declares its settings, and finding them by name.
+"""What a source, provisioner, post-processor, data source and gate is, how each declares its settings, and finding it by name.
 
 A component is a class with a `Config`: a frozen dataclass whose fields are made by `attribute()`. One declaration gives the
 decoder, the defaults, the docs, the check of files and the step's key. Components are found by entry points, built-in ones
@@ -280,7 +280,9 @@ class Provisioner(Component[C]):
     """A step that changes a machine."""
 
     cacheable: ClassVar[bool] = True
-    """Whether the result may be kept as a layer. False: runs every time and ends caching for what follows."""
+    """Whether the result may be kept as a layer. False: runs every time."""
+    acts_on_machine: ClassVar[bool] = True
+    """False: acts on the host only and gets a `local` machine; what it leaves on the host reaches later steps as input."""
 
     @abstractmethod
     def run(self, config: C, machine: Machine, context: Context) -> None:

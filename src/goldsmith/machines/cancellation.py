@@ -10,17 +10,28 @@ class Cancelled(Exception):
 
 
 class Cancellation:
-    """A token that long work looks at; shared by threads."""
+    """A token that long work looks at; shared by threads. A request reaches all children, never the parent."""
 
     def __init__(self) -> None:
         self._clean = threading.Event()
         self._now = threading.Event()
+        self._children: list[Cancellation] = []
+
+    def child(self) -> Cancellation:
+        """A token for a part of the work, which can be stopped alone."""
+        token = Cancellation()
+        self._children.append(token)
+        if self.requested:
+            token.request()
+        return token
 
     def request(self) -> None:
         """Ask to stop; a second call asks to stop now, without clean-up that takes time."""
         if self._clean.is_set():
             self._now.set()
         self._clean.set()
+        for token in tuple(self._children):
+            token.request()
 
     @property
     def requested(self) -> bool:

@@ -1,0 +1,211 @@
+"""The step cache: which key left which layer, which layers made which sealed disk; bounded, shared by concurrent builds."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from goldsmith.build.keys import Document, StepKey
+from goldsmith.components import SealedImage
+from goldsmith.events import CacheEvicted, Emit
+from goldsmith.images import LayerStore
+
+DEFAULT_LIMIT_BYTES = 20_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedStep:
+    """What a step left when it last ran."""
+
+    layer: str
+    took_s: float
+    document: Document
+
+
+class StepCache:
+    """Below one directory: `steps/` (key → layer), `images/` (key → sealed disk), `layers/`, `last/`, `work/`, `locks/`.
+
+    An entry is written to a temporary name and renamed, so a half-made one is never seen. Whoever makes an entry holds the
+    lock of its key, so two builds make a step once.
+    """
+
+    def __init__(self, root: Path, limit_bytes: int = DEFAULT_LIMIT_BYTES) -> None:
+        self.root = root
+        self.limit_bytes = limit_bytes
+        for name in ("steps", "images", "last", "work", "locks"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        self.layers = LayerStore(root / "layers")
+
+    def project_key(self) -> bytes:
+        """The key of this cache under which secrets are fingerprinted; made at first use, readable by the owner only."""
+        path = self.root / "fingerprint.key"
+        if not path.exists():
+            temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                pass
+            finally:
+                temporary.unlink()
+        return path.read_bytes()
+
+    @contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Hold the lock of a key; waits while another build makes the same entry."""
+        with (self.root / "locks" / key).open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def step(self, key: StepKey) -> CachedStep | None:
+        """The layer that a step with this key left, when it is still there."""
+        path = self.root / "steps" / key.key
+        data = _read_json(path)
+        if data is None or not self.layers.has(str(data["layer"])):
+            return None
+        os.utime(path)
+        document = data["document"]
+        assert isinstance(document, Mapping)
+        return CachedStep(layer=str(data["layer"]), took_s=float(str(data["took_s"])), document=document)
+
+    def keep_step(self, key: StepKey, layer: str, took_s: float) -> None:
+        """Remember that a step with this key left `layer`."""
+        _write_json(self.root / "steps" / key.key, {"layer": layer, "took_s": round(took_s, 3), "document": key.document})
+
+    def sealed(self, key: StepKey) -> SealedImage | None:
+        """The sealed disk that was made under this key, when all its files are still there and of the recorded size."""
+        directory = self.root / "images" / key.key
+        data = _read_json(directory / "image.json")
+        if data is None:
+            return None
+        sizes = data.pop("sizes")
+        assert isinstance(sizes, Mapping)
+        files = {name: directory / Path(name) for name in sizes}
+        if any(not path.is_file() or path.stat().st_size != sizes[name] for name, path in files.items()):
+            return None
+        os.utime(directory / "image.json")
+        return _sealed_from(data, directory)
+
+    def keep_sealed(self, key: StepKey, image: SealedImage) -> SealedImage:
+        """Move the files of a sealed disk into the cache; the result names them there. They are read-only from then on."""
+        final = self.root / "images" / key.key
+        making = self.root / "work" / f"image-{secrets.token_hex(8)}"
+        making.mkdir()
+        sizes: dict[str, int] = {}
+        files: dict[str, str] = {}
+        for format, path in image.files.items():
+            target = making / path.name
+            path.rename(target)
+            target.chmod(0o444)
+            sizes[target.name] = target.stat().st_size
+            files[format] = target.name
+        record = {**asdict(image), "files": files, "raw": None, "sizes": sizes}
+        _write_json(making / "image.json", record)
+        try:
+            making.rename(final)
+        except OSError:
+            shutil.rmtree(making) if (final / "image.json").exists() else _replace(making, final)
+        kept = self.sealed(key)
+        assert kept is not None
+        return kept
+
+    def last_documents(self, position: str) -> Mapping[str, Document]:
+        """The key documents that the steps of a build had when it last ran, by step name."""
+        data = _read_json(self.root / "last" / position)
+        return {} if data is None else {name: value for name, value in data.items() if isinstance(value, Mapping)}
+
+    def keep_documents(self, position: str, documents: Mapping[str, Document]) -> None:
+        """Remember the key documents of a build, to explain what changed next time."""
+        _write_json(self.root / "last" / position, dict(documents))
+
+    def size_bytes(self) -> int:
+        """How much the layers and sealed disks take."""
+        return self.layers.size_bytes() + sum(_disk_usage(path) for path in (self.root / "images").glob("*"))
+
+    def prune(self, emit: Emit, limit_bytes: int | None = None, in_use: frozenset[str] = frozenset()) -> int:
+        """Remove the least recently used disks and layers until the cache fits; returns the bytes freed.
+
+        A layer in `in_use` is kept. An entry whose lock is held is being made or used, and is kept.
+        """
+        limit = self.limit_bytes if limit_bytes is None else limit_bytes
+        size, freed = self.size_bytes(), 0
+        for used, path in sorted((_last_used(path), path) for path in (self.root / "images").glob("*")):
+            if size - freed <= limit:
+                return freed
+            freed += self._evict_image(path, emit, used)
+        for layer in self.layers.least_recently_used():
+            if size - freed <= limit:
+                return freed
+            if layer.diff_id not in in_use and self.layers.remove(layer.diff_id):
+                emit(CacheEvicted(key=layer.diff_id, size=layer.size, reason="least recently used"))
+                freed += layer.size
+        return freed
+
+    def _evict_image(self, path: Path, emit: Emit, used: float) -> int:
+        with (self.root / "locks" / path.name).open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return 0
+            size = _disk_usage(path)
+            shutil.rmtree(path, ignore_errors=True)
+        age_days = int((time.time() - used) / 86400)
+        emit(CacheEvicted(key=path.name, size=size, reason=f"not used for {age_days} days"))
+        return size
+
+
+def _sealed_from(data: dict[str, object], directory: Path) -> SealedImage:
+    files = data.pop("files")
+    assert isinstance(files, Mapping)
+    layers = data.pop("layers")
+    assert isinstance(layers, list)
+    data.pop("raw")
+    return SealedImage(
+        raw=None,
+        layers=tuple(str(layer) for layer in layers),
+        files={str(format): directory / str(name) for format, name in files.items()},
+        **data,  # type: ignore[arg-type]  # the record was written from the same dataclass
+    )
+
+
+def _read_json(path: Path) -> dict[str, object] | None:
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError:
+        path.unlink(missing_ok=True)
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _write_json(path: Path, data: Mapping[str, object]) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.write_text(json.dumps(data, sort_keys=True, default=str))
+    temporary.rename(path)
+
+
+def _replace(making: Path, final: Path) -> None:
+    shutil.rmtree(final, ignore_errors=True)
+    making.rename(final)
+
+
+def _last_used(directory: Path) -> float:
+    try:
+        return (directory / "image.json").stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _disk_usage(directory: Path) -> int:
+    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())

@@ -1,0 +1,35 @@
+"""The log of a step: every line it says, kept when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.events import Emit, Event, Output
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """The file that a step's lines go to, and the `emit` that writes them there."""
+
+    path: Path
+    emit: Emit
+
+
+@contextmanager
+def step_log(directory: Path, name: str, emit: Emit) -> Iterator[StepLog]:
+    """Keep what a step says in `directory`; the file is removed when the step ends well, and kept otherwise."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{name.replace('/', '_')}.log"
+    with path.open("w", encoding="utf-8", errors="replace") as file:
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Output):
+                file.write(event.text + "\n")
+                file.flush()
+            emit(event)
+
+        yield StepLog(path, listen)
+    path.unlink(missing_ok=True)
