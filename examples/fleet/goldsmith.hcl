@@ -1,0 +1,42 @@
+# The fleet: a thin base and a web image on top of it, their gates, and the channels that they move through.
+
+image "base" {
+  template = "base"
+  ports    = ["tcp/22"]
+  services = ["ssh.service", "fleet-agent.timer"]
+}
+
+image "web" {
+  template = "web"
+  ports    = ["tcp/22", "tcp/80"]
+  services = ["ssh.service", "fleet-agent.timer", "nginx.service"]
+}
+
+gate "patches" {}
+
+gate "secrets" {}
+
+gate "boot" {
+  within = "3m"
+}
+
+channel "dev" {}
+
+channel "staging" {
+  requires = ["secrets", "boot"]
+}
+
+channel "prod" {
+  after    = "staging"
+  requires = ["patches", "secrets", "boot"]
+}
+
+retention {
+  keep_last = 1
+  keep_for  = "0d"
+  grace     = "0s"
+}
+
+signing {
+  key = "keys/goldsmith.key"
+}

@@ -1,0 +1,5 @@
+source "image" "web" {
+  parent           = "base"
+  hostname         = "web"
+  output_directory = "output"
+}
