@@ -13,7 +13,7 @@ from goldsmith.template import PostProcessorUse
 def post_process(
     artifact: Artifact, chains: Sequence[Sequence[PostProcessorUse]], context: Context
 ) -> tuple[tuple[Artifact, ...], tuple[GoldsmithError, ...]]:
-    """Run all chains on the source's artifact; returns what is left in Packer's order, and the error of each chain that failed."""
+    """Run all chains on the source's artifact; returns what is left in Packer's order, and the errors of failed chains."""
     results: list[Artifact] = []
     errors: list[GoldsmithError] = []
     keep_first = not any(chains)
@@ -36,7 +36,7 @@ def post_process(
 
 def _run_chain(first: Artifact, chain: Sequence[PostProcessorUse], context: Context) -> tuple[list[Artifact], bool]:
     kept: list[Artifact] = []
-    prior, wants_first = first, not chain
+    prior, wants_first = first, False
     for index, use in enumerate(chain):
         context.cancellation.check()
         named = f" {use.name}" if use.name else " "
@@ -54,6 +54,5 @@ def _run_chain(first: Artifact, chain: Sequence[PostProcessorUse], context: Cont
         if processed.artifact is None:
             return kept, wants_first
         prior = processed.artifact
-    if prior is not first or not wants_first:
-        kept.append(prior)
+    kept.append(prior)
     return kept, wants_first

@@ -1,0 +1,105 @@
+"""What a build would do and why, without doing it: step by step, cached or to run, and which input changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from goldsmith.build.keys import StepKey, changed_fields
+from goldsmith.build.layered import Workshop, base_key, position_of, provisioner_key, seal_key, step_name
+from goldsmith.components import Context, ImageLookup, LayeredSource, Provisioner
+from goldsmith.template import Build
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDecision:
+    """What would happen to one step."""
+
+    step: str
+    action: Literal["cached", "run", "always"]
+    """`always`: a step that is never cached."""
+    reason: str
+    key: str = ""
+    saves_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildDecision:
+    """What would happen to one build."""
+
+    build: str
+    steps: tuple[StepDecision, ...]
+
+    @property
+    def runs_anything(self) -> bool:
+        """Whether any step would run."""
+        return any(step.action == "run" for step in self.steps)
+
+
+def explain(
+    build: Build, context: Context, images: ImageLookup, workshop: Workshop, parent_runs: bool = False
+) -> BuildDecision:
+    """Decide as `run_layered` would. After the first step that runs, the keys of later ones are not known yet."""
+    source = build.source.component()
+    if not isinstance(source, LayeredSource):
+        whole = StepDecision(step=build.type, action="always", reason="this source is never cached")
+        return BuildDecision(build=build.full_name, steps=(whole,))
+    config = build.source.config(context)
+    before = workshop.cache.last_documents(position_of(context))
+    steps: list[StepDecision] = []
+    following = "the parent is built anew" if parent_runs else ""
+    if not following:
+        base = source.base(config, context, images)
+        layers = list(base.layers)
+        if base.step is not None:
+            decision, layer = _decide(base.step.name, base_key(base), before, workshop)
+            steps.append(decision)
+            following = _after(decision)
+            layers += [layer] if layer else []
+    for index, use in enumerate(build.provisioners):
+        name = step_name(index, use)
+        component = use.component()
+        assert isinstance(component, Provisioner)
+        if not (component.cacheable and component.acts_on_machine):
+            steps.append(StepDecision(step=name, action="always", reason=f'provisioner "{use.type}" is never cached'))
+        elif following:
+            steps.append(StepDecision(step=name, action="run", reason=following))
+        else:
+            key = provisioner_key(use, context, layers, base.epoch, workshop.cache)
+            decision, layer = _decide(name, key, before, workshop)
+            steps.append(decision)
+            following = _after(decision)
+            layers += [layer] if layer else []
+    if following:
+        steps.append(StepDecision(step="seal", action="run", reason=following))
+    else:
+        steps.append(_decide_seal(seal_key(source, config, base, layers, context.image or context.name), workshop))
+    return BuildDecision(build=build.full_name, steps=tuple(steps))
+
+
+def _decide(name: str, key: StepKey, before: dict[str, object] | object, workshop: Workshop) -> tuple[StepDecision, str]:
+    entry = workshop.cache.step(key) if workshop.use_cache else None
+    if entry is not None:
+        reason = "same inputs"
+        return StepDecision(step=name, action="cached", reason=reason, key=key.key, saves_s=entry.took_s), entry.layer
+    return StepDecision(step=name, action="run", reason=_why(name, key, before, workshop), key=key.key), ""
+
+
+def _why(name: str, key: StepKey, before: object, workshop: Workshop) -> str:
+    if not workshop.use_cache:
+        return "the cache is off"
+    last = before.get(name) if isinstance(before, dict) else None
+    if not isinstance(last, dict):
+        return "never built here"
+    changes = changed_fields(last, key.document)
+    return f"changed: {', '.join(changes)}" if changes else "its layer is no longer in the cache"
+
+
+def _after(decision: StepDecision) -> str:
+    return f'follows "{decision.step}"' if decision.action == "run" else ""
+
+
+def _decide_seal(key: StepKey, workshop: Workshop) -> StepDecision:
+    if workshop.use_cache and workshop.cache.sealed(key) is not None:
+        return StepDecision(step="seal", action="cached", reason="same layers", key=key.key)
+    return StepDecision(step="seal", action="run", reason="no disk of these layers is in the cache", key=key.key)

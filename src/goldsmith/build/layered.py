@@ -1,0 +1,370 @@
+"""A build in layers: find the cached steps, run the rest in sandboxes, seal the layers into a disk."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from goldsmith.build.attempt import provision
+from goldsmith.build.cache import CachedStep, StepCache
+from goldsmith.build.keys import Document, Redaction, StepKey, files_of, implementation, options_of, step_key
+from goldsmith.build.recovery import Recovery, decide, recover
+from goldsmith.build.steplog import step_log
+from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner, SealedImage
+from goldsmith.events import LayerWritten, Output, StepCached, StepFailed, StepFinished, StepStarted
+from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.images import SealedTree, make_image
+from goldsmith.machines import Journal, Local, Sandbox
+from goldsmith.machines.machine import Machine
+from goldsmith.machines.sandbox import PROFILE_DIGEST
+from goldsmith.template import Build, ProvisionerUse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What layered builds work with on this host."""
+
+    cache: StepCache
+    journal: Journal
+    logs: Path
+    """Where the log of a failed step is kept."""
+    use_cache: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayeredResult:
+    """A sealed disk and the tree it was written from. `tree` is None when the disk came from the cache."""
+
+    image: SealedImage
+    tree: SealedTree | None
+    cached: bool
+    base: Base
+
+
+@dataclass
+class _Progress:
+    """Where a layered build stands: the layers so far and the documents of the keys that led there."""
+
+    layers: list[str]
+    documents: dict[str, Document] = field(default_factory=dict)
+
+
+def run_layered(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> LayeredResult:
+    """Run a layered build. Steps whose key is known are taken from the cache."""
+    source = build.source.component()
+    assert isinstance(source, LayeredSource)
+    config = build.source.config(context)
+    base = source.base(config, context, images)
+    context = replace(context, generated=_generated(context))
+    progress = _Progress(list(base.layers))
+    if base.step is not None:
+        _base_step(base, progress, context, workshop)
+    for index, use in enumerate(build.provisioners):
+        context.cancellation.check()
+        _provisioner_step(index, use, build, base, progress, context, workshop)
+    workshop.cache.keep_documents(position_of(context), progress.documents)
+    return _seal(source, config, base, progress, context, workshop)
+
+
+def position_of(context: Context) -> str:
+    """The name under which the last key documents of a build are kept."""
+    return step_key({"place": str(context.root.resolve()), "build": context.build}).key
+
+
+def step_names(build: Build) -> tuple[str, ...]:
+    """The names of a build's provisioner steps: "2 shell" is the second provisioner."""
+    return tuple(step_name(index, use) for index, use in enumerate(build.provisioners))
+
+
+def step_name(index: int, use: ProvisionerUse) -> str:
+    """The name of one provisioner step in messages, plans and logs."""
+    return f"{index + 1} {use.type}" + (f" ({use.name})" if use.name else "")
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def base_key(base: Base) -> StepKey:
+    """The key of the step that makes the lowest layer."""
+    assert base.step is not None
+    acting = implementation("goldsmith.sources.bootstrap", "goldsmith.images.layer", "goldsmith.images.normalise")
+    inputs = {name: value for name, value in base.step.inputs.items()}
+    return step_key({"kind": "base", "implementation": acting, "epoch": base.epoch, **inputs})
+
+
+def provisioner_key(use: ProvisionerUse, context: Context, layers: Sequence[str], epoch: int, cache: StepCache) -> StepKey:
+    """The key of a provisioner step on top of `layers`."""
+    component = use.component()
+    assert isinstance(component, Provisioner)
+    redaction = Redaction(cache.project_key(), context.secrets, context.root)
+    config = use.config(context)
+    return step_key(
+        {
+            "kind": "provisioner",
+            "type": use.type,
+            "implementation": implementation(type(component).__module__, "goldsmith.images.layer", "goldsmith.build.attempt"),
+            "parent": list(layers),
+            "options": options_of(config, redaction),
+            "env": {"PACKER_BUILD_NAME": context.name, "PACKER_BUILDER_TYPE": context.type},
+            "inputs": files_of(component, config, context),
+            "further": redaction.data(component.inputs(config, context)),
+            "sandbox": PROFILE_DIGEST,
+            "epoch": epoch,
+        }
+    )
+
+
+def seal_key(source: LayeredSource[object], config: object, base: Base, layers: Sequence[str], image: str) -> StepKey:
+    """The key of the sealed disk of `layers`."""
+    disk = source.disk(config)
+    return step_key(
+        {
+            "kind": "seal",
+            "implementation": implementation("goldsmith.images"),
+            "layers": list(layers),
+            "disk": {**_plain(replace(disk, output_directory=""))},
+            "epoch": base.epoch,
+            "image": image,
+        }
+    )
+
+
+def _plain(data: object) -> Document:
+    from dataclasses import asdict, is_dataclass
+
+    assert is_dataclass(data) and not isinstance(data, type)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(data).items()}
+
+
+# ── steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _base_step(base: Base, progress: _Progress, context: Context, workshop: Workshop) -> None:
+    step = base.step
+    assert step is not None
+    key = base_key(base)
+    progress.documents[step.name] = key.document
+    with workshop.cache.locked(key.key):
+        if _take_cached(key, step.name, progress, context, workshop):
+            return
+        with _reported(step.name, key.key, context, workshop) as reporting, _directory(workshop) as directory:
+            started = time.monotonic()
+            tree = directory / "tree"
+            tree.mkdir()
+            step.make(tree)
+            layer = workshop.cache.layers.adopt(tree, (), base.epoch)
+            workshop.cache.keep_step(key, layer.diff_id, time.monotonic() - started)
+            reporting.emit(
+                LayerWritten(build=context.build, step=step.name, digest=layer.diff_id, files=layer.files, size=layer.size)
+            )
+    progress.layers.append(layer.diff_id)
+
+
+def _provisioner_step(
+    index: int, use: ProvisionerUse, build: Build, base: Base, progress: _Progress, context: Context, workshop: Workshop
+) -> None:
+    name = step_name(index, use)
+    component = use.component()
+    assert isinstance(component, Provisioner)
+    if not component.acts_on_machine:
+        with _reported(name, "", context, workshop) as reporting:
+            provision(use, Local(), reporting)
+        return
+    key = provisioner_key(use, context, progress.layers, base.epoch, workshop.cache)
+    progress.documents[name] = key.document
+    if not component.cacheable:
+        _run_step(name, use, build, base, progress, context, workshop, None)
+        return
+    with workshop.cache.locked(key.key):
+        if not _take_cached(key, name, progress, context, workshop):
+            _run_step(name, use, build, base, progress, context, workshop, key)
+
+
+def _take_cached(key: StepKey, name: str, progress: _Progress, context: Context, workshop: Workshop) -> bool:
+    entry: CachedStep | None = workshop.cache.step(key) if workshop.use_cache else None
+    if entry is None:
+        return False
+    if entry.layer:
+        progress.layers.append(entry.layer)
+    context.emit(StepCached(build=context.build, step=name, key=key.key, saved_s=entry.took_s))
+    return True
+
+
+def _run_step(
+    name: str,
+    use: ProvisionerUse,
+    build: Build,
+    base: Base,
+    progress: _Progress,
+    context: Context,
+    workshop: Workshop,
+    key: StepKey | None,
+) -> None:
+    started = time.monotonic()
+    with _reported(name, key.key if key else "", context, workshop) as reporting, _directory(workshop) as directory:
+        succeeded = _provision_in_sandbox(name, use, build, base, progress.layers, reporting, directory, workshop)
+        lowers = [workshop.cache.layers.path(layer) for layer in progress.layers]
+        layer = workshop.cache.layers.adopt(directory / "upper", lowers, base.epoch)
+        if key is not None and succeeded:
+            workshop.cache.keep_step(key, layer.diff_id, time.monotonic() - started)
+        reporting.emit(LayerWritten(build=context.build, step=name, digest=layer.diff_id, files=layer.files, size=layer.size))
+    progress.layers.append(layer.diff_id)
+
+
+def _provision_in_sandbox(
+    name: str,
+    use: ProvisionerUse,
+    build: Build,
+    base: Base,
+    layers: Sequence[str],
+    context: Context,
+    directory: Path,
+    workshop: Workshop,
+) -> bool:
+    with _sandbox(use, base, layers, context, directory, workshop) as machine:
+        while True:
+            try:
+                return provision(use, machine, context)
+            except GoldsmithError as error:
+                recovery = decide(name, error, context)
+                if recovery is Recovery.RETRY:
+                    continue
+                recover(recovery, name, context, _clean_up(build.cleanup, machine, context))
+                if recovery.keeps:
+                    _keep_for_a_person(directory, context, workshop)
+                raise
+
+
+@contextmanager
+def _sandbox(
+    use: ProvisionerUse, base: Base, layers: Sequence[str], context: Context, directory: Path, workshop: Workshop
+) -> Iterator[Machine]:
+    component = use.component()
+    assert isinstance(component, Provisioner)
+    upper, work = directory / "upper", directory / "work"
+    upper.mkdir()
+    work.mkdir()
+    lowers = [workshop.cache.layers.path(layer) for layer in layers]
+    caches = {
+        place: path
+        for place, path in (("/var/cache/apt/archives", base.packages_cache), ("/var/lib/apt/lists", base.lists_cache))
+        if path is not None
+    }
+    tools = component.tools(use.config(context), context)
+    if tools is None:
+        with Sandbox(lowers, upper, work, journal=workshop.journal, network="outbound", shared_caches=caches) as machine:
+            yield machine
+        return
+    with (
+        tools as shown,
+        Sandbox(
+            lowers, upper, work, journal=workshop.journal, network="outbound", binds=shown, shared_caches=caches
+        ) as machine,
+    ):
+        yield machine
+
+
+def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context):  # type: ignore[no-untyped-def]
+    if use is None:
+        return None
+    return lambda: provision(use, machine, context)
+
+
+def _keep_for_a_person(directory: Path, context: Context, workshop: Workshop) -> None:
+    kept = workshop.logs.parent / "kept" / directory.name
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(directory / "upper", kept, symlinks=True, ignore_dangling_symlinks=True, dirs_exist_ok=True)
+    context.emit(Output(build=context.build, text=f"What the failed step had changed is kept in {kept}", kind="error"))
+
+
+@contextmanager
+def _reported(name: str, key: str, context: Context, workshop: Workshop) -> Iterator[Context]:
+    """Report a step's start and end; while it runs, what it says goes to its log too."""
+    started = time.monotonic()
+    context.emit(StepStarted(build=context.build, step=name, key=key))
+    log_name = f"{context.run_uuid[:8]}-{context.build}-{name}".replace(" ", "-")
+    log: Path | None = None
+    try:
+        with step_log(workshop.logs, log_name, context.emit) as opened:
+            log = opened.path
+            yield replace(context, emit=opened.emit)
+    except BaseException as error:
+        context.emit(StepFailed(build=context.build, step=name, seconds=time.monotonic() - started, error=str(error), log=log))
+        raise
+    context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
+
+
+@contextmanager
+def _directory(workshop: Workshop) -> Iterator[Path]:
+    """A journaled directory on the file system of the cache, so that a finished layer is renamed into it."""
+    directory = workshop.cache.root / "work" / secrets.token_hex(8)
+    with workshop.journal.take("directory", str(directory)):
+        directory.mkdir()
+        try:
+            yield directory
+        finally:
+            remove_tree(directory)
+
+
+def remove_tree(directory: Path) -> None:
+    """Remove a directory that an overlay worked in: its `work/work` has no permissions at all."""
+    blocked = directory / "work" / "work"
+    if blocked.is_dir():
+        blocked.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+# ── sealing ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _seal(
+    source: LayeredSource[object], config: object, base: Base, progress: _Progress, context: Context, workshop: Workshop
+) -> LayeredResult:
+    cache = workshop.cache
+    key = seal_key(source, config, base, progress.layers, context.image or context.name)
+    with cache.locked(key.key):
+        image = cache.sealed(key) if workshop.use_cache else None
+        if image is not None:
+            context.emit(StepCached(build=context.build, step="seal", key=key.key, saved_s=0.0))
+            return LayeredResult(image=image, tree=None, cached=True, base=base)
+        made, tree = make_image(
+            [cache.layers.path(layer) for layer in progress.layers],
+            layer_digests=tuple(progress.layers),
+            parent_layers=len(base.layers),
+            parent=base.parent,
+            disk=source.disk(config),
+            name=context.image or context.name,
+            epoch=base.epoch,
+            lock_digest=base.lock_digest,
+            work=context.work,
+            build=context.build,
+            emit=context.emit,
+            cancellation=context.cancellation,
+        )
+        return LayeredResult(image=cache.keep_sealed(key, made), tree=tree, cached=False, base=base)
+
+
+def _generated(context: Context) -> dict[str, str]:
+    missing = {
+        name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
+        for name, code in (("PackerHTTPIP", "HTTP_IP"), ("PackerHTTPPort", "HTTP_PORT"), ("PackerHTTPAddr", "HTTP_ADDR"))
+    }
+    identity = step_key({"run": context.run_uuid, "build": context.build}).key[:12]
+    return {
+        **missing,
+        "ID": f"sandbox-{identity}",
+        "Host": "",
+        "Port": "0",
+        "User": "root",
+        "Password": "",
+        "ConnType": "sandbox",
+        "PackerRunUUID": context.run_uuid,
+        "SSHPublicKey": "",
+        "SSHPrivateKey": "",
+        "WinRMPassword": "",
+    }

@@ -1,0 +1,147 @@
+"""Runs a Plan: builds side by side, each from its source to its last post-processor."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+from goldsmith.build.attempt import provision
+from goldsmith.build.layered import LayeredResult, Workshop, run_layered, step_names
+from goldsmith.build.outputs import deliver
+from goldsmith.build.postprocess import post_process
+from goldsmith.build.recovery import Recovery, decide, recover
+from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource
+from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
+from goldsmith.machines.cancellation import Cancelled
+from goldsmith.machines.machine import Machine
+from goldsmith.template import Build, Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildResult:
+    """How one build ended."""
+
+    build: Build
+    seconds: float
+    artifacts: tuple[Artifact, ...] = ()
+    layered: LayeredResult | None = None
+    error: GoldsmithError | None = None
+    cancelled: bool = False
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the build and all its post-processors ended well."""
+        return self.error is None and not self.cancelled
+
+
+def run_plan(
+    plan: Plan, make_context: Callable[[Build], Context], images: ImageLookup, workshop: Workshop, parallel: int = 0
+) -> tuple[BuildResult, ...]:
+    """Run all builds of a plan, at most `parallel` at once (0: all); one that fails does not stop the others."""
+    builds = plan.builds
+    workers = min(parallel, len(builds)) if parallel > 0 else len(builds)
+    if workers <= 1:
+        return tuple(run_build(build, make_context(build), images, workshop) for build in builds)
+    with ThreadPoolExecutor(workers, thread_name_prefix="build") as pool:
+        futures = [pool.submit(run_build, build, make_context(build), images, workshop) for build in builds]
+        return tuple(future.result() for future in futures)
+
+
+def run_build(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> BuildResult:
+    """Run one build; errors and cancellation are told in the result, never raised."""
+    started = time.monotonic()
+    context.emit(BuildStarted(build=build.full_name, steps=len(step_names(build))))
+    result = _guarded(build, context, images, workshop)
+    seconds = time.monotonic() - started
+    if result.error is not None or result.cancelled:
+        reason = "Build was cancelled" if result.cancelled else str(result.error)
+        context.emit(BuildFailed(build=build.full_name, seconds=seconds, error=reason))
+    else:
+        summaries = tuple(_summary(artifact) for artifact in result.artifacts)
+        context.emit(BuildFinished(build=build.full_name, seconds=seconds, artifacts=summaries))
+    return replace(result, seconds=seconds)
+
+
+def _guarded(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> BuildResult:
+    try:
+        context.cancellation.check()
+        artifact, layered = _make(build, context, images, workshop)
+        generated = dict(artifact.state) or dict(context.generated)
+        artifacts, errors = post_process(artifact, build.chains, replace(context, generated=generated))
+    except Cancelled:
+        return BuildResult(build=build, seconds=0, cancelled=True)
+    except GoldsmithError as error:
+        return BuildResult(build=build, seconds=0, error=error)
+    except OSError as error:
+        return BuildResult(build=build, seconds=0, error=_from_os(error))
+    failed = errors[0] if errors else None
+    return BuildResult(build=build, seconds=0, artifacts=artifacts, layered=layered, error=failed)
+
+
+def _make(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> tuple[Artifact, LayeredResult | None]:
+    source = build.source.component()
+    if isinstance(source, LayeredSource):
+        layered = run_layered(build, context, images, workshop)
+        return deliver(layered, source.disk(build.source.config(context)), context), layered
+    assert isinstance(source, DirectSource)
+    return source.run(build.source.config(context), context, _provision_directly(build, context)), None
+
+
+def _provision_directly(build: Build, context: Context) -> Callable[[Machine, Mapping[str, str]], None]:
+    def run_all(machine: Machine, generated: Mapping[str, str]) -> None:
+        current = replace(context, generated=generated)
+        for name, use in zip(step_names(build), build.provisioners, strict=True):
+            started = time.monotonic()
+            context.cancellation.check()
+            context.emit(StepStarted(build=context.build, step=name))
+            while not _recovered(name, lambda use=use: provision(use, machine, current), build, machine, current):  # type: ignore[misc]
+                pass
+            context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
+
+    return run_all
+
+
+def _recovered(name: str, act: Callable[[], object], build: Build, machine: Machine, context: Context) -> bool:
+    """Whether the step is done; False asks for another try."""
+    try:
+        act()
+    except GoldsmithError as error:
+        recovery = decide(name, error, context)
+        if recovery is Recovery.RETRY:
+            return False
+        cleanup = build.cleanup
+        recover(recovery, name, context, (lambda: _run_cleanup(cleanup, machine, context)) if cleanup else None)
+        raise
+    return True
+
+
+def _run_cleanup(cleanup: object, machine: Machine, context: Context) -> None:
+    from goldsmith.template import ProvisionerUse
+
+    assert isinstance(cleanup, ProvisionerUse)
+    provision(cleanup, machine, context)
+
+
+def _summary(artifact: Artifact) -> ArtifactSummary:
+    return ArtifactSummary(
+        builder_id=artifact.builder_id, id=artifact.id, text=artifact.text, files=tuple(str(path) for path in artifact.files)
+    )
+
+
+def _from_os(error: OSError) -> MachineError:
+    place = f" ({error.filename})" if error.filename else ""
+    return MachineError(
+        Diagnostic(
+            code="build.operating-system",
+            what=f"the operating system refused: {error.strerror or error}{place}",
+            next="Free space or mend permissions, then build again: finished steps are kept.",
+        )
+    )
+
+
+def failures(results: Sequence[BuildResult]) -> tuple[BuildResult, ...]:
+    """The results that did not end well."""
+    return tuple(result for result in results if not result.succeeded)

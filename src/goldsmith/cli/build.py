@@ -1,0 +1,133 @@
+"""`goldsmith build`: Packer's command, and a whole project at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldsmith.cli.options import flag, read_template_options, template_options
+
+if TYPE_CHECKING:
+    from goldsmith.project import ImageOutcome
+
+
+@click.command("build")
+@template_options
+@flag("color", "Colour the output.", default=True)
+@flag("debug", "Build one after the other and stop before each step.")
+@flag("force", "Build although the result exists.")
+@click.option(
+    "-on-error",
+    "on_error",
+    type=click.Choice(["cleanup", "abort", "ask", "run-cleanup-provisioner"]),
+    default="cleanup",
+    help="What to do when a step fails.",
+)
+@click.option("-parallel-builds", "parallel", type=int, default=0, metavar="N", help="At most N builds at once; 0: all.")
+@flag("timestamp-ui", "Put the time before each line.")
+@flag("json", "Print events as JSON lines.")
+@flag("locked", "Refuse when the archive does not deliver what goldsmith.lock pins.")
+@flag("no-cache", "Run every step.")
+@flag("no-gates", "Do not run gates; the version stays without their evidence.")
+@flag("warn-on-undeclared-var", "Warn about values for variables that no template declares.")
+@click.option("-config-type", "config_type", hidden=True)
+@flag("ignore-prerelease-plugins", "")
+@flag("use-sequential-evaluation", "")
+@flag("skip-enforcement", "")
+@click.argument("template", type=click.Path(path_type=Path))
+@click.pass_obj
+def command(
+    obj: dict[str, bool],
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    color: bool,
+    debug: bool,
+    force: bool,
+    on_error: str,
+    parallel: int,
+    timestamp_ui: bool,
+    json: bool,
+    locked: bool,
+    no_cache: bool,
+    no_gates: bool,
+    warn_on_undeclared_var: bool,
+    template: Path,
+    **_: object,
+) -> int:
+    """Build the images of TEMPLATE: a directory or file with .pkr.hcl, or a directory with goldsmith.hcl.
+
+    \b
+    Exit code: 0 all built and certified, 1 a build failed, 2 a gate failed, 3 a gate could not tell.
+    """
+    from goldsmith.cli.interruption import interruptible
+    from goldsmith.cli.rendering import Style, renderer
+    from goldsmith.project import Request, Session, build_fleet, build_template, is_fleet, project_for
+
+    options = read_template_options(variables, variable_files, only, except_)
+    request = Request(
+        variables=options.variables,
+        variable_files=options.variable_files,
+        only=options.only,
+        except_=options.except_,
+        force=force,
+        debug=debug,
+        on_error=on_error,
+        parallel=1 if debug else parallel,
+        use_cache=not no_cache,
+        run_gates=not no_gates,
+        locked=locked,
+        warn_undeclared=warn_on_undeclared_var,
+        ask=None if obj["machine_readable"] or json else _ask,
+    )
+    style = Style(json=json, machine_readable=obj["machine_readable"], color=color, timestamps=timestamp_ui)
+    with interruptible() as cancellation, renderer(style) as emit:
+        session = Session(project_for(template), template, request, emit, cancellation)
+        outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
+    if not json and not obj["machine_readable"]:
+        _print_summary(outcomes)
+    return max((outcome.exit_code for outcome in outcomes), key=_severity, default=1)
+
+
+def _severity(code: int) -> int:
+    return (0, 2, 3, 1).index(code)
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, prompt_suffix="", default="", show_default=False))
+
+
+def _print_summary(outcomes: Sequence[ImageOutcome]) -> None:
+    from goldsmith.cli.rendering.lines import duration, size
+
+    results = [result for outcome in outcomes for result in outcome.results]
+    failed = [result for result in results if not result.succeeded]
+    if failed:
+        click.echo("\n==> Some builds didn't complete successfully and had errors:")
+        for result in failed:
+            click.echo(f"--> {result.build.full_name}: {result.error or 'Build was cancelled'}")
+    lines = [
+        f"--> {result.build.full_name}: {artifact.text}"
+        for result in results
+        if result.succeeded
+        for artifact in result.artifacts
+    ]
+    if lines:
+        click.echo("\n==> Builds finished. The artifacts of successful builds are:")
+        click.echo("\n".join(lines))
+    elif not failed:
+        click.echo("\n==> Builds finished but no artifacts were created.")
+    for outcome in outcomes:
+        certificate = outcome.certificate
+        if certificate is None:
+            continue
+        seconds = sum(result.seconds for result in outcome.results)
+        bytes_ = sum(path.stat().st_size for path in certificate.files)
+        told = f"{certificate.image}:{certificate.number} {certificate.verdict.upper()}"
+        click.echo(f"{told}  {certificate.digest}  {size(bytes_)}, built in {duration(seconds)}")
+        for sentence in certificate.shortcomings:
+            click.echo(f"  {sentence}")

@@ -1,0 +1,28 @@
+"""`goldsmith inspect`: the parts of a template, in Packer's format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.options import read_template_options, template_options
+
+
+@click.command("inspect")
+@template_options
+@click.argument("template", type=click.Path(path_type=Path))
+def command(
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    template: Path,
+) -> int:
+    """Show the variables, locals and builds of TEMPLATE."""
+    from goldsmith.template import inspect, load_options
+
+    options = read_template_options(variables, variable_files, only, except_)
+    wanted = load_options(variables=options.variables, variable_files=options.variable_files)
+    click.echo(inspect(template, wanted))
+    return 0

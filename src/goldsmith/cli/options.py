@@ -1,0 +1,56 @@
+"""Options that several commands share, with Packer's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateOptions:
+    """What a command line says about a template's variables and builds."""
+
+    variables: tuple[tuple[str, str], ...]
+    variable_files: tuple[Path, ...]
+    only: tuple[str, ...]
+    except_: tuple[str, ...]
+
+
+def template_options(function: F) -> F:
+    """-var, -var-file, -only and -except."""
+    for option in (
+        click.option("-except", "except_", multiple=True, metavar="A,B", help="Leave out these builds and post-processors."),
+        click.option("-only", "only", multiple=True, metavar="A,B", help="Build only these; globs over full build names."),
+        click.option("-var-file", "variable_files", multiple=True, type=click.Path(path_type=Path), help="A variable file."),
+        click.option("-var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a variable."),
+    ):
+        function = option(function)
+    return function
+
+
+def read_template_options(
+    variables: tuple[str, ...], variable_files: tuple[Path, ...], only: tuple[str, ...], except_: tuple[str, ...]
+) -> TemplateOptions:
+    """Check and split the values of `template_options`. Raises click's UsageError."""
+    pairs = []
+    for text in variables:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise click.UsageError(f'"-var {text}" needs the form key=value')
+        pairs.append((key, value))
+    return TemplateOptions(tuple(pairs), variable_files, _split(only), _split(except_))
+
+
+def _split(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part for text in texts for part in text.split(",") if part)
+
+
+def flag(name: str, help: str, default: bool = False) -> Callable[[F], F]:
+    """A boolean option as Packer's: `-name` or `-name=false`."""
+    return click.option(f"-{name}", name.replace("-", "_"), type=bool, default=default, metavar="", help=help)

@@ -1,0 +1,58 @@
+"""`goldsmith plan`: the decisions of a build without the build."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.options import flag, read_template_options, template_options
+
+
+@click.command("plan")
+@template_options
+@flag("json", "Print the plan as JSON.")
+@flag("locked", "Refuse when the archive does not deliver what goldsmith.lock pins.")
+@flag("no-cache", "Plan as if nothing were cached.")
+@click.argument("template", type=click.Path(path_type=Path))
+def command(
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    json: bool,
+    locked: bool,
+    no_cache: bool,
+    template: Path,
+) -> int:
+    """Show step by step what a build of TEMPLATE would run, what it would take from the cache, and why."""
+    from goldsmith.events import ignore
+    from goldsmith.machines.cancellation import Cancellation
+    from goldsmith.project import Request, Session, explain_fleet, project_for
+
+    options = read_template_options(variables, variable_files, only, except_)
+    request = Request(
+        variables=options.variables,
+        variable_files=options.variable_files,
+        only=options.only,
+        except_=options.except_,
+        use_cache=not no_cache,
+        locked=locked,
+    )
+    session = Session(project_for(template), template, request, ignore, Cancellation())
+    decisions = explain_fleet(template, session)
+    if json:
+        told = [{"build": item.build, "steps": [asdict(step) for step in item.steps]} for item in decisions]
+        click.echo(json_module.dumps(told, indent=2))
+        return 0
+    for decision in decisions:
+        click.echo(decision.build)
+        for step in decision.steps:
+            saved = f", saves {step.saves_s:.1f} s" if step.saves_s >= 0.1 else ""
+            click.echo(f"  {step.action:<7} {step.step:<24} {step.reason}{saved}")
+    running = sum(step.action == "run" for decision in decisions for step in decision.steps)
+    cached = sum(step.action == "cached" for decision in decisions for step in decision.steps)
+    click.echo(f"\n{running} to run, {cached} cached.")
+    return 0

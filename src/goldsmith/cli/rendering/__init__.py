@@ -1,0 +1,38 @@
+"""Renderers: the only places that turn events into what a person or a program reads."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from goldsmith.events import Emit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How the command line asks events to be shown."""
+
+    json: bool = False
+    machine_readable: bool = False
+    color: bool = True
+    timestamps: bool = False
+
+
+def renderer(style: Style) -> AbstractContextManager[Emit]:
+    """The renderer for a style: JSON lines, Packer's machine-readable lines, a live terminal, or plain lines."""
+    if style.json:
+        from goldsmith.cli.rendering.json_lines import JsonLines
+
+        return JsonLines(sys.stdout)
+    if style.machine_readable:
+        from goldsmith.cli.rendering.machine_readable import MachineReadable
+
+        return MachineReadable(sys.stdout)
+    if sys.stdout.isatty():
+        from goldsmith.cli.rendering.terminal import Terminal
+
+        return Terminal(style.color, style.timestamps)
+    from goldsmith.cli.rendering.lines import Lines
+
+    return Lines(sys.stdout.write, color=False, timestamps=style.timestamps)

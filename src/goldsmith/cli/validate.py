@@ -1,0 +1,74 @@
+"""`goldsmith validate`: is a template right, without building it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from goldsmith.cli.options import flag, read_template_options, template_options
+
+
+@click.command("validate")
+@template_options
+@flag("syntax-only", "Check the syntax only.")
+@flag("evaluate-datasources", "Read data sources instead of leaving their values unknown.")
+@flag("no-warn-undeclared-var", "Do not warn about values for variables that no template declares.")
+@flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
+@click.option("-config-type", "config_type", hidden=True)
+@flag("use-sequential-evaluation", "")
+@click.argument("template", type=click.Path(path_type=Path))
+def command(
+    variables: tuple[str, ...],
+    variable_files: tuple[Path, ...],
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    syntax_only: bool,
+    evaluate_datasources: bool,
+    no_warn_undeclared_var: bool,
+    json: bool,
+    template: Path,
+    **_: object,
+) -> int:
+    """Check TEMPLATE: a directory or file with .pkr.hcl. A project file beside it is checked too."""
+    from goldsmith.cli.diagnostics import print_diagnostics
+    from goldsmith.hcl.diagnostics import GoldsmithError, Severity
+    from goldsmith.project import is_fleet, project_for
+    from goldsmith.template import check_syntax, load, load_options
+
+    options = read_template_options(variables, variable_files, only, except_)
+    templates = [template]
+    if is_fleet(template):
+        project = project_for(template)
+        assert project is not None
+        templates = [image.template for image in project.images.values()]
+    failed = False
+    for path in templates:
+        if syntax_only:
+            found = check_syntax(path)
+            print_diagnostics(found, json)
+            failed = failed or any(item.severity is Severity.ERROR for item in found)
+            continue
+        wanted = load_options(
+            variables=options.variables,
+            variable_files=options.variable_files,
+            only=options.only,
+            except_=options.except_,
+            warn_undeclared=not no_warn_undeclared_var,
+            evaluate_data=evaluate_datasources,
+        )
+        try:
+            plan = load(path, wanted).plan()
+        except GoldsmithError as error:
+            print_diagnostics(error.diagnostics, json)
+            failed = True
+            continue
+        print_diagnostics(plan.warnings, json)
+        for _name, problem in plan.failed:
+            print_diagnostics(problem.diagnostics, json)
+            failed = True
+    if failed:
+        return 1
+    if not json:
+        click.echo("Syntax-only check passed. Everything looks okay." if syntax_only else "The configuration is valid.")
+    return 0

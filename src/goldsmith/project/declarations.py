@@ -1,0 +1,65 @@
+"""The blocks of `goldsmith.hcl`: what each may say, with defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldsmith.components import REQUIRED, Duration, attribute
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """`image "NAME"`: a named line of versions and the template that makes them."""
+
+    template: str = attribute(REQUIRED, "Directory or file with the .pkr.hcl of the image, beside the project file.")
+    ports: tuple[str, ...] = attribute((), 'Sockets that the booted image listens on, such as "tcp/22".')
+    services: tuple[str, ...] = attribute((), "Units that must be active after boot.")
+    login: str = attribute("root", "The user that the boot gate logs in as.")
+    var_files: tuple[str, ...] = attribute((), "Variable files that are always given to the template.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """`channel "NAME"`: a pointer to one version of each image, with the policy for moving it."""
+
+    after: str = attribute("", "The channel that a version must be in, or have been in, first.")
+    soak: Duration = attribute(Duration(0), "How long the version must have been there.")
+    requires: tuple[str, ...] = attribute((), "Gates that must have passed.")
+    max_age: Duration = attribute(Duration(0), "How old the evidence may be; 0 for any age.")
+    strict: bool = attribute(False, "Whether a warning counts as unmet.")
+    approvals: int = attribute(0, "How many people must approve.")
+    keep: int = attribute(5, "How many earlier assignments stay available for a rollback.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionConfig:
+    """`retention`: which versions may be deleted; one that any rule keeps is kept."""
+
+    enabled: bool = attribute(True, "False: nothing is ever deleted.")
+    keep_last: int = attribute(5, "How many newest versions of each image are kept.")
+    keep_for: str = attribute("90d", "How long a version is kept; a number with s, m, h or d.")
+    grace: str = attribute("7d", "The time between marking a version and deleting it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningConfig:
+    """`signing`: the key that signs evidence."""
+
+    key: str = attribute("keys/goldsmith.key", "Private key file; made at first use. The public key stands beside it as .pub.")
+    passphrase_env: str = attribute("", "The environment variable that holds the key's passphrase.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UrlConfig:
+    """`store` and `registry`: where bytes and records are kept."""
+
+    url: str = attribute(REQUIRED, "file://PATH for a store, sqlite:///PATH for a registry; relative to the project file.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheConfig:
+    """`cache`: how large the step cache may grow."""
+
+    limit: str = attribute("20GB", "A number with MB or GB.")

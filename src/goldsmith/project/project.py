@@ -1,0 +1,280 @@
+"""`goldsmith.hcl` read into a typed project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from goldsmith.components import find, names
+from goldsmith.gates.contract import Declared, Gate
+from goldsmith.hcl import Scope, functions, parse, read_source
+from goldsmith.hcl.ast import Block, Body
+from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
+from goldsmith.hcl.source import Range
+from goldsmith.hcl.values import object_of, string
+from goldsmith.project.declarations import (
+    DAY_S,
+    CacheConfig,
+    ChannelConfig,
+    ImageConfig,
+    RetentionConfig,
+    SigningConfig,
+    UrlConfig,
+)
+from goldsmith.project.state import PROJECT_FILE, State
+from goldsmith.template import decode, settings_of
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageDeclaration:
+    """An `image` block."""
+
+    name: str
+    config: ImageConfig
+    where: Range
+    template: Path
+
+    @property
+    def declared(self) -> Declared:
+        """What the image says that it offers."""
+        return Declared(ports=self.config.ports, services=self.config.services, login=self.config.login)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateUse:
+    """A `gate` block: the gate and its configuration."""
+
+    name: str
+    gate: type[Gate[Any]]
+    config: object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Project:
+    """A project file, decoded. Paths are absolute."""
+
+    path: Path
+    images: Mapping[str, ImageDeclaration]
+    gates: Mapping[str, GateUse]
+    channels: Mapping[str, ChannelConfig]
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    signing: SigningConfig = field(default_factory=SigningConfig)
+    store: Path
+    registry_url: str
+    cache_limit_bytes: int
+
+    @property
+    def root(self) -> Path:
+        """The directory of the project file."""
+        return self.path.parent
+
+    @property
+    def state(self) -> State:
+        """Where the project keeps what it makes."""
+        return State(self.root / ".goldsmith")
+
+    def image_of(self, template: Path) -> ImageDeclaration | None:
+        """The image that a template directory or file belongs to."""
+        resolved = template.resolve()
+        return next((image for image in self.images.values() if image.template.resolve() == resolved), None)
+
+
+def load_project(path: Path) -> Project:
+    """Read a project file. Raises `UserError` with every fault in it."""
+    body, faults = parse(read_source(path))
+    if any(fault.severity is Severity.ERROR for fault in faults):
+        raise UserError(*faults)
+    return _Reader(path.resolve(), body).read()
+
+
+BLOCKS = ("cache", "channel", "gate", "image", "registry", "retention", "signing", "store")
+_LABELLED = ("channel", "gate", "image")
+
+
+class _Reader:
+    """Collects the blocks of one project file and all that is wrong with them."""
+
+    def __init__(self, path: Path, body: Body) -> None:
+        self.path = path
+        self.body = body
+        self.faults: list[Diagnostic] = []
+        root = path.parent
+        self.scope = Scope({"path": object_of({"root": string(str(root))})}, functions(root, 0))
+
+    def read(self) -> Project:
+        for name, attribute in self.body.attributes.items():
+            self._fault("project.unknown-argument", f'Unsupported argument "{name}"', attribute.name_range)
+        for block in self.body.blocks:
+            self._check_block(block)
+        images = self._images()
+        gates = self._gates()
+        channels = self._labelled("channel", ChannelConfig)
+        self._check_channels(channels, gates)
+        retention = self._single("retention", RetentionConfig) or RetentionConfig()
+        signing = self._single("signing", SigningConfig) or SigningConfig()
+        store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
+        registry = self._single("registry", UrlConfig) or UrlConfig(url="sqlite:///.goldsmith/registry.db")
+        cache = self._single("cache", CacheConfig) or CacheConfig()
+        project = Project(
+            path=self.path,
+            images=images,
+            gates=gates,
+            channels={name: config for name, (config, _) in channels.items()},
+            retention=retention,
+            signing=signing,
+            store=self._store(store),
+            registry_url=self._registry_url(registry),
+            cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
+        )
+        self._checked(lambda: (seconds(retention.keep_for), seconds(retention.grace)), (0, 0))
+        if self.faults:
+            raise UserError(*self.faults)
+        return project
+
+    def _fault(self, code: str, what: str, where: Range | None = None, why: str = "", next: str = "") -> None:
+        self.faults.append(Diagnostic(code=code, what=what, where=where, why=why, next=next))
+
+    def _checked(self, act: Any, otherwise: T) -> T:
+        try:
+            return act()  # type: ignore[no-any-return]  # the callable decides the type
+        except UserError as error:
+            self.faults += error.diagnostics
+            return otherwise
+
+    def _check_block(self, block: Block) -> None:
+        if block.type not in BLOCKS:
+            suggestion = did_you_mean(block.type, BLOCKS) or f"{PROJECT_FILE} knows: {', '.join(BLOCKS)}."
+            self._fault("project.unknown-block", f'Unsupported block type "{block.type}"', block.type_range, next=suggestion)
+            return
+        wanted = 1 if block.type in _LABELLED else 0
+        if len(block.labels) != wanted:
+            self._fault(
+                "project.labels",
+                f'"{block.type}" takes {"one name" if wanted else "no name"}',
+                block.range,
+                next=f"Write {block.type} {chr(34) + 'name' + chr(34) + ' ' if wanted else ''}{{ … }}",
+            )
+
+    def _decoded(self, block: Block, config: type[T]) -> T | None:
+        return self._checked(lambda: decode(config, settings_of(block, self.scope), None, self.path.parent), None)
+
+    def _labelled(self, type: str, config: type[T]) -> dict[str, tuple[T, Block]]:
+        found: dict[str, tuple[T, Block]] = {}
+        for block in self.body.blocks_of(type):
+            if len(block.labels) != 1:
+                continue
+            name = block.labels[0]
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", name):
+                self._fault("project.name", f'"{name}" is no name for {type}', block.range, next="Use a-z, 0-9, - and _.")
+            elif name in found:
+                self._fault("project.duplicate", f'{type} "{name}" is declared twice', block.range)
+            elif (decoded := self._decoded(block, config)) is not None:
+                found[name] = (decoded, block)
+        return found
+
+    def _single(self, type: str, config: type[T]) -> T | None:
+        blocks = list(self.body.blocks_of(type))
+        for extra in blocks[1:]:
+            self._fault("project.duplicate", f'"{type}" may stand only once', extra.range)
+        return self._decoded(blocks[0], config) if blocks else None
+
+    def _images(self) -> dict[str, ImageDeclaration]:
+        images: dict[str, ImageDeclaration] = {}
+        for name, (config, block) in self._labelled("image", ImageConfig).items():
+            template = self.path.parent / config.template
+            if not template.exists():
+                nearby = [path.name for path in self.path.parent.iterdir() if path.is_dir()]
+                self._fault(
+                    "project.template-missing",
+                    f'image "{name}" names the template "{config.template}", which does not exist',
+                    block.body.attributes["template"].expression.range,
+                    why=f'It is looked up in "{self.path.parent}".',
+                    next=did_you_mean(config.template, nearby),
+                )
+            images[name] = ImageDeclaration(name=name, config=config, where=block.range, template=template)
+        return images
+
+    def _gates(self) -> dict[str, GateUse]:
+        gates: dict[str, GateUse] = {}
+        for block in self.body.blocks_of("gate"):
+            if len(block.labels) != 1:
+                continue
+            name = block.labels[0]
+            gate = self._checked(lambda name=name: find("gate", name), None)
+            if gate is None:
+                known = names("gate")
+                self._fault(
+                    "project.unknown-gate",
+                    f'there is no gate "{name}"',
+                    block.label_ranges[0],
+                    next=did_you_mean(name, known) or f"Known gates: {', '.join(known)}.",
+                )
+                continue
+            assert issubclass(gate, Gate)
+            config = self._decoded(block, gate.Config)
+            if name in gates:
+                self._fault("project.duplicate", f'gate "{name}" is declared twice', block.range)
+            elif config is not None:
+                gates[name] = GateUse(name=name, gate=gate, config=config)
+        return gates
+
+    def _check_channels(self, channels: dict[str, tuple[ChannelConfig, Block]], gates: Mapping[str, GateUse]) -> None:
+        for name, (config, block) in channels.items():
+            if config.after and config.after not in channels:
+                where = block.body.attributes["after"].expression.range
+                suggestion = did_you_mean(config.after, channels)
+                self._fault("project.unknown-channel", f'there is no channel "{config.after}"', where, next=suggestion)
+            elif _runs_in_a_circle(name, channels):
+                self._fault("project.channel-cycle", f'channel "{name}" comes after itself', block.range)
+            for gate in config.requires:
+                if gate not in gates:
+                    self._fault(
+                        "project.unknown-gate",
+                        f'channel "{name}" requires the gate "{gate}", which the project does not have',
+                        block.body.attributes["requires"].expression.range,
+                        next=did_you_mean(gate, gates) or f'Add gate "{gate}" {{}}.',
+                    )
+
+    def _store(self, config: UrlConfig) -> Path:
+        if not config.url.startswith("file://"):
+            self._fault("project.store-url", f'store "{config.url}" is not supported yet', next="Use file://PATH.")
+        return self.path.parent / config.url.removeprefix("file://")
+
+    def _registry_url(self, config: UrlConfig) -> str:
+        if config.url.startswith("sqlite:///"):
+            return f"sqlite:///{self.path.parent / config.url.removeprefix('sqlite:///')}"
+        return config.url
+
+
+def _runs_in_a_circle(name: str, channels: Mapping[str, tuple[ChannelConfig, Block]]) -> bool:
+    seen: set[str] = set()
+    current = name
+    while current in channels and current not in seen:
+        seen.add(current)
+        current = channels[current][0].after
+    return current == name and bool(channels[name][0].after)
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
+_BYTES = {"MB": 10**6, "GB": 10**9}
+
+
+def seconds(text: str) -> int:
+    """Seconds of "90d", "12h", "30m" or "0s". Raises `UserError`."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        raise UserError(Diagnostic(code="project.duration", what=f'"{text}" is no duration', next='Write for example "90d".'))
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def size_bytes(text: str) -> int:
+    """Bytes of "20GB" or "500MB". Raises `UserError`."""
+    match = re.fullmatch(r"(\d+)(MB|GB)", text)
+    if match is None:
+        raise UserError(Diagnostic(code="project.size", what=f'"{text}" is no size', next='Write for example "20GB".'))
+    return int(match[1]) * _BYTES[match[2]]

@@ -1,0 +1,54 @@
+"""Where a project keeps what it makes, and where the host keeps what projects share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_FILE = "goldsmith.hcl"
+LOCK_FILE = "goldsmith.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The directories of one project: `.goldsmith/` beside the project file, or beside the template without one."""
+
+    root: Path
+
+    @property
+    def logs(self) -> Path:
+        """Logs of failed steps."""
+        return self.root / "logs"
+
+    @property
+    def evidence(self) -> Path:
+        """Serial logs, reports and screens that gates kept, by disk digest."""
+        return self.root / "evidence"
+
+    @property
+    def pending(self) -> Path:
+        """Finished images that are not registered yet."""
+        return self.root / "pending"
+
+    @property
+    def last(self) -> Path:
+        """What was certified last, by image."""
+        return self.root / "last"
+
+
+def cache_directory() -> Path:
+    """The shared cache: GOLDSMITH_CACHE, else `goldsmith` below XDG_CACHE_HOME or ~/.cache."""
+    named = os.environ.get("GOLDSMITH_CACHE")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goldsmith"
+
+
+def find_project(start: Path) -> Path | None:
+    """The project file in `start` or the nearest directory above it."""
+    directory = start.resolve()
+    for place in (directory, *directory.parents):
+        if (place / PROJECT_FILE).is_file():
+            return place / PROJECT_FILE
+    return None
