@@ -1,0 +1,24 @@
+"""`goldsmith rollback`: move a channel back to an earlier version that is still fit."""
+
+from __future__ import annotations
+
+import click
+
+from goldsmith.cli.options import flag
+
+
+@click.command("rollback")
+@click.option("-to", "to", default=None, metavar="REF", help="The version to go back to.")
+@click.option("-reason", "reason", default="", help="Why; kept in the history.")
+@flag("dry-run", "Decide without moving.")
+@click.argument("image")
+@click.argument("channel")
+def command(image: str, channel: str, to: str | None, reason: str, dry_run: bool) -> int:
+    """Move CHANNEL of IMAGE back to the newest earlier version that is still fit."""
+    from goldsmith.cli.references import actor, open_here
+
+    _, registry = open_here()
+    assignment = registry.rollback(image, channel, to=to, reason=reason, dry_run=dry_run, actor=actor())
+    verb = "would go back to" if dry_run else "went back to"
+    click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")
+    return 0

@@ -1,0 +1,51 @@
+"""`goldsmith show`: everything about one version."""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from dataclasses import asdict
+
+import click
+
+from goldsmith.cli.options import flag
+
+
+@click.command("show")
+@flag("json", "Print JSON.")
+@click.argument("reference", metavar="REF")
+def command(json: bool, reference: str) -> int:
+    """Show a version: REF is web, web:41, web@prod or sha256:…"""
+    from goldsmith.cli.references import open_here
+    from goldsmith.cli.rendering.lines import short, size
+
+    project, registry = open_here()
+    detail = registry.show(reference)
+    if json:
+        click.echo(json_module.dumps(asdict(detail), indent=2, default=str))
+        return 0
+    version = detail.version
+    click.echo(f"{version.ref}  {version.digest}")
+    click.echo(f"  made      {moment(version.created_at)} by {version.builder}")
+    click.echo(f"  storage   {version.storage}" + (f", REVOKED: {version.revoked}" if version.revoked else ""))
+    if detail.parent:
+        click.echo(f"  parent    {detail.parent.ref}  {short(detail.parent.digest)}")
+    for child in detail.children:
+        click.echo(f"  child     {child.ref}  {short(child.digest)}")
+    for channel in detail.channels:
+        click.echo(f"  channel   {channel.name} (generation {channel.generation})")
+    for artifact in detail.artifacts:
+        click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
+        if artifact.in_store:
+            click.echo(f"            {project.store / 'blobs' / artifact.digest.replace(':', '/')}")
+    for evidence in detail.evidence:
+        failing = f": {', '.join(evidence.failing[:3])}" if evidence.failing else ""
+        click.echo(f"  evidence  {evidence.gate:<14} {evidence.verdict.upper():<5} {moment(evidence.issued_at)}{failing}")
+    for pin in detail.pins:
+        click.echo(f"  pin       {pin}")
+    return 0
+
+
+def moment(microseconds: int) -> str:
+    """A point in time for people, UTC."""
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(microseconds / 1_000_000))
