@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 from goldsmith.events import Emit
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
+from goldsmith.images.lock import Pins
+from goldsmith.images.sealed import DiskConfig, SealedImage
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.machine import Machine
 
@@ -110,33 +112,6 @@ class Artifact:
             path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SealedImage:
-    """A sealed disk: everything that gates and the registry need to know of it. Digests are `sha256:<hex>`."""
-
-    disk_digest: str
-    """The root of the SHA-256 tree over the raw disk's 4 MiB chunks."""
-    raw: Path | None
-    """The raw disk, while it is kept."""
-    layers: tuple[str, ...]
-    """Digests (diff_id) of all layers from the bottom, the parent's included."""
-    parent_layers: int
-    """How many of `layers` belong to the parent."""
-    parent: str | None
-    """The version digest of the parent, or None."""
-    boot: Mapping[str, str]
-    """Kernel, initrd and command line as they boot."""
-    files: Mapping[str, Path]
-    """Artifact files by format: raw, qcow2."""
-    file_digests: Mapping[str, str]
-    """Plain SHA-256 of each artifact file, by format."""
-    lock_digest: str
-    tools: Mapping[str, str]
-    """Versions of the tools that made the bytes."""
-    architecture: str = "amd64"
-    provenance: Mapping[str, object] = field(default_factory=dict)
-
-
 # ── what a component is given ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -173,6 +148,10 @@ class Context:
     """Asks the person at the terminal and returns the answer; None when there is no one."""
     image: str = ""
     """The image of the project that is built, or empty outside of a project."""
+    pins: Pins | None = None
+    """The lock of what is built; None when nothing keeps one."""
+    cache: Path = Path("/nonexistent")
+    """The directory that all projects of this host share: downloaded packages, indexes, layers."""
 
 
 C = TypeVar("C")
@@ -218,9 +197,14 @@ class Base:
     materials: tuple[Mapping[str, object], ...] = ()
     """resolvedDependencies of the provenance: {uri, digest: {sha256}}."""
     packages_cache: Path | None = None
-    """A directory that holds downloaded packages for reuse, bound over the package manager's archive while steps run."""
+    """Downloaded packages for reuse. A sandbox shows them as the package manager's archive, below an overlay: what a step
+    adds there is thrown away with it, unless `keep_packages` takes it."""
     lists_cache: Path | None = None
-    """The package manager's lists, bound likewise."""
+    """The package manager's lists, shown likewise."""
+    keep_packages: Callable[[Path], None] | None = None
+    """Takes over what a step downloaded (a directory of packages) after checking it against the signed lists."""
+    keyring: Path | None = None
+    """The archive keys that the source trusted."""
 
 
 class ImageLookup(Protocol):
@@ -244,21 +228,6 @@ class LayeredSource(Component[C]):
     @abstractmethod
     def disk(self, config: C) -> DiskConfig:
         """How the sealed disk is to look."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskConfig:
-    """The disk of a layered source."""
-
-    formats: tuple[str, ...] = ("qcow2",)
-    output_directory: str = ""
-    size: str = ""
-    """A size such as 10G, or empty: as large as the content needs."""
-    boot: Literal["hybrid", "none"] = "hybrid"
-    """`hybrid` boots by BIOS and by UEFI; `none` makes a disk without kernel and boot loader."""
-    kernel_arguments: str = ""
-    hostname: str = "localhost"
-    vm_name: str = ""
 
 
 class DirectSource(Component[C]):

@@ -1,0 +1,117 @@
+"""`goldsmith.lock`: what an archive delivered for each image, so that a later build takes the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class LockedPackage:
+    """One package as the archive delivered it."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+    """Hex digest of the .deb as the archive has it."""
+    size: int
+    url: str
+    """Where it was: the full address."""
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class LockedSuite:
+    """One signed index that packages were taken from."""
+
+    url: str
+    suite: str
+    sha256: str
+    """Hex digest of the InRelease file."""
+    date: int
+    """Its `Date`, seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageLock:
+    """What is pinned for one image."""
+
+    request: str
+    """Digest of what was asked for: release, mirrors, components, packages. Another request needs another lock."""
+    epoch: int
+    """The time stamp of everything in the image: the newest `Date` of the suites."""
+    suites: tuple[LockedSuite, ...]
+    packages: tuple[LockedPackage, ...]
+    """What the source installs, sorted."""
+    added: tuple[LockedPackage, ...] = field(default=())
+    """What provisioners installed on top, sorted; recorded, and compared with `-locked`."""
+
+    @property
+    def digest(self) -> str:
+        """`sha256:<hex>` of the lock's canonical JSON: the version document's `inputs`."""
+        return "sha256:" + hashlib.sha256(_canonical(asdict(self))).hexdigest()
+
+
+class Pins(Protocol):
+    """What `goldsmith.lock` says of the image that is built, and where a new resolution is noted."""
+
+    @property
+    def lock(self) -> ImageLock | None:
+        """The lock of this image, or None."""
+
+    @property
+    def must_hold(self) -> bool:
+        """`-locked`: nothing may be resolved anew."""
+
+    def note(self, lock: ImageLock) -> None:
+        """Take a new resolution; it is written when the build ends."""
+
+
+def read_lock(path: Path) -> dict[str, ImageLock]:
+    """The locks of all images in a lock file; empty when there is no file. Raises `UserError` when it cannot be read."""
+    try:
+        data = json.loads(path.read_bytes())
+        if data["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {data['schema']}, this program reads {SCHEMA}")
+        return {name: _image_lock(image) for name, image in data["images"].items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            Diagnostic(
+                code="lock.unreadable",
+                what=f'"{path}" is no lock file',
+                why=f"{type(error).__name__}: {error}",
+                next="Restore it from version control, or remove it and build again.",
+            )
+        ) from error
+
+
+def write_lock(path: Path, images: Mapping[str, ImageLock]) -> None:
+    """Write a lock file: sorted, one value a line, so that a change reads well in a review."""
+    data = {"schema": SCHEMA, "images": {name: asdict(lock) for name, lock in sorted(images.items())}}
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    temporary.rename(path)
+
+
+def _image_lock(data: Mapping[str, object]) -> ImageLock:
+    fields = dict(data)
+    for name, record in (("suites", LockedSuite), ("packages", LockedPackage), ("added", LockedPackage)):
+        items = fields[name]
+        assert isinstance(items, list)
+        fields[name] = tuple(record(**item) for item in items)
+    return ImageLock(**fields)  # type: ignore[arg-type]  # a wrong name is a TypeError, which the caller reports
+
+
+def _canonical(data: object) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()
