@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldsmith.build.keys import Document, StepKey
-from goldsmith.components import SealedImage
 from goldsmith.events import CacheEvicted, Emit
-from goldsmith.images import LayerStore
+from goldsmith.images import LayerStore, SealedImage
 
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 
@@ -109,7 +108,7 @@ class StepCache:
             target.chmod(0o444)
             sizes[target.name] = target.stat().st_size
             files[format] = target.name
-        record = {**asdict(image), "files": files, "raw": None, "sizes": sizes}
+        record = {**asdict(image), "files": files, "sizes": sizes}
         _write_json(making / "image.json", record)
         try:
             making.rename(final)
@@ -165,15 +164,14 @@ class StepCache:
 
 
 def _sealed_from(data: dict[str, object], directory: Path) -> SealedImage:
-    files = data.pop("files")
+    files, layers, removed = data.pop("files"), data.pop("layers"), data.pop("removed")
     assert isinstance(files, Mapping)
-    layers = data.pop("layers")
     assert isinstance(layers, list)
-    data.pop("raw")
+    assert isinstance(removed, list)
     return SealedImage(
-        raw=None,
         layers=tuple(str(layer) for layer in layers),
         files={str(format): directory / str(name) for format, name in files.items()},
+        removed=tuple((str(path), str(rule)) for path, rule in removed),
         **data,  # type: ignore[arg-type]  # the record was written from the same dataclass
     )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from goldsmith.build.cache import CachedStep, StepCache
 from goldsmith.build.keys import Document, Redaction, StepKey, files_of, implementation, options_of, step_key
 from goldsmith.build.recovery import Recovery, decide, recover
 from goldsmith.build.steplog import step_log
-from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner, SealedImage
+from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
 from goldsmith.events import LayerWritten, Output, StepCached, StepFailed, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
-from goldsmith.images import SealedTree, make_image
+from goldsmith.images import SealedImage, SealedTree, make_image
 from goldsmith.machines import Journal, Local, Sandbox
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.sandbox import PROFILE_DIGEST
@@ -36,22 +36,36 @@ class Workshop:
     use_cache: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """A step of a finished build, for its provenance. `key` is empty for a step that is never cached."""
+
+    name: str
+    key: str
+    layer: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class LayeredResult:
     """A sealed disk and the tree it was written from. `tree` is None when the disk came from the cache."""
 
     image: SealedImage
     tree: SealedTree | None
-    cached: bool
     base: Base
+    steps: tuple[StepRecord, ...]
 
 
 @dataclass
 class _Progress:
-    """Where a layered build stands: the layers so far and the documents of the keys that led there."""
+    """Where a layered build stands: the layers so far, the steps that left them, and the documents of their keys."""
 
     layers: list[str]
+    steps: list[StepRecord] = field(default_factory=list)
     documents: dict[str, Document] = field(default_factory=dict)
+
+    def add(self, name: str, key: StepKey | None, layer: str) -> None:
+        self.layers.append(layer)
+        self.steps.append(StepRecord(name=name, key=key.key if key else "", layer=layer))
 
 
 def run_layered(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> LayeredResult:
@@ -162,7 +176,7 @@ def _base_step(base: Base, progress: _Progress, context: Context, workshop: Work
             reporting.emit(
                 LayerWritten(build=context.build, step=step.name, digest=layer.diff_id, files=layer.files, size=layer.size)
             )
-    progress.layers.append(layer.diff_id)
+    progress.add(step.name, key, layer.diff_id)
 
 
 def _provisioner_step(
@@ -189,8 +203,7 @@ def _take_cached(key: StepKey, name: str, progress: _Progress, context: Context,
     entry: CachedStep | None = workshop.cache.step(key) if workshop.use_cache else None
     if entry is None:
         return False
-    if entry.layer:
-        progress.layers.append(entry.layer)
+    progress.add(name, key, entry.layer)
     context.emit(StepCached(build=context.build, step=name, key=key.key, saved_s=entry.took_s))
     return True
 
@@ -213,7 +226,7 @@ def _run_step(
         if key is not None and succeeded:
             workshop.cache.keep_step(key, layer.diff_id, time.monotonic() - started)
         reporting.emit(LayerWritten(build=context.build, step=name, digest=layer.diff_id, files=layer.files, size=layer.size))
-    progress.layers.append(layer.diff_id)
+    progress.add(name, key, layer.diff_id)
 
 
 def _provision_in_sandbox(
@@ -240,6 +253,10 @@ def _provision_in_sandbox(
                 raise
 
 
+ARCHIVES = "/var/cache/apt/archives"
+LISTS = "/var/lib/apt/lists"
+
+
 @contextmanager
 def _sandbox(
     use: ProvisionerUse, base: Base, layers: Sequence[str], context: Context, directory: Path, workshop: Workshop
@@ -249,30 +266,26 @@ def _sandbox(
     upper, work = directory / "upper", directory / "work"
     upper.mkdir()
     work.mkdir()
-    lowers = [workshop.cache.layers.path(layer) for layer in layers]
-    caches = {
-        place: path
-        for place, path in (("/var/cache/apt/archives", base.packages_cache), ("/var/lib/apt/lists", base.lists_cache))
-        if path is not None
-    }
-    tools = component.tools(use.config(context), context)
-    if tools is None:
-        with Sandbox(lowers, upper, work, journal=workshop.journal, network="outbound", shared_caches=caches) as machine:
-            yield machine
-        return
+    caches = {place: path for place, path in ((ARCHIVES, base.packages_cache), (LISTS, base.lists_cache)) if path is not None}
     with (
-        tools as shown,
+        component.tools(use.config(context), context) or nullcontext({}) as shown,
         Sandbox(
-            lowers, upper, work, journal=workshop.journal, network="outbound", binds=shown, shared_caches=caches
+            [workshop.cache.layers.path(layer) for layer in layers],
+            upper,
+            work,
+            journal=workshop.journal,
+            network="outbound",
+            binds=shown,
+            shared_caches=caches,
         ) as machine,
     ):
         yield machine
+        if base.keep_packages is not None and ARCHIVES in caches:
+            base.keep_packages(machine.cache_upper(ARCHIVES))
 
 
-def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context):  # type: ignore[no-untyped-def]
-    if use is None:
-        return None
-    return lambda: provision(use, machine, context)
+def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context) -> Callable[[], object] | None:
+    return (lambda: provision(use, machine, context)) if use is not None else None
 
 
 def _keep_for_a_person(directory: Path, context: Context, workshop: Workshop) -> None:
@@ -331,7 +344,7 @@ def _seal(
         image = cache.sealed(key) if workshop.use_cache else None
         if image is not None:
             context.emit(StepCached(build=context.build, step="seal", key=key.key, saved_s=0.0))
-            return LayeredResult(image=image, tree=None, cached=True, base=base)
+            return LayeredResult(image=image, tree=None, base=base, steps=tuple(progress.steps))
         made, tree = make_image(
             [cache.layers.path(layer) for layer in progress.layers],
             layer_digests=tuple(progress.layers),
@@ -346,7 +359,7 @@ def _seal(
             emit=context.emit,
             cancellation=context.cancellation,
         )
-        return LayeredResult(image=cache.keep_sealed(key, made), tree=tree, cached=False, base=base)
+        return LayeredResult(image=cache.keep_sealed(key, made), tree=tree, base=base, steps=tuple(progress.steps))
 
 
 def _generated(context: Context) -> dict[str, str]:

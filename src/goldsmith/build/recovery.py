@@ -43,7 +43,7 @@ def decide(step: str, error: GoldsmithError, context: Context) -> Recovery:
             return answers[answer]
 
 
-def recover(recovery: Recovery, step: str, context: Context, clean_up: Callable[[], None] | None) -> None:
+def recover(recovery: Recovery, step: str, context: Context, clean_up: Callable[[], object] | None) -> None:
     """Say and do what `recovery` means, except for the retry; `clean_up` runs the error-cleanup-provisioner."""
     if recovery is Recovery.ABORT:
         _say(context, f'Step "{step}" failed, aborting...')
