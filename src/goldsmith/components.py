@@ -205,6 +205,8 @@ class Base:
     """Takes over what a step downloaded (a directory of packages) after checking it against the signed lists."""
     keyring: Path | None = None
     """The archive keys that the source trusted."""
+    lists_now: Callable[[], Path] | None = None
+    """Fetches the archive's signed indexes of today, for the gate that looks for newer packages; the lock stays as it is."""
 
 
 class ImageLookup(Protocol):

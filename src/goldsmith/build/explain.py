@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from goldsmith.build.keys import StepKey, changed_fields
+from goldsmith.build.keys import Document, StepKey, changed_fields
 from goldsmith.build.layered import Workshop, base_key, position_of, provisioner_key, seal_key, step_name
-from goldsmith.components import Context, ImageLookup, LayeredSource, Provisioner
+from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
+from goldsmith.images import SealedImage
 from goldsmith.template import Build
 
 
@@ -29,6 +31,9 @@ class BuildDecision:
 
     build: str
     steps: tuple[StepDecision, ...]
+    image: SealedImage | None = None
+    """The sealed disk, when everything comes from the cache."""
+    base: Base | None = None
 
     @property
     def runs_anything(self) -> bool:
@@ -72,12 +77,14 @@ def explain(
             layers += [layer] if layer else []
     if following:
         steps.append(StepDecision(step="seal", action="run", reason=following))
-    else:
-        steps.append(_decide_seal(seal_key(source, config, base, layers, context.image or context.name), workshop))
-    return BuildDecision(build=build.full_name, steps=tuple(steps))
+        return BuildDecision(build=build.full_name, steps=tuple(steps))
+    key = seal_key(source, config, base, layers, context.image or context.name)
+    image = workshop.cache.sealed(key) if workshop.use_cache else None
+    steps.append(_decide_seal(key, image))
+    return BuildDecision(build=build.full_name, steps=tuple(steps), image=image, base=base)
 
 
-def _decide(name: str, key: StepKey, before: dict[str, object] | object, workshop: Workshop) -> tuple[StepDecision, str]:
+def _decide(name: str, key: StepKey, before: Mapping[str, Document], workshop: Workshop) -> tuple[StepDecision, str]:
     entry = workshop.cache.step(key) if workshop.use_cache else None
     if entry is not None:
         reason = "same inputs"
@@ -85,11 +92,11 @@ def _decide(name: str, key: StepKey, before: dict[str, object] | object, worksho
     return StepDecision(step=name, action="run", reason=_why(name, key, before, workshop), key=key.key), ""
 
 
-def _why(name: str, key: StepKey, before: object, workshop: Workshop) -> str:
+def _why(name: str, key: StepKey, before: Mapping[str, Document], workshop: Workshop) -> str:
     if not workshop.use_cache:
         return "the cache is off"
-    last = before.get(name) if isinstance(before, dict) else None
-    if not isinstance(last, dict):
+    last = before.get(name)
+    if last is None:
         return "never built here"
     changes = changed_fields(last, key.document)
     return f"changed: {', '.join(changes)}" if changes else "its layer is no longer in the cache"
@@ -99,7 +106,7 @@ def _after(decision: StepDecision) -> str:
     return f'follows "{decision.step}"' if decision.action == "run" else ""
 
 
-def _decide_seal(key: StepKey, workshop: Workshop) -> StepDecision:
-    if workshop.use_cache and workshop.cache.sealed(key) is not None:
+def _decide_seal(key: StepKey, image: SealedImage | None) -> StepDecision:
+    if image is not None:
         return StepDecision(step="seal", action="cached", reason="same layers", key=key.key)
     return StepDecision(step="seal", action="run", reason="no disk of these layers is in the cache", key=key.key)

@@ -18,7 +18,7 @@ from goldsmith.build.steplog import step_log
 from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
 from goldsmith.events import LayerWritten, Output, StepCached, StepFailed, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
-from goldsmith.images import SealedImage, SealedTree, make_image
+from goldsmith.images import DiskConfig, SealedImage, SealedTree, make_image
 from goldsmith.machines import Journal, Local, Sandbox
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.sandbox import PROFILE_DIGEST
@@ -52,6 +52,7 @@ class LayeredResult:
     image: SealedImage
     tree: SealedTree | None
     base: Base
+    disk: DiskConfig
     steps: tuple[StepRecord, ...]
 
 
@@ -339,18 +340,19 @@ def _seal(
     source: LayeredSource[object], config: object, base: Base, progress: _Progress, context: Context, workshop: Workshop
 ) -> LayeredResult:
     cache = workshop.cache
+    disk = source.disk(config)
     key = seal_key(source, config, base, progress.layers, context.image or context.name)
     with cache.locked(key.key):
         image = cache.sealed(key) if workshop.use_cache else None
         if image is not None:
             context.emit(StepCached(build=context.build, step="seal", key=key.key, saved_s=0.0))
-            return LayeredResult(image=image, tree=None, base=base, steps=tuple(progress.steps))
+            return LayeredResult(image=image, tree=None, base=base, disk=disk, steps=tuple(progress.steps))
         made, tree = make_image(
             [cache.layers.path(layer) for layer in progress.layers],
             layer_digests=tuple(progress.layers),
             parent_layers=len(base.layers),
             parent=base.parent,
-            disk=source.disk(config),
+            disk=disk,
             name=context.image or context.name,
             epoch=base.epoch,
             lock_digest=base.lock_digest,
@@ -359,7 +361,8 @@ def _seal(
             emit=context.emit,
             cancellation=context.cancellation,
         )
-        return LayeredResult(image=cache.keep_sealed(key, made), tree=tree, base=base, steps=tuple(progress.steps))
+        sealed = cache.keep_sealed(key, made)
+        return LayeredResult(image=sealed, tree=tree, base=base, disk=disk, steps=tuple(progress.steps))
 
 
 def _generated(context: Context) -> dict[str, str]:

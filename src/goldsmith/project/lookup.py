@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from goldsmith.build import LayeredResult, StepCache
-from goldsmith.components import Base, SealedImage
+from goldsmith.build import StepCache
+from goldsmith.components import Base
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.images import SealedImage
+from goldsmith.project.pins import LockFile
 from goldsmith.project.project import Project
+from goldsmith.project.version_document import version_digest, version_document
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,23 +28,54 @@ class BuiltParent:
 class ParentLookup:
     """Gives the `image` source its parent."""
 
-    def __init__(self, project: Project | None, cache: StepCache) -> None:
+    def __init__(self, project: Project | None, steps: StepCache, cache: Path, lock_file: LockFile) -> None:
         self._project = project
+        self._steps = steps
         self._cache = cache
+        self._lock_file = lock_file
         self._built: dict[str, BuiltParent] = {}
 
-    def built(self, image: str, result: LayeredResult, version: str) -> None:
+    def built(self, name: str, image: SealedImage, base: Base) -> None:
         """Remember what this run built for an image."""
-        self._built[image] = BuiltParent(image=result.image, base=result.base, version=version)
+        digest = version_digest(version_document(name, image))
+        self._built[name] = BuiltParent(image=image, base=base, version=digest)
 
     def find(self, image: str, *, channel: str, version: str, digest: str) -> Base:
         """The base to build on: this run's build of the image, unless a channel, version or digest is named."""
         built = self._built.get(image)
         if built is not None and not (channel or version or digest):
             return _on_top_of(built)
-        return self._from_registry(image, channel=channel, version=version, digest=digest)
+        return self._recorded(image, digest or _reference(image, channel, version))
 
-    def _from_registry(self, image: str, *, channel: str, version: str, digest: str) -> Base:
+    def _recorded(self, image: str, reference: str) -> Base:
+        from goldsmith.project.records import open_registry, recorded_layers
+
+        project = self._checked(image)
+        detail = open_registry(project).show(reference)
+        inputs = detail.version.inputs_digest
+        lock = next((lock for lock in self._lock_file.before.values() if lock.digest == inputs), None)
+        base = Base(
+            layers=recorded_layers(detail, self._steps),
+            parent=detail.version.digest,
+            lock_digest=inputs,
+            epoch=lock.epoch if lock else detail.version.created_at // 1_000_000,
+            materials=(_material(detail.version.digest),),
+        )
+        if lock is None:
+            return base
+        from goldsmith.sources.archive import reopened
+
+        archive = reopened(lock, self._cache)
+        return replace(
+            base,
+            packages_cache=archive.packages_cache,
+            lists_cache=archive.lists_cache,
+            keep_packages=archive.keep_packages,
+            keyring=archive.keyring,
+            lists_now=archive.lists_now,
+        )
+
+    def _checked(self, image: str) -> Project:
         if self._project is None:
             raise UserError(
                 Diagnostic(
@@ -57,25 +92,31 @@ class ParentLookup:
                     next=did_you_mean(image, self._project.images) or f'Add image "{image}" to the project file.',
                 )
             )
-        from goldsmith.project.records import open_registry, recorded_base
+        return self._project
 
-        registry = open_registry(self._project)
-        reference = digest or (f"{image}:{version}" if version else f"{image}@{channel}" if channel else image)
-        return recorded_base(registry.show(reference), self._project, self._cache)
+
+def _reference(image: str, channel: str, version: str) -> str:
+    if version:
+        return f"{image}:{version}"
+    return f"{image}@{channel}" if channel else image
 
 
 def _on_top_of(parent: BuiltParent) -> Base:
+    base = parent.base
     return Base(
         layers=parent.image.layers,
         parent=parent.version,
-        lock_digest=parent.base.lock_digest,
-        epoch=parent.base.epoch,
-        materials=({"uri": f"goldsmith:{parent.version}", "digest": _digest_map(parent.version)},),
-        packages_cache=parent.base.packages_cache,
-        lists_cache=parent.base.lists_cache,
+        lock_digest=base.lock_digest,
+        epoch=base.epoch,
+        materials=(_material(parent.version),),
+        packages_cache=base.packages_cache,
+        lists_cache=base.lists_cache,
+        keep_packages=base.keep_packages,
+        keyring=base.keyring,
+        lists_now=base.lists_now,
     )
 
 
-def _digest_map(digest: str) -> Mapping[str, str]:
-    algorithm, _, value = digest.partition(":")
-    return {algorithm: value}
+def _material(version: str) -> Mapping[str, object]:
+    algorithm, _, value = version.partition(":")
+    return {"uri": f"goldsmith:{version}", "digest": {algorithm: value}}

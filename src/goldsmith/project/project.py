@@ -78,6 +78,12 @@ class Project:
         """Where the project keeps what it makes."""
         return State(self.root / ".goldsmith")
 
+    @property
+    def has_registry(self) -> bool:
+        """Whether the registry is there already; one behind a server is taken to be."""
+        prefix = "sqlite:///"
+        return not self.registry_url.startswith(prefix) or Path(self.registry_url.removeprefix(prefix)).exists()
+
     def image_of(self, template: Path) -> ImageDeclaration | None:
         """The image that a template directory or file belongs to."""
         resolved = template.resolve()

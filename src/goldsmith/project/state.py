@@ -52,3 +52,8 @@ def find_project(start: Path) -> Path | None:
         if (place / PROJECT_FILE).is_file():
             return place / PROJECT_FILE
     return None
+
+
+def is_fleet(path: Path) -> bool:
+    """Whether the argument of a command means a whole project: a directory with a project file and no template."""
+    return (path / PROJECT_FILE).is_file() and not any(path.glob("*.pkr.hcl"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 
-from goldsmith.components import SealedImage
+from goldsmith.images import SealedImage
 
 
 def version_document(name: str, image: SealedImage) -> Mapping[str, object]:
@@ -18,3 +20,9 @@ def version_document(name: str, image: SealedImage) -> Mapping[str, object]:
         "disks": {image.architecture: image.disk_digest},
     }
 
+
+
+def version_digest(document: Mapping[str, object]) -> str:
+    """`sha256:<hex>` of the canonical document: sorted keys, no spaces, UTF-8."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,170 @@
+"""Gate `patches`: is there a newer package in the suites that the image was made from? No vulnerability data needed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+from goldsmith.components import Duration, attribute
+from goldsmith.events import Emit
+from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
+from goldsmith.gates.inventory import Inventory, Package, read_inventory
+from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, fetched_at, index_digests, read_suites
+from goldsmith.gates.inventory.debian_version import version_key
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.machines.cancellation import Cancellation
+
+KNOWN_SHARE = 0.9
+"""The share of packages that some index must know: below it the indexes are of another image."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PatchesConfig:
+    """Attributes of a `gate "patches"` block."""
+
+    max_age: Duration = attribute(Duration(48 * 3600), "How old the archive's indexes may be.")
+    other: str = attribute("warn", "What a newer package that is no security update means: fail, warn or info.")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The newest offer of a package and the suite that has it."""
+
+    offer: Offer
+    suite: SuiteIndex
+    security: bool
+    """Whether a security suite offers this version, or an older one that is still newer than what is installed."""
+
+
+class Patches(Gate[PatchesConfig]):
+    """Compares installed packages with the archive's signed indexes of today."""
+
+    name = "patches"
+    Config = PatchesConfig
+
+    def examine(self, subject: Subject, config: PatchesConfig, emit: Emit, cancellation: Cancellation) -> Facts:
+        """Find packages that are behind. Raises `MachineError` when there is nothing to compare with."""
+        inventory = read_inventory([subject.tree])
+        lists, keyring = _archive(subject)
+        suites = [suite for suite in read_suites(lists, keyring, "amd64") if suite.codename == inventory.distribution.codename]
+        if not suites:
+            raise _no_index(inventory)
+        offers = _offers_by_name(suites)
+        unknown = tuple(package.name for package in inventory.packages if package.name not in offers)
+        expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
+        known = len(inventory.packages) - len(unknown)
+        return Facts(
+            engine="goldsmith-patches",
+            engine_version=installed_version("goldsmith"),
+            examined=len(inventory.packages),
+            evaluated=known,
+            errors=len(inventory.faults) + len(expired),
+            skipped=(Skipped(reason="in no index of the archive", count=len(unknown), sample=unknown[:10]),) if unknown else (),
+            floors=(
+                Floor(
+                    name="packages that the indexes know",
+                    wanted=math.ceil(KNOWN_SHARE * len(inventory.packages)),
+                    got=known,
+                ),
+            ),
+            data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites),
+            findings=tuple(_findings(inventory.packages, offers, config)),
+            messages=inventory.faults + tuple(f"the index of {name} is past its Valid-Until" for name in expired),
+        )
+
+    def data_digests(self, subject: Subject, config: PatchesConfig) -> Sequence[str]:
+        """The indexes that the verdict rests on."""
+        return index_digests(subject.lists) if subject.lists is not None else ()
+
+
+def _archive(subject: Subject) -> tuple[Path, Path]:
+    if subject.lists is not None and subject.keyring is not None:
+        return subject.lists, subject.keyring
+    raise MachineError(
+        Diagnostic(
+            code="patches.no-archive",
+            what="nothing is known of the archive that the image was made from",
+            why="its parent's source is not in the lock file here",
+            next="Build the parent image here first.",
+        )
+    )
+
+
+def _no_index(inventory: Inventory) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="patches.no-index",
+            what=f'no signed index of "{inventory.distribution.codename}" is among the lists',
+            next="Build the base image again, so that its source fetches the indexes.",
+        )
+    )
+
+
+def _offers_by_name(suites: Iterable[SuiteIndex]) -> Mapping[str, list[tuple[Offer, SuiteIndex]]]:
+    offers: dict[str, list[tuple[Offer, SuiteIndex]]] = {}
+    for suite in suites:
+        for offer in suite.offers:
+            offers.setdefault(offer.name, []).append((offer, suite))
+    return offers
+
+
+def _findings(
+    packages: Iterable[Package], offers: Mapping[str, list[tuple[Offer, SuiteIndex]]], config: PatchesConfig
+) -> Iterable[Finding]:
+    for package in packages:
+        candidate = _candidate(package, offers.get(package.name, []))
+        if candidate is not None:
+            yield _finding(package, candidate, config)
+
+
+def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
+    installed = version_key(package.version)
+    newer = [
+        (version_key(offer.version), offer, suite)
+        for offer, suite in offered
+        if offer.architecture in (package.architecture, "all") and version_key(offer.version) > installed
+    ]
+    if not newer:
+        return None
+    _, offer, suite = max(newer, key=lambda item: item[0])
+    return Candidate(offer, suite, any(item[2].is_security for item in newer))
+
+
+def _finding(package: Package, candidate: Candidate, config: PatchesConfig) -> Finding:
+    kind = "security update" if candidate.security else "update"
+    return Finding(
+        id=f"{package.name} {candidate.offer.version}",
+        rule="security-update" if candidate.security else "update",
+        severity="high" if candidate.security else "low",
+        effect="fail" if candidate.security else _effect(config),
+        subject=package.name,
+        fix="goldsmith lock -upgrade, then build again",
+        detail=f"{kind} pending: {package.version} → {candidate.offer.version} in {candidate.suite.name}",
+    )
+
+
+def _effect(config: PatchesConfig) -> Effect:
+    effects: Mapping[str, Effect] = {"fail": "fail", "warn": "warn", "info": "info"}
+    if config.other in effects:
+        return effects[config.other]
+    raise UserError(
+        Diagnostic(
+            code="patches.other",
+            what=f'gate "patches" has other = "{config.other}"',
+            next='Write "fail", "warn" or "info".',
+        )
+    )
+
+
+def _data(suite: SuiteIndex, lists: Path, now_s: int, config: PatchesConfig) -> DataUsed:
+    fetched = fetched_at(lists)
+    return DataUsed(
+        name=f"the index of {suite.name}",
+        digest=suite.digest,
+        published=suite.date,
+        age_s=max(0, now_s - fetched) if fetched is not None else -1,
+        max_age_s=int(config.max_age),
+    )

@@ -1,0 +1,33 @@
+"""Which files are exactly what their package brought: what the distribution ships is no secret of the builder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+INFO = "var/lib/dpkg/info"
+MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
+
+
+class PackagedFiles:
+    """The MD5 sums of a tree's package database. They come from the tree itself, which the gate's messages say."""
+
+    def __init__(self, tree: Path) -> None:
+        self._sums = dict(_sums(tree))
+
+    def __len__(self) -> int:
+        return len(self._sums)
+
+    def is_unchanged(self, path: str, data: bytes) -> bool:
+        """Whether a file has the content that its package gave it."""
+        known = self._sums.get(path)
+        return known is not None and hashlib.md5(data, usedforsecurity=False).hexdigest() == known
+
+
+def _sums(tree: Path) -> Iterator[tuple[str, str]]:
+    for listing in sorted((tree / INFO).glob("*.md5sums")):
+        for line in listing.read_text(errors="surrogateescape").splitlines():
+            digest, _, name = line.partition("  ")
+            # With a merged /usr the file is where the link leads.
+            yield (f"usr/{name}" if name.startswith(MERGED) else name), digest

@@ -1,0 +1,125 @@
+"""What the project and its registry say to each other: channels, versions with their evidence, recorded parents."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from goldsmith.build import LayeredResult, StepCache
+from goldsmith.gates.inventory import read_inventory
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.project.policy import policy_document
+from goldsmith.project.project import Project
+
+if TYPE_CHECKING:
+    from goldsmith.project.statements import SignedEvidence
+    from goldsmith.registry import Package, Registry, Version, VersionDetail
+
+MICROSECONDS = 1_000_000
+
+
+def open_registry(project: Project) -> Registry:
+    """The registry of a project; an empty one is made."""
+    from goldsmith.registry import open_registry as open_by_url
+
+    return open_by_url(project.registry_url, project.store)
+
+
+def actor() -> str:
+    """Who acts: without a server it is the user of the operating system."""
+    return f"user:{getpass.getuser()}"
+
+
+def declare_channels(project: Project, registry: Registry, image: str) -> None:
+    """Bring the channels of an image to what the project file says; unchanged policies cost nothing."""
+    for channel in project.channels:
+        registry.declare_channel(image, channel, policy_document(project, channel), actor=actor())
+
+
+def check_names(project: Project, image: str, channel: str) -> None:
+    """Raises `UserError` with a suggestion when the project has no such image or channel."""
+    for kind, name, known in (("image", image, project.images), ("channel", channel, project.channels)):
+        if name not in known:
+            raise UserError(
+                Diagnostic(
+                    code=f"project.unknown-{kind}",
+                    what=f'there is no {kind} "{name}" in {project.path.name}',
+                    next=did_you_mean(name, known) or f"It has: {', '.join(known) or 'none'}.",
+                )
+            )
+
+
+def record_version(
+    project: Project,
+    image: str,
+    document: Mapping[str, object],
+    layered: LayeredResult,
+    evidence: Sequence[SignedEvidence],
+    cache: StepCache,
+) -> Version:
+    """Register a version with its disks and packages, and attest all evidence."""
+    from goldsmith.registry import ArtifactFile, VerifiedStatement
+
+    registry = open_registry(project)
+    version = registry.register(
+        image,
+        document,
+        artifacts=[ArtifactFile(kind=format, path=path) for format, path in sorted(layered.image.files.items())],
+        packages=_packages_by_layer(layered, cache),
+        builder=actor(),
+        actor=actor(),
+    )
+    declare_channels(project, registry, image)
+    for item in evidence:
+        statement = VerifiedStatement(
+            subjects=tuple(f"sha256:{subject.sha256}" for subject in item.signed.statement.subjects),
+            predicate_type=item.signed.statement.predicate_type,
+            statement_digest=item.signed.digest,
+            signer=item.signed.signer,
+            gate=item.gate,
+            verdict=item.verdict,
+            failing=item.failing,
+            config_digest=item.config_digest,
+            issued_at=item.issued_s * MICROSECONDS,
+        )
+        registry.attest(version.digest, statement, item.signed.bundle, actor=actor())
+    return version
+
+
+def _packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[Package]]:
+    """The packages that each own layer brought or changed, for questions of impact."""
+    from goldsmith.registry import Package
+
+    roots: list[Path] = []
+    known: set[tuple[str, str]] = set()
+    found: dict[str, Sequence[Package]] = {}
+    for index, layer in enumerate(layered.image.layers):
+        roots.append(cache.layers.path(layer))
+        if not (roots[-1] / "var/lib/dpkg/status").is_file():
+            continue
+        installed = {(package.name, package.version) for package in read_inventory(roots).packages}
+        if index >= layered.image.parent_layers:
+            new = sorted(installed - known)
+            found[layer] = [Package(purl_type="deb", name=name, version=version) for name, version in new]
+        known = installed
+    return found
+
+
+def recorded_layers(detail: VersionDetail, cache: StepCache) -> tuple[str, ...]:
+    """The layers of a registered version. Raises `UserError` when this host's cache no longer has one of them."""
+    layers = detail.document["layers"]
+    assert isinstance(layers, Sequence)
+    names = tuple(str(layer) for layer in layers)
+    missing = [layer for layer in names if not cache.layers.has(layer)]
+    if missing:
+        raise UserError(
+            Diagnostic(
+                code="image.layers-missing",
+                what=f"{detail.version.ref} cannot be built on: {len(missing)} of its {len(names)} layers are not in the cache here",
+                why=f"the first is {missing[0]}",
+                next=f"Build {detail.version.image} here from the same template and lock file; the same layers come out.",
+            )
+        )
+    return names

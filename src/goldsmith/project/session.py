@@ -1,0 +1,108 @@
+"""One run of a command that plans or builds: the workshop, the run's identity, its clock and its lock file."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.build import StepCache, Workshop
+from goldsmith.components import Context
+from goldsmith.events import Emit, scrubbed
+from goldsmith.machines import Journal
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.project.lookup import ParentLookup
+from goldsmith.project.pins import LockFile
+from goldsmith.project.project import ImageDeclaration, Project
+from goldsmith.project.state import State, cache_directory
+from goldsmith.template import Build, LoadOptions, Plan, load
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a command asks of a build."""
+
+    variables: tuple[tuple[str, str], ...] = ()
+    variable_files: tuple[Path, ...] = ()
+    only: tuple[str, ...] = ()
+    except_: tuple[str, ...] = ()
+    force: bool = False
+    debug: bool = False
+    on_error: str = "cleanup"
+    parallel: int = 0
+    use_cache: bool = True
+    run_gates: bool = True
+    locked: bool = False
+    upgrade: bool = False
+    """Resolve anew what the lock file pins."""
+    warn_undeclared: bool = False
+    ask: Callable[[str], str] | None = None
+
+
+class Session:
+    """Everything that the parts of one run share."""
+
+    def __init__(
+        self, project: Project | None, template: Path, request: Request, emit: Emit, cancellation: Cancellation
+    ) -> None:
+        self.project = project
+        self.request = request
+        self.emit = emit
+        self.cancellation = cancellation
+        self.run_uuid = str(uuid.uuid4())
+        self.clock_s = int(os.environ.get("SOURCE_DATE_EPOCH") or time.time())
+        root = project.root if project else (template if template.is_dir() else template.parent)
+        self.state = State(root / ".goldsmith")
+        self.cache = cache_directory()
+        self.journal = Journal(self.cache / "journal")
+        self.journal.sweep(emit)
+        steps = StepCache(self.cache, project.cache_limit_bytes) if project else StepCache(self.cache)
+        self.workshop = Workshop(cache=steps, journal=self.journal, logs=self.state.logs, use_cache=request.use_cache)
+        self.lock_file = LockFile(root, must_hold=request.locked, ignore_existing=request.upgrade)
+        self.lookup = ParentLookup(project, self.workshop.cache, self.cache, self.lock_file)
+
+    def plan(self, template: Path, image: ImageDeclaration | None) -> Plan:
+        """Load a template with this run's variables and plan its builds."""
+        request = self.request
+        files = request.variable_files
+        if image is not None and self.project is not None:
+            files = tuple(self.project.root / name for name in image.config.var_files) + files
+        options = LoadOptions(
+            variables=request.variables,
+            variable_files=files,
+            environment=dict(os.environ),
+            only=request.only,
+            except_=request.except_,
+            clock_s=self.clock_s,
+            cwd=Path.cwd(),
+            warn_undeclared=request.warn_undeclared,
+            evaluate_data=True,
+            run_uuid=self.run_uuid,
+        )
+        return load(template, options).plan()
+
+    def context(self, build: Build, plan: Plan, image: str, work: Path) -> Context:
+        """What the components of a build are given. `image` is empty outside of a project."""
+        return Context(
+            build=build.full_name,
+            type=build.type,
+            name=build.source_name,
+            root=plan.root,
+            cwd=Path.cwd(),
+            work=work,
+            emit=scrubbed(self.emit, plan.secrets),
+            cancellation=self.cancellation,
+            run_uuid=self.run_uuid,
+            force=self.request.force,
+            debug=self.request.debug,
+            on_error=self.request.on_error,
+            secrets=plan.secrets,
+            clock_s=self.clock_s,
+            ask=self.request.ask,
+            image=image,
+            pins=self.lock_file.of(image or build.full_name),
+            cache=self.cache,
+        )
