@@ -64,6 +64,7 @@ def command(
     \b
     Exit code: 0 all built and certified, 1 a build failed, 2 a gate failed, 3 a gate could not tell.
     """
+    from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.rendering import Style, renderer
     from goldsmith.project import Request, Session, build_fleet, build_template, is_fleet, project_for
@@ -88,6 +89,9 @@ def command(
     with interruptible() as cancellation, renderer(style) as emit:
         session = Session(project_for(template), template, request, emit, cancellation)
         outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
+    for outcome in outcomes:
+        for error in outcome.failed:
+            print_diagnostics(error.diagnostics, json)
     if not json and not obj["machine_readable"]:
         _print_summary(outcomes)
     return max((outcome.exit_code for outcome in outcomes), key=_severity, default=1)

@@ -20,11 +20,12 @@ def command(image: str, channel: str, reference: str | None, generation: int | N
     \b
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile.
     """
-    from goldsmith.cli.references import actor, open_here
-    from goldsmith.project import declare_channels
+    from goldsmith.cli.references import open_here
+    from goldsmith.project import actor, check_names, declare_channels
 
     project, registry = open_here()
-    declare_channels(project, registry, image, channel, actor())
+    check_names(project, image, channel)
+    declare_channels(project, registry, image)
     assignment = registry.promote(
         image, channel, reference or image, if_generation=generation, reason=reason, dry_run=dry_run, actor=actor()
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +25,3 @@ def open_here() -> tuple[Project, Registry]:
             )
         )
     return project, open_registry(project)
-
-
-def actor() -> str:
-    """Who acts: without a server it is the user of the operating system."""
-    return f"user:{getpass.getuser()}"

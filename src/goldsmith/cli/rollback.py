@@ -15,9 +15,11 @@ from goldsmith.cli.options import flag
 @click.argument("channel")
 def command(image: str, channel: str, to: str | None, reason: str, dry_run: bool) -> int:
     """Move CHANNEL of IMAGE back to the newest earlier version that is still fit."""
-    from goldsmith.cli.references import actor, open_here
+    from goldsmith.cli.references import open_here
+    from goldsmith.project import actor, check_names
 
-    _, registry = open_here()
+    project, registry = open_here()
+    check_names(project, image, channel)
     assignment = registry.rollback(image, channel, to=to, reason=reason, dry_run=dry_run, actor=actor())
     verb = "would go back to" if dry_run else "went back to"
     click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")

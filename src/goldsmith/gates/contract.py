@@ -60,6 +60,8 @@ class Subject:
     """The package manager's cached lists with their signed InRelease files."""
     work: Path = Path("/tmp")
     """A private directory for the gate, removed afterwards; what is to be kept is named in `Facts.artefacts`."""
+    cache: Path = Path("/nonexistent")
+    """The directory that all projects of this host share; the journal is in it."""
     now_s: int = 0
 
 

@@ -1,0 +1,37 @@
+"""`goldsmith.hcl` and the pipeline that joins build, gates and registry."""
+
+from goldsmith.project.capabilities import capabilities
+from goldsmith.project.certify import Certificate
+from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
+from goldsmith.project.locking import lock_images
+from goldsmith.project.project import Project, load_project, project_for, size_bytes
+from goldsmith.project.records import actor, check_names, declare_channels, open_registry
+from goldsmith.project.retention import expiry_policy
+from goldsmith.project.session import Request, Session
+from goldsmith.project.state import cache_directory, is_fleet
+from goldsmith.project.verdicts import gate_verdicts, public_key_here
+
+__all__ = [
+    "Certificate",
+    "ImageOutcome",
+    "Project",
+    "Request",
+    "Session",
+    "actor",
+    "build_fleet",
+    "build_template",
+    "cache_directory",
+    "capabilities",
+    "check_names",
+    "declare_channels",
+    "expiry_policy",
+    "explain_fleet",
+    "gate_verdicts",
+    "is_fleet",
+    "load_project",
+    "lock_images",
+    "open_registry",
+    "project_for",
+    "public_key_here",
+    "size_bytes",
+]

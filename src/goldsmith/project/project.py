@@ -24,7 +24,7 @@ from goldsmith.project.declarations import (
     SigningConfig,
     UrlConfig,
 )
-from goldsmith.project.state import PROJECT_FILE, State
+from goldsmith.project.state import PROJECT_FILE, State, find_project
 from goldsmith.template import decode, settings_of
 
 T = TypeVar("T")
@@ -96,6 +96,12 @@ def load_project(path: Path) -> Project:
     if any(fault.severity is Severity.ERROR for fault in faults):
         raise UserError(*faults)
     return _Reader(path.resolve(), body).read()
+
+
+def project_for(place: Path) -> Project | None:
+    """The project that a template, or a working directory, belongs to: the nearest project file above it."""
+    path = find_project(place if place.is_dir() else place.parent)
+    return load_project(path) if path is not None else None
 
 
 BLOCKS = ("cache", "channel", "gate", "image", "registry", "retention", "signing", "store")

@@ -38,6 +38,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         keyring=layered.base.keyring,
         lists=lists,
         work=work,
+        cache=session.cache,
         now_s=session.clock_s,
     )
 

@@ -1,0 +1,113 @@
+"""Commands over ssh: waiting for a machine to answer, and running several commands in one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.machines.cancellation import Cancellation
+
+if TYPE_CHECKING:
+    import asyncssh
+
+PROBE_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a command ended: 128 + n when a signal did it, None when it did not end in time."""
+
+    code: int | None
+    output: str
+    errors: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Where to log in and how. The private key is OpenSSH text."""
+
+    host: str
+    port: int
+    user: str
+    private_key: str
+
+
+def new_key() -> tuple[str, str]:
+    """A fresh Ed25519 key pair: the private half as OpenSSH text, the public half as a line of authorized_keys."""
+    import asyncssh
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    return key.export_private_key().decode(), key.export_public_key().decode().strip()
+
+
+def wait_for_banner(host: str, port: int, until: float, is_alive: Callable[[], bool], cancellation: Cancellation) -> bool:
+    """Whether an ssh server has answered by the monotonic time `until`.
+
+    User-mode networking accepts connections before the guest listens, so only a banner counts.
+    """
+    while time.monotonic() < until and is_alive():
+        cancellation.check()
+        try:
+            with socket.create_connection((host, port), PROBE_SECONDS) as probe:
+                probe.settimeout(PROBE_SECONDS)
+                if probe.recv(4) == b"SSH-":
+                    return True
+        except OSError:
+            pass
+        time.sleep(0.3)
+    return False
+
+
+def run_commands(login: Login, commands: Mapping[str, str], timeout_s: float) -> Mapping[str, Completed]:
+    """Run shell commands one after the other; each may take `timeout_s`. The host's key is accepted and not kept.
+
+    Raises `MachineError` with code `ssh.refused` when nobody can log in.
+    """
+    return asyncio.run(_run_commands(login, commands, timeout_s))
+
+
+async def _run_commands(login: Login, commands: Mapping[str, str], timeout_s: float) -> Mapping[str, Completed]:
+    import asyncssh
+
+    try:
+        connection = await asyncssh.connect(
+            login.host,
+            login.port,
+            username=login.user,
+            client_keys=[asyncssh.import_private_key(login.private_key)],
+            known_hosts=None,
+            agent_path=None,
+            config=None,
+            connect_timeout=timeout_s,
+            login_timeout=timeout_s,
+        )
+    except (OSError, asyncssh.Error) as error:
+        raise MachineError(
+            Diagnostic(
+                code="ssh.refused",
+                what=f'nobody can log in as "{login.user}" over ssh',
+                why=f"{type(error).__name__}: {error}",
+                next="Check the login that the image declares, and sshd's configuration.",
+            )
+        ) from error
+    try:
+        return {name: await _run(connection, command, timeout_s) for name, command in commands.items()}
+    finally:
+        connection.close()
+        await connection.wait_closed()
+
+
+async def _run(connection: asyncssh.SSHClientConnection, command: str, timeout_s: float) -> Completed:
+    import asyncssh
+
+    try:
+        done = await connection.run(command, timeout=timeout_s, stdin=asyncssh.DEVNULL)
+    except (asyncssh.TimeoutError, asyncssh.Error) as error:
+        return Completed(None, "", str(error))
+    code = done.returncode
+    return Completed(128 - code if code is not None and code < 0 else code, str(done.stdout), str(done.stderr))
