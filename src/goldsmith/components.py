@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from goldsmith.events import Emit
 from goldsmith.hcl.source import Range
+from goldsmith.hcl.types import DYNAMIC, Type
 from goldsmith.hcl.values import Value
 from goldsmith.images.lock import Pins
 from goldsmith.images.sealed import DiskConfig, SealedImage
@@ -297,6 +298,9 @@ class PostProcessor(Component[C]):
 
 class DataSource(Component[C]):
     """A block that reads something from outside while a template is prepared."""
+
+    outputs: ClassVar[Type] = DYNAMIC
+    """The type of what `read` returns: all that is known of it when a template is only checked."""
 
     @abstractmethod
     def read(self, config: C, context: Context) -> Value:

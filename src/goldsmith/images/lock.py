@@ -57,8 +57,9 @@ class ImageLock:
 
     @property
     def digest(self) -> str:
-        """`sha256:<hex>` of the lock's canonical JSON: the version document's `inputs`."""
-        return "sha256:" + hashlib.sha256(_canonical(asdict(self))).hexdigest()
+        """`sha256:<hex>` of what the source takes: the version document's `inputs`. What provisioners add is in the layers."""
+        taken = {name: value for name, value in asdict(self).items() if name != "added"}
+        return "sha256:" + hashlib.sha256(_canonical(taken)).hexdigest()
 
 
 class Pins(Protocol):

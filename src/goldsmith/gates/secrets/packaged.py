@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 INFO = "var/lib/dpkg/info"
+STATUS = "var/lib/dpkg/status"
 MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 
 
 class PackagedFiles:
-    """The MD5 sums of a tree's package database. They come from the tree itself, which the gate's messages say."""
+    """The MD5 sums of a tree's package database, of configuration files too. They come from the tree itself, which the gate's messages say."""
 
     def __init__(self, tree: Path) -> None:
         self._sums = dict(_sums(tree))
@@ -25,7 +27,13 @@ class PackagedFiles:
         return known is not None and hashlib.md5(data, usedforsecurity=False).hexdigest() == known
 
 
+_CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
+
+
 def _sums(tree: Path) -> Iterator[tuple[str, str]]:
+    status = tree / STATUS
+    if status.is_file() and not status.is_symlink():
+        yield from _CONFIGURATION.findall(status.read_text(errors="surrogateescape"))
     for listing in sorted((tree / INFO).glob("*.md5sums")):
         for line in listing.read_text(errors="surrogateescape").splitlines():
             digest, _, name = line.partition("  ")
