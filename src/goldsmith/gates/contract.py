@@ -161,6 +161,8 @@ class Gate(Component[C]):
     """A check of a sealed version that yields facts. `examine` never changes the subject and never gives a verdict."""
 
     name: ClassVar[str]
+    is_slow: ClassVar[bool] = False
+    """Takes minutes: it runs after the quick gates, and not at all when one of them failed."""
 
     @abstractmethod
     def examine(self, subject: Subject, config: C, emit: Emit, cancellation: Cancellation) -> Facts:

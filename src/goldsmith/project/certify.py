@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from goldsmith.build import BuildResult, LayeredResult
-from goldsmith.events import VersionRegistered, phase
+from goldsmith.events import Output, VersionRegistered, phase
 from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, run_gate
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
@@ -99,11 +99,25 @@ def _is_due(use: GateUse, before: Certified | None, subject: Subject) -> bool:
 def _examine(
     due: Sequence[GateUse], image: ImageDeclaration, layered: LayeredResult, subject: Subject, session: Session
 ) -> tuple[Result, ...]:
-    """Run gates side by side on the sealed tree."""
-    with examined(image, layered, subject, session) as ready, ThreadPoolExecutor(len(due), thread_name_prefix="gate") as pool:
+    """Run the gates on the sealed tree: the quick ones side by side, then the slow ones when no quick one failed."""
+    with examined(image, layered, subject, session) as ready:
+        results = _side_by_side([use for use in due if not use.gate.is_slow], ready, session)
+        slow = [use for use in due if use.gate.is_slow]
+        if any(result.verdict == "fail" for result in results):
+            for use in slow:
+                session.emit(Output(build=image.name, text=f"Gate {use.name} is not run: the image is unfit already"))
+        else:
+            results += _side_by_side(slow, ready, session)
+    return results
+
+
+def _side_by_side(uses: Sequence[GateUse], subject: Subject, session: Session) -> tuple[Result, ...]:
+    if not uses:
+        return ()
+    with ThreadPoolExecutor(len(uses), thread_name_prefix="gate") as pool:
         futures = [
-            pool.submit(run_gate, use.gate(), use.config, _own_work(ready, use.name), session.emit, session.cancellation)
-            for use in due
+            pool.submit(run_gate, use.gate(), use.config, _own_work(subject, use.name), session.emit, session.cancellation)
+            for use in uses
         ]
         results = tuple(future.result() for future in futures)
     session.cancellation.check()

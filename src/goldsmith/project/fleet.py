@@ -187,4 +187,3 @@ def _explain_template(template: Path, session: Session, parent_runs: bool) -> tu
                 session.lookup.built(name, decision.image, decision.base)
             decisions.append(decision)
     return tuple(decisions)
-

@@ -43,6 +43,8 @@ def _lock(path: Path, image: ImageDeclaration | None, session: Session, work: Pa
         name = image.name if image else build.full_name
         now = session.lock_file.lock(name)
         if now is None:
-            raise UserError(Diagnostic(code="lock.nothing", what=f'the source of "{name}" pinned nothing', where=build.source.where))
+            raise UserError(
+                Diagnostic(code="lock.nothing", what=f'the source of "{name}" pinned nothing', where=build.source.where)
+            )
         moved[name] = changes(session.lock_file.before.get(name), now)
     return moved

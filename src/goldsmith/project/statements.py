@@ -101,9 +101,7 @@ def _descriptions(
 ) -> tuple[tuple[str, str, Mapping[str, object]], ...]:
     ours = installed_version("goldsmith")
     found = components(read_inventory(session.workshop.cache.layers.merged(layered.image.layers)))
-    described = Described(
-        image=image, disk_digest=layered.image.disk_digest, epoch=layered.base.epoch, tool_version=ours
-    )
+    described = Described(image=image, disk_digest=layered.image.disk_digest, epoch=layered.base.epoch, tool_version=ours)
     return (
         ("provenance", PROVENANCE, provenance(_record(image, layered, plan, session, ours))),
         ("sbom-cyclonedx", CYCLONEDX, cyclonedx(described, found)),
@@ -193,5 +191,3 @@ def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text)
     temporary.rename(path)
-
-

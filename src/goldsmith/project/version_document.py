@@ -21,7 +21,6 @@ def version_document(name: str, image: SealedImage) -> Mapping[str, object]:
     }
 
 
-
 def version_digest(document: Mapping[str, object]) -> str:
     """`sha256:<hex>` of the canonical document: sorted keys, no spaces, UTF-8."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

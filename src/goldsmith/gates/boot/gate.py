@@ -39,6 +39,7 @@ class Boot(Gate[BootConfig]):
     """Boots the sealed disk through firmware and boot loader and asks the running machine what it is."""
 
     name = "boot"
+    is_slow = True
     Config = BootConfig
 
     def examine(self, subject: Subject, config: BootConfig, emit: Emit, cancellation: Cancellation) -> Facts:
