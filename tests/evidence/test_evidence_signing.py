@@ -80,7 +80,16 @@ def test_openssl_accepts_the_signature_over_the_pre_authentication_encoding(key:
     (tmp_path / "pae").write_bytes(b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload))
     (tmp_path / "sig").write_bytes(base64.b64decode(envelope["signatures"][0]["sig"]))
 
-    command = ["openssl", "dgst", "-sha256", "-verify", str(public_path(key)), "-signature", f"{tmp_path}/sig", f"{tmp_path}/pae"]
+    command = [
+        "openssl",
+        "dgst",
+        "-sha256",
+        "-verify",
+        str(public_path(key)),
+        "-signature",
+        f"{tmp_path}/sig",
+        f"{tmp_path}/pae",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
 
     assert done.stdout.strip() == "Verified OK"

@@ -108,8 +108,7 @@ def base_key(base: Base) -> StepKey:
     """The key of the step that makes the lowest layer."""
     assert base.step is not None
     acting = implementation("goldsmith.sources.bootstrap", "goldsmith.images.layer", "goldsmith.images.normalise")
-    inputs = {name: value for name, value in base.step.inputs.items()}
-    return step_key({"kind": "base", "implementation": acting, "epoch": base.epoch, **inputs})
+    return step_key({"kind": "base", "implementation": acting, "epoch": base.epoch, **base.step.inputs})
 
 
 def provisioner_key(use: ProvisionerUse, context: Context, layers: Sequence[str], epoch: int, cache: StepCache) -> StepKey:

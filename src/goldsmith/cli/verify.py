@@ -25,9 +25,7 @@ def command(image: Path, evidence: Path | None, key: Path | None) -> int:
     keys = [load_public_key(key or public_key_here())]
     bundles = read_bundles(evidence or image.with_suffix(".evidence.jsonl"))
     format = "raw" if image.suffix in (".raw", ".img") else "qcow2"
-    verified = verify_file(
-        file_digest(image).removeprefix("sha256:"), lambda: disk_digest_of(image, format), bundles, keys
-    )
+    verified = verify_file(file_digest(image).removeprefix("sha256:"), lambda: disk_digest_of(image, format), bundles, keys)
     how = "is another encoding of the proven disk" if verified.by_disk else "is the proven file"
     click.echo(f"{image} {how}")
     click.echo(f"  disk      {verified.disk_digest}")

@@ -117,8 +117,8 @@ def recorded_layers(detail: VersionDetail, cache: StepCache) -> tuple[str, ...]:
         raise UserError(
             Diagnostic(
                 code="image.layers-missing",
-                what=f"{detail.version.ref} cannot be built on: {len(missing)} of its {len(names)} layers are not in the cache here",
-                why=f"the first is {missing[0]}",
+                what=f"{detail.version.ref} cannot be built on: its layers are not in the cache here",
+                why=f"{len(missing)} of {len(names)} are missing; the first is {missing[0]}",
                 next=f"Build {detail.version.image} here from the same template and lock file; the same layers come out.",
             )
         )

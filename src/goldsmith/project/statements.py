@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-
 from goldsmith.build import BuildResult, LayeredResult
 from goldsmith.evidence import (
     CYCLONEDX,

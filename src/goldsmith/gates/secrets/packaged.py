@@ -13,7 +13,7 @@ MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
 
 
 class PackagedFiles:
-    """The MD5 sums of a tree's package database, of configuration files too. They come from the tree itself, which the gate's messages say."""
+    """The MD5 sums of a tree's package database, of configuration files too. The gate says that they are the tree's own."""
 
     def __init__(self, tree: Path) -> None:
         self._sums = dict(_sums(tree))

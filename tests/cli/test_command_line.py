@@ -1,0 +1,148 @@
+"""The command line as scripts use it: Packer's flags as they are, exit codes, errors with place and next step."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from goldsmith.cli.app import packer_flags
+
+GOLDSMITH = Path(sys.executable).with_name("goldsmith")
+NULL = 'source "null" "a" {\n  communicator = "none"\n}\nbuild {\n  sources = ["null.a"]\n%s\n}\n'
+LOCAL = '  provisioner "shell-local" {\n    inline = ["echo hello"]\n  }'
+
+
+def goldsmith(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the program in a directory, with a cache of its own there."""
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "GOLDSMITH_CACHE": str(cwd / ".cache"), "PACKER_NO_COLOR": "1"}
+    return subprocess.run(
+        [GOLDSMITH, *arguments], cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def template(root: Path, body: str = LOCAL) -> Path:
+    path = root / "a.pkr.hcl"
+    path.write_text(NULL % body)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (["build", "-force", "x"], ["build", "-force=true", "x"]),
+        (["build", "--force=false", "x"], ["build", "-force=false", "x"]),
+        (["build", "-var", "a=b", "x"], ["build", "-var", "a=b", "x"]),
+        (["build", "--var=a=b", "x"], ["build", "-var=a=b", "x"]),
+        (["fmt", "-"], ["fmt", "-"]),
+        (["build", "--help"], ["build", "--help"]),
+    ],
+)
+def test_flags_are_read_as_packer_reads_them(given: list[str], read: list[str]) -> None:
+    assert packer_flags(given) == read
+
+
+def test_a_null_build_says_what_packer_says(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    done = goldsmith("build", ".", cwd=tmp_path)
+
+    assert done.returncode == 0, done.stdout
+    assert "==> null.a: hello" in done.stdout
+    assert "Build 'null.a' finished after" in done.stdout
+    assert "--> null.a: Did not export anything. This is the null builder" in done.stdout
+
+
+def test_a_failing_provisioner_ends_with_one_and_names_its_log(tmp_path: Path) -> None:
+    template(tmp_path, LOCAL.replace("echo hello", "echo before; exit 3"))
+
+    done = goldsmith("build", ".", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "Build 'null.a' errored after" in done.stdout
+    assert "Some builds didn't complete successfully and had errors" in done.stdout
+
+
+def test_events_are_told_as_json_lines(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    events = [json.loads(line) for line in goldsmith("build", "-json", ".", cwd=tmp_path).stdout.splitlines()]
+
+    assert {"BuildStarted", "Output", "BuildFinished"} <= {event["event"] for event in events}
+
+
+def test_machine_readable_lines_have_packers_shape(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    lines = goldsmith("-machine-readable", "build", ".", cwd=tmp_path).stdout.splitlines()
+
+    assert all(line.split(",")[0].isdigit() for line in lines)
+    assert any(",null.a,artifact-count,1" in line for line in lines)
+
+
+def test_an_error_shows_file_line_excerpt_and_suggestion(tmp_path: Path) -> None:
+    template(tmp_path, LOCAL.replace("inline", "inlin"))
+
+    done = goldsmith("validate", ".", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "a.pkr.hcl line 7" in done.stdout
+    assert '7 │     inlin = ["echo hello"]' in done.stdout
+    assert 'Did you mean "inline"?' in done.stdout
+
+
+def test_validate_tells_faults_to_editors_too(tmp_path: Path) -> None:
+    template(tmp_path, LOCAL.replace("inline", "inlin"))
+
+    done = goldsmith("validate", "-json", ".", cwd=tmp_path)
+
+    found = json.loads(done.stdout.splitlines()[0])
+    assert (found["severity"], found["range"]["start"]) == (1, {"line": 6, "character": 4})
+
+
+def test_a_good_template_is_valid(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    assert goldsmith("validate", ".", cwd=tmp_path).stdout.strip().endswith("The configuration is valid.")
+
+
+def test_fmt_writes_checks_and_reads_standard_input(tmp_path: Path) -> None:
+    path = tmp_path / "a.pkr.hcl"
+    path.write_text("locals {\na=1\n  bb = 2\n}\n")
+
+    assert goldsmith("fmt", "-check", ".", cwd=tmp_path).returncode == 3
+    assert goldsmith("fmt", ".", cwd=tmp_path).stdout == "a.pkr.hcl\n"
+    assert path.read_text() == "locals {\n  a  = 1\n  bb = 2\n}\n"
+    assert goldsmith("fmt", "-check", ".", cwd=tmp_path).returncode == 0
+    assert goldsmith("fmt", "-", cwd=tmp_path, stdin="a=1\n").stdout == "a = 1\n"
+
+
+def test_console_prints_the_last_result(tmp_path: Path) -> None:
+    assert goldsmith("console", cwd=tmp_path, stdin='1 + 2\nupper("a")\n').stdout == "A\n"
+
+
+@pytest.mark.parametrize("arguments", [["biuld", "."], ["build"], ["build", "nowhere"], ["promote", "a", "b"], ["show", "x"]])
+def test_wrong_calls_end_with_one_and_never_with_a_traceback(tmp_path: Path, arguments: list[str]) -> None:
+    done = goldsmith(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert done.stdout + done.stderr
+
+
+def test_an_unknown_command_gets_a_suggestion(tmp_path: Path) -> None:
+    assert 'Did you mean "build"?' in goldsmith("biuld", ".", cwd=tmp_path).stderr
+
+
+def test_help_of_a_command_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom goldsmith.cli.app import run\nrun(['validate', '--help'])\n"
+        "heavy = {'sqlalchemy', 'alembic', 'asyncssh', 'pydantic', 'rich', 'cryptography', 're2', 'securesystemslib'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.splitlines()[-1] == "[]"
