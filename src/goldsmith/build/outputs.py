@@ -8,8 +8,9 @@ import shutil
 from pathlib import Path
 
 from goldsmith.build.layered import LayeredResult
-from goldsmith.components import Artifact, Context, DiskConfig
+from goldsmith.components import Artifact, Context
 from goldsmith.events import ArtifactMade, Output
+from goldsmith.images import DiskConfig
 
 BUILDER_ID = "goldsmith.disk"
 

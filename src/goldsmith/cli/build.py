@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(
     obj: dict[str, bool],
+    /,
     variables: tuple[str, ...],
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],

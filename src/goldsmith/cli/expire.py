@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from goldsmith.cli.options import flag
+
+if TYPE_CHECKING:
+    from goldsmith.registry import ExpirePlan
 
 
 @click.command("expire")
@@ -19,11 +24,23 @@ def command(image: str | None, yes: bool, dry_run: bool) -> int:
 
     project, registry = open_here()
     policy = expiry_policy(project)
-    plan = registry.expire(policy, image=image, dry_run=dry_run or not yes, actor=actor())
-    for item in plan.kept:
-        click.echo(f"keep    {item.ref:<16} {', '.join(item.reasons)}")
-    for item in plan.candidates:
-        click.echo(f"{item.action:<7} {item.ref:<16} {', '.join(item.reasons)}; frees {size(item.frees)}")
-    verb = "Would free" if plan.dry_run else "Freed"
-    click.echo(f"{verb} {size(plan.freed)} by {len(plan.candidates)} of {len(plan.candidates) + len(plan.kept)} versions.")
+    if dry_run or not yes:
+        plan = registry.expire_plan(policy, image=image)
+        _print(plan)
+        click.echo(f"Would free {size(plan.freed)}. Nothing was changed; -yes does it.")
+        return 0
+    done = registry.expire(policy, image=image, actor=actor())
+    _print(done.plan)
+    for ref in done.kept_again:
+        click.echo(f"{ref} was marked and is kept now.")
+    click.echo(f"Marked {len(done.marked)}, deleted {len(done.deleted)}, freed {size(done.freed)}.")
     return 0
+
+
+def _print(plan: ExpirePlan) -> None:
+    from goldsmith.cli.rendering.lines import size
+
+    for kept in plan.kept:
+        click.echo(f"keep    {kept.ref:<16} {', '.join(kept.by)}")
+    for going in plan.going:
+        click.echo(f"{going.step:<7} {going.ref:<16} {going.why}; {size(going.size)}")

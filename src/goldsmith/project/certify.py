@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldsmith.build import BuildResult, LayeredResult
 from goldsmith.events import Output, VersionRegistered, phase
@@ -19,6 +20,9 @@ from goldsmith.project.statements import SignedEvidence, write_evidence
 from goldsmith.project.subject import examined, subject_of
 from goldsmith.project.version_document import version_digest, version_document
 from goldsmith.template import Plan
+
+if TYPE_CHECKING:
+    from goldsmith.registry import JSON
 
 _ORDER: Sequence[Verdict] = ("pass", "warn", "fail", "error")
 
@@ -82,7 +86,7 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
     judged = dict(before.gates) if before else {}
     judged |= {item.gate: _judged(item, gates[item.gate], subject) for item in results}
     with phase(session.emit, f"Signing and registering {image.name}"):
-        evidence = write_evidence(image.name, document, digest, result, results, plan, session)
+        evidence = write_evidence(image.name, digest, result, results, plan, session)
         number = _register(image.name, document, layered, evidence, session)
     _remember(project, image.name, Certified(digest=digest, number=number, registry=project.registry_url, gates=judged))
     return _certificate(image.name, number, digest, {name: judged[name] for name in gates if name in judged}, files)
@@ -140,7 +144,7 @@ def _judged(result: Result, use: GateUse, subject: Subject) -> Judged:
 
 
 def _register(
-    image: str, document: Mapping[str, object], layered: LayeredResult, evidence: Sequence[SignedEvidence], session: Session
+    image: str, document: Mapping[str, JSON], layered: LayeredResult, evidence: Sequence[SignedEvidence], session: Session
 ) -> int:
     from goldsmith.project.records import record_version
 
@@ -151,7 +155,7 @@ def _register(
 
 
 def _certificate(image: str, number: int, digest: str, gates: Mapping[str, Judged], files: tuple[Path, ...]) -> Certificate:
-    verdict = max((item.verdict for item in gates.values()), key=_ORDER.index, default="pass")
+    verdict: Verdict = max((item.verdict for item in gates.values()), key=_ORDER.index, default="pass")
     told = tuple(f"{name}: {reason}" for name, item in gates.items() for reason in item.reasons)
     return Certificate(image=image, number=number, digest=digest, verdict=verdict, files=files, shortcomings=told)
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from goldsmith.project.project import Project
 
+if TYPE_CHECKING:
+    from goldsmith.registry import JSON
 
-def policy_document(project: Project, channel: str) -> Mapping[str, object]:
+
+def policy_document(project: Project, channel: str) -> Mapping[str, JSON]:
     """The policy of a channel as canonical-JSON data; times in whole seconds, 0 for no limit."""
     config = project.channels[channel]
     return {

@@ -15,7 +15,7 @@ from goldsmith.project.project import Project
 
 if TYPE_CHECKING:
     from goldsmith.project.statements import SignedEvidence
-    from goldsmith.registry import Package, Registry, Version, VersionDetail
+    from goldsmith.registry import JSON, Package, Registry, Version, VersionDetail
 
 MICROSECONDS = 1_000_000
 
@@ -54,7 +54,7 @@ def check_names(project: Project, image: str, channel: str) -> None:
 def record_version(
     project: Project,
     image: str,
-    document: Mapping[str, object],
+    document: Mapping[str, JSON],
     layered: LayeredResult,
     evidence: Sequence[SignedEvidence],
     cache: StepCache,
@@ -84,7 +84,7 @@ def record_version(
             config_digest=item.config_digest,
             issued_at=item.issued_s * MICROSECONDS,
         )
-        registry.attest(version.digest, statement, item.signed.bundle, actor=actor())
+        registry.attest(version, statement, item.signed.bundle, actor=actor())
     return version
 
 

@@ -54,7 +54,6 @@ class SignedEvidence:
 
 def write_evidence(
     image: str,
-    document: Mapping[str, object],
     digest: str,
     result: BuildResult,
     results: Sequence[Result],
@@ -99,7 +98,7 @@ def _descriptions(
     image: str, layered: LayeredResult, plan: Plan, session: Session
 ) -> tuple[tuple[str, str, Mapping[str, object]], ...]:
     ours = installed_version("goldsmith")
-    found = components(read_inventory(session.workshop.cache.layers.merged(layered.image.layers)))
+    found = components(read_inventory([session.workshop.cache.layers.path(layer) for layer in layered.image.layers]))
     described = Described(image=image, disk_digest=layered.image.disk_digest, epoch=layered.base.epoch, tool_version=ours)
     return (
         ("provenance", PROVENANCE, provenance(_record(image, layered, plan, session, ours))),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from goldsmith.images import SealedImage
 
+if TYPE_CHECKING:
+    from goldsmith.registry import JSON
 
-def version_document(name: str, image: SealedImage) -> Mapping[str, object]:
+
+def version_document(name: str, image: SealedImage) -> Mapping[str, JSON]:
     """The canonical document of a version of the image `name`."""
     return {
         "image": name,
@@ -21,7 +25,7 @@ def version_document(name: str, image: SealedImage) -> Mapping[str, object]:
     }
 
 
-def version_digest(document: Mapping[str, object]) -> str:
+def version_digest(document: Mapping[str, JSON]) -> str:
     """`sha256:<hex>` of the canonical document: sorted keys, no spaces, UTF-8."""
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

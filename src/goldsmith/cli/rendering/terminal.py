@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from goldsmith.cli.rendering.lines import Lines, duration, size
 from goldsmith.events import (
@@ -22,6 +23,9 @@ from goldsmith.events import (
     StepFinished,
     StepStarted,
 )
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @dataclass(slots=True)
@@ -89,7 +93,7 @@ class Terminal:
             case BuildFinished() | BuildFailed():
                 del self._rows[event.build]
 
-    def _table(self) -> object:
+    def _table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
