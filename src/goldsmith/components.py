@@ -66,6 +66,9 @@ def attribute(
     declaration = AttributeDeclaration(doc, default is REQUIRED, one_of, names_file, rendered, in_key)
     if default is REQUIRED:
         return field(metadata={"goldsmith": declaration})
+    if isinstance(default, dict):
+        # Dataclasses refuse a default that could be changed in place: each instance gets its own.
+        return field(default_factory=default.copy, metadata={"goldsmith": declaration})
     return field(default=default, metadata={"goldsmith": declaration})
 
 

@@ -47,7 +47,8 @@ def machine(tmp_path: Path) -> TreeMachine:
     root, outside = tmp_path / "root", tmp_path / "outside"
     for name in ("bin", "etc", "srv", "tmp", "run", "proc", "dev", "root"):
         (root / name).mkdir(parents=True)
-    outside.mkdir()
+    for name in ("tmp", "run"):
+        (outside / name).mkdir(parents=True)
     shutil.copy(busybox, root / "bin/busybox")
     for name in (
         "sh",

@@ -35,8 +35,6 @@ class TreeMachine:
         cwd: str = "/",
         cancellation: Cancellation | None = None,
     ) -> int:
-        for name in ("tmp", "run"):
-            (self.outside / name).mkdir(exist_ok=True)
         binds = [part for place, path in self.shown.items() for part in ("--ro-bind", str(path), place)]
         command = [
             *("bwrap", "--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-pid"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,6 +28,19 @@ class SourceFile:
     def lines(self) -> list[str]:
         """The text split at line feeds, without the line ends."""
         return [line.removesuffix("\r") for line in self.text.split("\n")]
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        return [0, *accumulate(len(line) + 1 for line in self.text.split("\n"))][:-1]
+
+    def position(self, offset: int) -> Position:
+        """The position of a code point by its offset."""
+        line = bisect_right(self._line_starts, offset)
+        return Position(line, offset - self._line_starts[line - 1] + 1, offset)
+
+    def range(self, start: int, end: int) -> Range:
+        """The range between two offsets; `end` is the one after the last character."""
+        return Range(self, self.position(start), self.position(end))
 
 
 @dataclass(frozen=True, slots=True)

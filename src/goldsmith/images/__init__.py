@@ -1,5 +1,8 @@
 """Layers and trees, sealing, file systems and disks: from what steps changed to an image's bytes."""
 
+from goldsmith.images.formats import file_digest
+from goldsmith.images.identity import disk_digest, disk_digest_of
+from goldsmith.images.image import make_image, seal_tree
 from goldsmith.images.layer import Layer
 from goldsmith.images.sealed import DiskConfig, SealedImage, SealedTree
 from goldsmith.images.store import LayerStore
@@ -10,4 +13,9 @@ __all__ = [
     "LayerStore",
     "SealedImage",
     "SealedTree",
+    "disk_digest",
+    "disk_digest_of",
+    "file_digest",
+    "make_image",
+    "seal_tree",
 ]

@@ -1,0 +1,88 @@
+"""The registry: versions, evidence, channels, promotion, retention and the log of it all.
+
+SQLAlchemy is loaded when a registry is opened, not when this is imported.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from goldsmith.registry.canonical import JSON, canonical, digest_of
+    from goldsmith.registry.entities import (
+        ArtifactFile,
+        ArtifactRecord,
+        Assignment,
+        Channel,
+        Evidence,
+        ImageSummary,
+        LoggedEvent,
+        Package,
+        Revocation,
+        VerifiedStatement,
+        Version,
+        VersionDetail,
+    )
+    from goldsmith.registry.expire import Expired
+    from goldsmith.registry.promote import ChannelMoved
+    from goldsmith.registry.registry import Registry, open_registry
+    from goldsmith.registry.replay import LogReport
+    from goldsmith.registry.retention import ExpirePlan, Expiring, Kept, RetentionPolicy
+
+_PLACES = {
+    "canonical": ("JSON", "canonical", "digest_of"),
+    "entities": (
+        "ArtifactFile",
+        "ArtifactRecord",
+        "Assignment",
+        "Channel",
+        "Evidence",
+        "ImageSummary",
+        "LoggedEvent",
+        "Package",
+        "Revocation",
+        "VerifiedStatement",
+        "Version",
+        "VersionDetail",
+    ),
+    "expire": ("Expired",),
+    "promote": ("ChannelMoved",),
+    "registry": ("Registry", "open_registry"),
+    "replay": ("LogReport",),
+    "retention": ("ExpirePlan", "Expiring", "Kept", "RetentionPolicy"),
+}
+
+__all__ = [
+    "JSON",
+    "ArtifactFile",
+    "ArtifactRecord",
+    "Assignment",
+    "Channel",
+    "ChannelMoved",
+    "Evidence",
+    "ExpirePlan",
+    "Expired",
+    "Expiring",
+    "ImageSummary",
+    "Kept",
+    "LogReport",
+    "LoggedEvent",
+    "Package",
+    "Registry",
+    "RetentionPolicy",
+    "Revocation",
+    "VerifiedStatement",
+    "Version",
+    "VersionDetail",
+    "canonical",
+    "digest_of",
+    "open_registry",
+]
+
+
+def __getattr__(name: str) -> object:
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f"goldsmith.registry.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,116 @@
+"""Functions on numbers."""
+
+from __future__ import annotations
+
+import math
+import string as alphabet
+from collections.abc import Callable, Sequence
+from decimal import Context, Decimal
+
+from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.library.arguments import AMOUNT, ANYTHING, amount, named, of, text, whole
+from goldsmith.hcl.numerals import normal
+from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
+from goldsmith.hcl.values import Number, Value, number
+
+_PRECISE = Context(prec=155)
+"""As many digits as the 512-bit numbers of the language hold."""
+
+
+def functions() -> tuple[Function, ...]:
+    """All functions of this family."""
+    return (
+        of("abs", _abs, AMOUNT, result=NUMBER),
+        of("ceil", lambda given: number(math.ceil(amount(given[0]))), AMOUNT, result=NUMBER),
+        of("floor", lambda given: number(math.floor(amount(given[0]))), AMOUNT, result=NUMBER),
+        of("log", _log, AMOUNT, named("base", AMOUNT), result=NUMBER),
+        of("max", _extreme("max", max), rest=named("numbers", AMOUNT), result=NUMBER),
+        of("min", _extreme("min", min), rest=named("numbers", AMOUNT), result=NUMBER),
+        of("parseint", _parseint, Parameter("number", DYNAMIC), named("base", AMOUNT), result=NUMBER),
+        of("pow", _pow, AMOUNT, named("power", AMOUNT), result=NUMBER),
+        of("signum", _signum, AMOUNT, result=NUMBER),
+        of("sum", _sum, named("list", ANYTHING), result=NUMBER),
+    )
+
+
+def _abs(given: Sequence[Value]) -> Value:
+    value = amount(given[0])
+    return number(-value if value < 0 else value)
+
+
+def _from_float(result: float) -> Value:
+    if math.isnan(result) or math.isinf(result):
+        raise FunctionFault("the result is not a finite number")
+    return number(normal(Decimal(repr(result))))
+
+
+def _log(given: Sequence[Value]) -> Value:
+    value, base = float(amount(given[0])), float(amount(given[1]))
+    if value <= 0 or base <= 0 or base == 1:
+        raise FunctionFault("logarithms need a number above zero and a base above zero other than one")
+    return _from_float(math.log(value) / math.log(base))
+
+
+def _pow(given: Sequence[Value]) -> Value:
+    try:
+        return _from_float(math.pow(float(amount(given[0])), float(amount(given[1]))))
+    except (OverflowError, ValueError) as fault:
+        raise FunctionFault("the result is not a finite number") from fault
+
+
+def _extreme(name: str, choose: Callable[[list[Number]], Number]) -> Callable[[Sequence[Value]], Value]:
+    def call(given: Sequence[Value]) -> Value:
+        if not given:
+            raise FunctionFault("must pass at least one number")
+        return number(choose([amount(value) for value in given]))
+
+    call.__name__ = name
+    return call
+
+
+def _signum(given: Sequence[Value]) -> Value:
+    value = amount(given[0])
+    if value != int(value):
+        raise FunctionFault("value must be a whole number", 0)
+    return number((value > 0) - (value < 0))
+
+
+def _sum(given: Sequence[Value]) -> Value:
+    if not isinstance(given[0].type, ListType | SetType | TupleType):
+        raise FunctionFault("argument must be list, set, or tuple", 0)
+    items = given[0].items()
+    if not items:
+        raise FunctionFault("cannot sum an empty list", 0)
+    total = Decimal(0)
+    for item in items:
+        total = _PRECISE.add(total, Decimal(_summand(item)))
+    return number(normal(total))
+
+
+def _summand(item: Value) -> Number:
+    from goldsmith.hcl.convert import convert
+
+    try:
+        return amount(convert(item, NUMBER))
+    except ValueError as fault:
+        raise FunctionFault("argument must be list, set, or tuple of number values", 0) from fault
+
+
+_DIGITS = alphabet.digits + alphabet.ascii_lowercase + alphabet.ascii_uppercase
+
+
+def _parseint(given: Sequence[Value]) -> Value:
+    if given[0].type != STRING:
+        raise FunctionFault("first argument must be a string", 0)
+    base = whole(given[1], 1)
+    if not 2 <= base <= 62:
+        raise FunctionFault("base must be a whole number between 2 and 62 inclusive", 1)
+    spelled = text(given[0])
+    digits = spelled[1:] if spelled[:1] in ("+", "-") else spelled
+    places = [_DIGITS.find(digit.lower() if base <= 36 else digit) for digit in digits]
+    if not places or any(not 0 <= place < base for place in places):
+        raise FunctionFault(f'cannot parse "{spelled}" as a base {base} integer', 0)
+    total = 0
+    for place in places:
+        total = total * base + place
+    return number(-total if spelled.startswith("-") else total)

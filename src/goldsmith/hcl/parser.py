@@ -1,0 +1,288 @@
+"""Parsing whole texts: configuration files, single expressions and bare templates."""
+
+from __future__ import annotations
+
+from goldsmith.hcl.ast import Attribute, Block, Body, Expression
+from goldsmith.hcl.cursor import Cursor
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.hcl.expressions import ExpressionParser
+from goldsmith.hcl.faults import fault
+from goldsmith.hcl.lexer import (
+    CLOSE_HEREDOC,
+    CLOSE_QUOTE,
+    CONTROL,
+    END,
+    IDENTIFIER,
+    INTERPOLATION,
+    NEWLINE,
+    OPEN_HEREDOC,
+    OPEN_QUOTE,
+    SEQUENCE_END,
+    lex,
+    lex_template,
+)
+from goldsmith.hcl.problems import explain
+from goldsmith.hcl.source import Range, SourceFile
+from goldsmith.hcl.templates import parse_template_parts
+
+
+def parse(source: SourceFile) -> tuple[Body, tuple[Diagnostic, ...]]:
+    """Parse a configuration file in native syntax.
+
+    Returns the body and everything that is wrong, in the order of the text. With faults, the body holds the arguments
+    and blocks that could be read.
+    """
+    tokens = lex(source.text)
+    parser = _BodyParser(Cursor(source, tokens))
+    body = parser.file()
+    return body, _merged(explain(tokens.problems, source), parser.cursor.faults)
+
+
+def parse_expression(source: SourceFile) -> Expression:
+    """Parse a text that is one expression, whose line breaks mean nothing. Raises `UserError` with all that is wrong."""
+    tokens = lex(source.text)
+    cursor = Cursor(source, tokens)
+    try:
+        with cursor.newlines(significant=False):
+            expression = ExpressionParser(cursor).expression()
+            if cursor.peek() != END:
+                what = "Extra characters after expression"
+                why = "An expression was successfully parsed, but extra characters were found after it."
+                raise fault("extra-characters", what, cursor.here(), why, "Remove them.")
+    except UserError as error:
+        raise UserError(*_merged(explain(tokens.problems, source), [*cursor.faults, *error.diagnostics])) from error
+    faults = _merged(explain(tokens.problems, source), cursor.faults)
+    if faults:
+        raise UserError(*faults)
+    return expression
+
+
+def parse_template(source: SourceFile) -> Expression:
+    """Parse a text that is one template, as `templatefile` reads it. Raises `UserError` with all that is wrong."""
+    tokens = lex_template(source.text)
+    cursor = Cursor(source, tokens)
+    parser = ExpressionParser(cursor)
+    try:
+        template = parse_template_parts(cursor, 0, END, parser.expression)
+    except UserError as error:
+        raise UserError(*_merged(explain(tokens.problems, source), [*cursor.faults, *error.diagnostics])) from error
+    faults = _merged(explain(tokens.problems, source), cursor.faults)
+    if faults:
+        raise UserError(*faults)
+    return template
+
+
+def _merged(lexical: list[Diagnostic], syntactic: list[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Both in the order of the text, without the syntax errors on a line that has a lexical one: those follow from it."""
+    lines = {fault.where.start.line for fault in lexical if fault.where}
+    kept = [fault for fault in syntactic if not (fault.where and fault.where.start.line in lines)]
+    return tuple(sorted([*lexical, *kept], key=lambda fault: fault.where.start.offset if fault.where else 0))
+
+
+class _BodyParser:
+    """Reads bodies. A fault inside an item is noted and reading goes on with the next item."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.expressions = ExpressionParser(cursor)
+        self.seen_end = False
+        """Whether an unclosed block has been told already: all blocks around it are unclosed as well."""
+
+    def file(self) -> Body:
+        attributes: dict[str, Attribute] = {}
+        blocks: list[Block] = []
+        self._items(END, attributes, blocks)
+        return Body(attributes, tuple(blocks), self.cursor.source.range(0, len(self.cursor.text)))
+
+    def _items(self, closer: str, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
+        """Read items up to `closer`, which is not read, or the end of the file."""
+        while (kind := self.cursor.peek()) not in (closer, END):
+            if kind == NEWLINE:
+                self.cursor.read()
+                continue
+            before = self.cursor.at
+            try:
+                self._item(attributes, blocks)
+            except UserError as error:
+                self.cursor.faults += error.diagnostics
+                self._resume(before)
+
+    def _item(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
+        start, kind, where = self.cursor.start(), self.cursor.peek(), self.cursor.here()
+        if kind != IDENTIFIER:
+            raise _no_item(kind, where)
+        name = self.cursor.read()
+        following = self.cursor.peek()
+        if following == "=":
+            self._attribute(name, start, attributes)
+        elif following in (OPEN_QUOTE, "{", IDENTIFIER):
+            self._block(name, start, blocks)
+        else:
+            why = "An argument or block definition is required here."
+            hint = 'To set an argument, use the equals sign "=" to introduce the argument value.'
+            raise fault("item-required", "Argument or block definition required", where, why, hint)
+
+    def _attribute(self, name: str, start: int, attributes: dict[str, Attribute]) -> None:
+        name_range = self.cursor.since(start)
+        self.cursor.read()
+        expression = self.expressions.expression()
+        attribute = Attribute(name, expression, name_range, self.cursor.since(start))
+        if name in attributes:
+            self.cursor.faults += _redefined(attribute, attributes[name]).diagnostics
+        else:
+            attributes[name] = attribute
+        if self.cursor.peek() not in (NEWLINE, END):
+            raise _no_newline(self.cursor)
+
+    def _block(self, type: str, start: int, blocks: list[Block]) -> None:
+        type_range = self.cursor.since(start)
+        labels, ranges = self._labels()
+        opened = self.cursor.here()
+        self.cursor.read()
+        header = self.cursor.since(start)
+        attributes: dict[str, Attribute] = {}
+        inner: list[Block] = []
+        if self.cursor.peek() in (NEWLINE, END, "}"):
+            self._items("}", attributes, inner)
+        else:
+            self._single_argument(attributes)
+        if not self.cursor.take("}") and not self.seen_end:
+            self.seen_end = True
+            self.cursor.faults += _unclosed_block(header).diagnostics
+        end = self.cursor.source.range(max(opened.start.offset, self.cursor.last_end - 1), self.cursor.last_end)
+        body = Body(attributes, tuple(inner), opened.to(end), end)
+        blocks.append(Block(type, labels, body, type_range, ranges, header))
+        if self.cursor.peek() not in (NEWLINE, END):
+            why = "A block definition must end with a newline."
+            what = "Missing newline after block definition"
+            raise fault("missing-newline", what, self.cursor.here(), why, "Put what follows on a line of its own.")
+
+    def _labels(self) -> tuple[tuple[str, ...], tuple[Range, ...]]:
+        labels, ranges = list[str](), list[Range]()
+        while (kind := self.cursor.peek()) != "{":
+            start = self.cursor.start()
+            if kind == IDENTIFIER:
+                labels.append(self.cursor.read())
+            elif kind == OPEN_QUOTE:
+                labels.append(self._quoted_label())
+            else:
+                raise _bad_header(kind, self.cursor.here())
+            ranges.append(self.cursor.since(start))
+        return tuple(labels), tuple(ranges)
+
+    def _quoted_label(self) -> str:
+        start = self.cursor.start()
+        sequence = next((at for at in range(self.cursor.at + 1, len(self.cursor.kinds)) if self._ends_text(at)), 0)
+        if self.cursor.kinds[sequence] in (INTERPOLATION, CONTROL):
+            where = self.cursor.source.range(self.cursor.starts[sequence], self.cursor.ends[sequence])
+            sign = self.cursor.text[where.start.offset]
+            why = "Template sequences are not allowed in this string."
+            hint = f'To include a literal "{sign}", double it (as "{sign}{sign}") to escape it.'
+            raise fault("invalid-label", "Invalid string literal", where, why, hint)
+        self.cursor.read()
+        template = parse_template_parts(self.cursor, start, CLOSE_QUOTE, self.expressions.expression)
+        return getattr(template, "literal", None) or ""
+
+    def _ends_text(self, at: int) -> bool:
+        return self.cursor.kinds[at] in (INTERPOLATION, CONTROL, CLOSE_QUOTE, END)
+
+    def _single_argument(self, attributes: dict[str, Attribute]) -> None:
+        """Read the one argument of a block that is written on one line: `tags { name = "x" }`."""
+        start, kind, where = self.cursor.start(), self.cursor.peek(), self.cursor.here()
+        if kind != IDENTIFIER:
+            raise _no_item(kind, where)
+        name = self.cursor.read()
+        if self.cursor.peek() in (OPEN_QUOTE, "{", IDENTIFIER):
+            why = "A single-line block definition can contain only a single argument."
+            hint = f'To set "{name}", use an equals sign; to define a nested block, place it on a line of its own.'
+            raise fault("argument-required", "Argument definition required", where, why, hint)
+        if not self.cursor.take("="):
+            why = "An argument or block definition is required here."
+            hint = 'To set an argument, use the equals sign "=" to introduce the argument value.'
+            raise fault("item-required", "Argument or block definition required", where, why, hint)
+        expression = self.expressions.expression()
+        name_range = where
+        attributes[name] = Attribute(name, expression, name_range, self.cursor.since(start))
+        if self.cursor.peek() not in ("}", END):
+            why = "A block on one line has exactly one argument and is closed on the same line."
+            hint = "Write several arguments on lines of their own, and the closing brace after them."
+            raise fault("single-argument", "Invalid single-argument block definition", self.cursor.here(), why, hint)
+
+    def _resume(self, item: int) -> None:
+        """Go on after the faulty item whose first token is `item`: after the line break that ends it."""
+        kinds = self.cursor.kinds
+        after = _end_of_item(kinds, item)
+        if kinds[after] == END and kinds[self.cursor.at] != END:
+            # A bracket is open. The next line that is indented no deeper than the item most likely is no part of it.
+            after = self._next_at_or_left_of(item)
+        self.cursor.at = after
+
+    def _next_at_or_left_of(self, item: int) -> int:
+        cursor = self.cursor
+        column = cursor.source.position(cursor.starts[item]).column
+        for at in range(max(cursor.at, item + 1), len(cursor.kinds)):
+            starts_line = cursor.kinds[at - 1] == NEWLINE and cursor.kinds[at] in (IDENTIFIER, "}")
+            if starts_line and cursor.source.position(cursor.starts[at]).column <= column:
+                return at
+        return len(cursor.kinds) - 1
+
+
+_OPENERS = frozenset(("{", "[", "(", OPEN_QUOTE, OPEN_HEREDOC, INTERPOLATION, CONTROL))
+_CLOSERS = frozenset(("}", "]", ")", CLOSE_QUOTE, CLOSE_HEREDOC, SEQUENCE_END))
+
+
+def _end_of_item(kinds: list[str], start: int) -> int:
+    """The index of the line break that ends the item, or of the brace that ends the body around it, or of the end."""
+    depth = 0
+    for at in range(start, len(kinds)):
+        kind = kinds[at]
+        if kind in _OPENERS:
+            depth += 1
+        elif kind in _CLOSERS:
+            if depth == 0 and kind == "}" and at > start:
+                return at
+            depth = max(0, depth - 1)
+        elif kind == NEWLINE and depth == 0:
+            return at
+    return len(kinds) - 1
+
+
+def _no_item(kind: str, where: Range) -> UserError:
+    if kind == OPEN_QUOTE:
+        why = "Argument names must not be quoted."
+        return fault("invalid-name", "Invalid argument name", where, why, "Remove the quotes.")
+    why = "An argument or block definition is required here."
+    hint = "Check the braces before this place." if kind == "}" else "Write name = value, or a block."
+    return fault("item-required", "Argument or block definition required", where, why, hint)
+
+
+def _redefined(attribute: Attribute, first: Attribute) -> UserError:
+    why = f'The argument "{attribute.name}" was already set at {first.name_range}. Each argument may be set only once.'
+    return fault("attribute-redefined", "Attribute redefined", attribute.name_range, why, "Keep one of the two.")
+
+
+def _no_newline(cursor: Cursor) -> UserError:
+    why = "An argument definition must end with a newline."
+    if cursor.peek() == ",":
+        what = "Unexpected comma after argument"
+        return fault("unexpected-comma", what, cursor.here(), why, "Separate arguments by line breaks, not by commas.")
+    hint = "Put what follows on a line of its own."
+    return fault("missing-newline", "Missing newline after argument", cursor.here(), why, hint)
+
+
+def _unclosed_block(header: Range) -> UserError:
+    why = "There is no closing brace for this block before the end of the file."
+    hint = "Add the closing brace; it may be missing in a block inside this one."
+    return fault("unclosed-block", "Unclosed configuration block", header, why, hint)
+
+
+def _bad_header(kind: str, where: Range) -> UserError:
+    if kind == "=":
+        why = 'The equals sign "=" indicates an argument definition, and must not be used when defining a block.'
+        hint = "Remove the equals sign, or the labels before it."
+    elif kind in (NEWLINE, END):
+        why = 'A block definition must have block content delimited by "{" and "}", starting on the line of the block header.'
+        hint = 'Put "{" at the end of this line.'
+    else:
+        why, hint = 'Either a quoted string block label or an opening brace ("{") is expected here.', "Quote the label."
+    return fault("invalid-block", "Invalid block definition", where, why, hint)

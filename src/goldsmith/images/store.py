@@ -1,0 +1,220 @@
+"""The layers of this host: unpacked directories under their digests, ready to be lower directories of an overlay."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.layer import Layer, digest_of, normalise_upper
+from goldsmith.images.tree import scan
+
+
+class LayerStore:
+    """Below one directory: `trees/<hex>/` (a layer as it is), `records/<hex>` (what is known of it), `moving/`.
+
+    Many processes share a store. A layer appears whole, by one rename; a layer whose `path` a process has asked for is in
+    use until that process ends or calls `release`, and is not removed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._trees, self._records, self._moving = root / "trees", root / "records", root / "moving"
+        for directory in (self._trees, self._records, self._moving):
+            directory.mkdir(parents=True, exist_ok=True)
+        self._leases: dict[str, int] = {}
+        weakref.finalize(self, _close, self._leases)
+        self._sweep()
+
+    def adopt(self, upper: Path, lowers: Sequence[Path], epoch: int) -> Layer:
+        """Make an overlay's upper directory a layer on top of `lowers` (lowest first) and take it into the store.
+
+        The directory is normalised in place and is gone afterwards. No time in the layer is later than `epoch`.
+        Raises `UserError` when it cannot be a layer, `MachineError` without the rights or the space to keep it.
+        """
+        _need_root()
+        layer = normalise_upper(upper, lowers, epoch)
+        if self.has(layer.diff_id):
+            shutil.rmtree(upper)
+            return layer
+        with self._on_this_file_system(upper) as directory:
+            directory.chmod(0o755)
+            self._publish(directory, layer)
+        return layer
+
+    def has(self, diff_id: str) -> bool:
+        """Whether a layer is there, whole."""
+        return (self._records / _hex(diff_id)).is_file() and (self._trees / _hex(diff_id)).is_dir()
+
+    def layer(self, diff_id: str) -> Layer:
+        """What is known of a layer. Raises `MachineError` with code `layer.missing`."""
+        return self._read(_hex(diff_id)) or self._missing(diff_id)
+
+    def path(self, diff_id: str) -> Path:
+        """The directory of a layer, named by the digest's hex digits; nothing may write to it.
+
+        Marks the layer as used now and as in use. Raises `MachineError` with code `layer.missing`.
+        """
+        name = _hex(diff_id)
+        if name not in self._leases:
+            descriptor = self._open_record(name)
+            if descriptor is None:
+                self._missing(diff_id)
+            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            self._leases[name] = descriptor
+            if not self.has(diff_id):
+                self.release(diff_id)
+                self._missing(diff_id)
+        os.utime(self._leases[name])
+        return self._trees / name
+
+    def release(self, diff_id: str) -> None:
+        """Say that this process no longer uses a layer."""
+        descriptor = self._leases.pop(_hex(diff_id), None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def remove(self, diff_id: str) -> bool:
+        """Remove a layer; False when it is in use. A layer that is not there counts as removed."""
+        name = _hex(diff_id)
+        descriptor = self._open_record(name)
+        if descriptor is None:
+            return True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        else:
+            # Without its record a layer does not exist, so the order decides that none is ever seen half removed.
+            (self._records / name).unlink(missing_ok=True)
+            with self._private_directory() as directory, suppress(FileNotFoundError):
+                (self._trees / name).rename(directory / name)
+        finally:
+            os.close(descriptor)
+        return True
+
+    def verify(self, diff_id: str) -> bool:
+        """Whether the layer's content still has its digest. Reads all of it."""
+        return digest_of(scan(self.path(diff_id))) == diff_id
+
+    def least_recently_used(self) -> list[Layer]:
+        """All layers, the one whose last use is longest ago first."""
+        used = sorted((record.stat().st_mtime_ns, record.name) for record in self._records.iterdir())
+        return [layer for _, name in used if (layer := self._read(name)) is not None]
+
+    def size_bytes(self) -> int:
+        """Bytes of file content of all layers, as recorded when they were made."""
+        return sum(layer.size for layer in self.least_recently_used())
+
+    def _publish(self, directory: Path, layer: Layer) -> None:
+        name = _hex(layer.diff_id)
+        try:
+            directory.rename(self._trees / name)
+        except OSError:
+            # Another process was quicker, or a tree without a record is left of a removal that was cut short.
+            if self.has(layer.diff_id):
+                return
+            with self._private_directory() as aside:
+                (self._trees / name).rename(aside / name)
+                directory.rename(self._trees / name)
+        record = self._moving / f"{name}.{secrets.token_hex(4)}"
+        record.write_text(json.dumps({"files": layer.files, "size": layer.size}))
+        record.rename(self._records / name)
+
+    @contextmanager
+    def _on_this_file_system(self, upper: Path) -> Iterator[Path]:
+        """`upper` itself, or a copy in the store when it is on another file system. Gone in the end."""
+        if upper.stat().st_dev == self.root.stat().st_dev:
+            yield upper
+            shutil.rmtree(upper, ignore_errors=True)
+            return
+        from goldsmith.images.merge import copy_layer
+
+        with self._private_directory() as directory:
+            copy_layer(upper, directory / "layer")
+            yield directory / "layer"
+        shutil.rmtree(upper)
+
+    @contextmanager
+    def _private_directory(self) -> Iterator[Path]:
+        """A directory that is removed in the end, or by the next store that opens when this process is killed."""
+        directory = self._moving / secrets.token_hex(8)
+        directory.mkdir()
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+            os.close(descriptor)
+
+    def _sweep(self) -> None:
+        for path in self._moving.iterdir():
+            if path.is_dir():
+                _remove_abandoned(path)
+
+    def _open_record(self, name: str) -> int | None:
+        try:
+            return os.open(self._records / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+
+    def _read(self, name: str) -> Layer | None:
+        try:
+            data = json.loads((self._records / name).read_bytes())
+            return Layer(diff_id=f"sha256:{name}", files=int(data["files"]), size=int(data["size"]))
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def _missing(self, diff_id: str) -> Layer:
+        raise MachineError(
+            Diagnostic(
+                code="layer.missing",
+                what=f"the layer {diff_id} is not on this host",
+                why=f'it is not in "{self.root}"; it was removed, or another build is removing it now',
+                next="Build again: the steps that made it run once more.",
+            )
+        )
+
+
+def _hex(diff_id: str) -> str:
+    return diff_id.removeprefix("sha256:")
+
+
+def _close(leases: dict[str, int]) -> None:
+    for descriptor in leases.values():
+        os.close(descriptor)
+    leases.clear()
+
+
+def _remove_abandoned(directory: Path) -> None:
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(directory, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _need_root() -> None:
+    if os.geteuid() != 0:
+        raise MachineError(
+            Diagnostic(
+                code="images.not-root",
+                what="layers can only be kept by root",
+                why="the files of an image belong to many users, and only root may give files away",
+                next="Run the same command with sudo.",
+            )
+        )

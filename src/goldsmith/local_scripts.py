@@ -1,0 +1,110 @@
+"""Scripts on the host: what the provisioner and the post-processor `shell-local` have in common."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.components import Context, attribute
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.machines.machine import Machine
+from goldsmith.scripts import exit_fault, faults, flattened, inline_script, printed, rendered, say, variables
+
+SYSTEMS = ("darwin", "freebsd", "linux", "openbsd", "solaris", "windows")
+"""The names that `only_on` may hold: Go's names of systems."""
+
+_THIS_SYSTEM = "linux"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalScriptConfig:
+    """Attributes of a `shell-local` block; names and defaults are Packer's."""
+
+    command: str = attribute("", "One command; an older form of inline.")
+    inline: tuple[str, ...] = attribute((), "Commands, run as one script.")
+    script: str = attribute("", "A script.", names_file=True)
+    scripts: tuple[str, ...] = attribute((), "Scripts, run in this order.", names_file=True)
+    valid_exit_codes: tuple[int, ...] = attribute((0,), "Exit codes that count as success.")
+    environment_vars: tuple[str, ...] = attribute((), 'Variables of the scripts, each "NAME=value".')
+    env: Mapping[str, str] = attribute({}, "Variables of the scripts; they win over environment_vars.")
+    env_var_format: str = attribute("", "How a variable is written: %s for its name, then for its value.")
+    execute_command: tuple[str, ...] = attribute((), "The command; it knows {{.Script}} and {{.Vars}}.", rendered=False)
+    inline_shebang: str = attribute("", 'The interpreter of inline commands; "/bin/sh -e" when nothing is said.')
+    only_on: tuple[str, ...] = attribute((), "Systems that the scripts run on; all when nothing is said.")
+    tempfile_extension: str = attribute("", "The ending of the file that inline commands are written to.")
+    use_linux_pathing: bool = attribute(False, "Of use on Windows only.")
+
+
+def check(config: LocalScriptConfig) -> None:
+    """Packer's checks of the settings. Raises `UserError` with all faults."""
+    found = list(faults("shell-local", config, inline=bool(_commands(config))))
+    for system in config.only_on:
+        if system not in SYSTEMS:
+            what = f"Invalid OS specified in only_on: '{system}'\nSupported OS names: {', '.join(SYSTEMS)}"
+            found.append(Diagnostic(code="shell-local.settings", what=what, next="Use one of the supported names."))
+    if found:
+        raise UserError(*found)
+
+
+def run(config: LocalScriptConfig, machine: Machine, context: Context, component: str = "") -> None:
+    """Run the scripts on a `local` machine. Raises `MachineError` when one ends with an exit code that is not valid."""
+    check(config)
+    if config.only_on and _THIS_SYSTEM not in config.only_on:
+        say(context, f"Skipping shell-local due to runtime OS: it runs on {', '.join(config.only_on)} only", component)
+        return
+    with _scripts(config, context) as scripts:
+        for script in scripts:
+            say(context, f"Running local shell script: {script}", component)
+            _run_script(script, config, machine, context, component)
+
+
+def _commands(config: LocalScriptConfig) -> tuple[str, ...]:
+    return (*config.inline, config.command) if config.command else config.inline
+
+
+@contextmanager
+def _scripts(config: LocalScriptConfig, context: Context) -> Iterator[tuple[str, ...]]:
+    named = tuple(filter(None, config.scripts or (config.script,)))
+    commands = _commands(config)
+    if not commands:
+        yield named
+        return
+    extension = config.tempfile_extension and f".{config.tempfile_extension.removeprefix('.')}"
+    path = context.work / f"packer-shell{secrets.token_hex(4)}{extension}"
+    _write_private(path, inline_script(commands, config.inline_shebang))
+    try:
+        yield (*named, str(path))
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _write_private(path: Path, content: bytes) -> None:
+    path.touch(mode=0o700)
+    path.write_bytes(content)
+
+
+def _run_script(script: str, config: LocalScriptConfig, machine: Machine, context: Context, component: str) -> None:
+    given = variables(config, context)
+    data = {**context.generated, "Vars": "", "Script": script, "Command": script}
+    if config.execute_command or config.env_var_format:
+        data["Vars"] = flattened(given, config.env_var_format or "%s='%s' ")
+    # Without a form of the user's own the variables travel in the environment alone: arguments are public on the host.
+    words = config.execute_command or ("/bin/sh", "-c", "{{.Vars}} {{.Script}}")
+    code = machine.run(
+        [rendered(word, "execute_command", context, data) for word in words],
+        env=given,
+        output=printed(context, component),
+        cwd=str(context.cwd),
+        cancellation=context.cancellation,
+    )
+    if code not in config.valid_exit_codes:
+        raise MachineError(
+            Diagnostic(
+                code="shell-local.exit-code",
+                what=exit_fault(code, config.valid_exit_codes),
+                next=f"Read the script's output above. If {code} is meant, add it to valid_exit_codes.",
+            )
+        )

@@ -1,0 +1,108 @@
+"""Following a command while it runs: its lines as they appear, its time limit, a request to stop."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import time
+from collections.abc import Mapping
+from typing import Literal
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.machines.machine import OutputSink
+
+_LOOK_S = 0.05
+_LONGEST_LINE = 1 << 16
+_LEFT_AT_END = 1 << 20
+
+
+def follow(
+    pipes: Mapping[int, Literal["out", "err"]],
+    ended: int,
+    *,
+    output: OutputSink | None,
+    timeout_s: float | None,
+    cancellation: Cancellation | None,
+) -> None:
+    """Hand each line to `output` until the descriptor `ended` is readable and what is in the pipes was read.
+
+    The pipes may stay open: a daemon that the command left behind holds them. Bytes that are not UTF-8 are replaced; a line
+    of more than 64 KiB comes in pieces. Raises `Cancelled`, or `MachineError` with code `machine.timeout`.
+    """
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    lines = {descriptor: _Lines(name, output) for descriptor, name in pipes.items()}
+    for descriptor in pipes:
+        os.set_blocking(descriptor, False)
+    waiting = set(pipes)
+    while True:
+        readable, _, _ = select.select([*waiting, ended], [], [], _LOOK_S)
+        waiting -= {descriptor for descriptor in waiting.intersection(readable) if not lines[descriptor].read(descriptor)}
+        if ended in readable:
+            break
+        if cancellation is not None:
+            cancellation.check()
+        if deadline is not None and time.monotonic() > deadline:
+            raise _too_slow(timeout_s or 0)
+    for descriptor, reader in lines.items():
+        reader.finish(descriptor if descriptor in waiting else None)
+
+
+class _Lines:
+    """Cuts the bytes of one stream into lines."""
+
+    def __init__(self, name: Literal["out", "err"], output: OutputSink | None) -> None:
+        self._name = name
+        self._output = output
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def read(self, descriptor: int) -> bool:
+        """Read what is there, at most one buffer; false at the end of the stream."""
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return True
+        self._take(self._decoder.decode(data))
+        return bool(data)
+
+    def finish(self, descriptor: int | None) -> None:
+        """Read what is left, and hand on a last line without an end."""
+        # Bounded, because a daemon may go on writing for ever.
+        left = _LEFT_AT_END
+        while descriptor is not None and left > 0:
+            try:
+                data = os.read(descriptor, 1 << 16)
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            left -= len(data)
+            self._take(self._decoder.decode(data))
+        self._take(self._decoder.decode(b"", final=True))
+        if self._rest:
+            self._say(self._rest)
+
+    def _take(self, text: str) -> None:
+        *complete, self._rest = (self._rest + text).split("\n")
+        for line in complete:
+            self._say(line)
+        while len(self._rest) > _LONGEST_LINE:
+            self._say(self._rest[:_LONGEST_LINE])
+            self._rest = self._rest[_LONGEST_LINE:]
+
+    def _say(self, line: str) -> None:
+        if self._output is not None:
+            self._output(self._name, line.removesuffix("\r"))
+
+
+def _too_slow(timeout_s: float) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="machine.timeout",
+            what=f"the command did not end within {timeout_s:g} s",
+            why="it and all that it started were ended",
+            next="Raise the timeout, or look at the last lines of its output for what it waits for.",
+        )
+    )

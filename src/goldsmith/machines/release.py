@@ -1,0 +1,183 @@
+"""How each kind of thing that a journal holds is released. Releasing a thing that is gone changes nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+
+_GONE_WITHIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of thing: the form of its handle, and how it is released.
+
+    `release` says whether there was anything to release, and raises `OSError` or `MachineError` when it could not.
+    """
+
+    form: str
+    release: Callable[[str], bool]
+    outlives_boot: bool
+    """Whether the thing is still there after the host was restarted."""
+
+
+def process_handle(pid: int) -> str:
+    """The journal handle of a running process: its pid and start time, so that a later process of the same pid is safe."""
+    return f"{pid}:{_start_of(pid)}"
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory whatever it holds: overlay work directories, directories without write permission, deep trees.
+
+    Never goes into another mounted file system. Raises `MachineError` when something is left.
+    """
+    command = ["rm", "-rf", "--one-file-system", "--", str(path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return
+    subprocess.run(["chmod", "-R", "u+rwX", "--", str(path)], capture_output=True, check=False)
+    again = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace")
+    if again.returncode != 0 and path.exists():
+        raise MachineError(
+            Diagnostic(
+                code="machine.cannot-remove",
+                what=f"the directory {path} could not be removed",
+                why=again.stderr.strip().partition("\n")[0],
+                next=f"Remove it by hand: rm -rf {path}",
+            )
+        )
+
+
+def end_process(pid: int, start: str) -> bool:
+    """End a process, its group and all that descends from it, now; returns once it is gone. `start` guards against reuse."""
+    if not _is(pid, start):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)  # it starts nothing new while its descendants are listed
+    for descendant in (*_descendants(pid), pid):
+        with suppress(ProcessLookupError):
+            if os.getpgid(descendant) == descendant != os.getpgrp():
+                os.killpg(descendant, signal.SIGKILL)
+            os.kill(descendant, signal.SIGKILL)
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while _is(pid, start):
+        if time.monotonic() > deadline:
+            raise MachineError(
+                Diagnostic(
+                    code="machine.process-stays",
+                    what=f"process {pid} did not end within {_GONE_WITHIN_S:.0f} s of being killed",
+                    next="It waits for a disk or a device; run `goldsmith clean` later.",
+                )
+            )
+        time.sleep(0.002)
+    return True
+
+
+def _release_process(handle: str) -> bool:
+    pid, _, start = handle.partition(":")
+    return end_process(int(pid), start)
+
+
+def _release_directory(handle: str) -> bool:
+    path = Path(handle)
+    if not os.path.lexists(path):
+        return False
+    if not path.is_absolute() or len(path.parts) < 3 or path.is_symlink():
+        raise MachineError(
+            Diagnostic(
+                code="machine.cannot-remove",
+                what=f'"{handle}" is not removed: it is no directory below a directory of its own',
+                next="Remove it by hand if it is Goldsmith's.",
+            )
+        )
+    remove_tree(path)
+    return True
+
+
+def _release_file(handle: str) -> bool:
+    try:
+        Path(handle).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _release_mount(handle: str) -> bool:
+    mounted = Path("/proc/self/mountinfo").read_text().splitlines()
+    if handle not in {_unescaped(line.split()[4]) for line in mounted}:
+        return False
+    subprocess.run(["umount", "--lazy", handle], check=False, capture_output=True)
+    return True
+
+
+def _release_cgroup(handle: str) -> bool:
+    path = Path(handle)
+    if not path.is_dir():
+        return False
+    deadline = time.monotonic() + _GONE_WITHIN_S
+    while True:
+        for pid in (path / "cgroup.procs").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        try:
+            path.rmdir()
+            return True
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.002)
+
+
+def _unescaped(text: str) -> str:
+    return text.encode("latin-1", "replace").decode("unicode_escape")
+
+
+def _start_of(pid: int) -> str:
+    return _stat(pid)[19]
+
+
+def _is(pid: int, start: str) -> bool:
+    """Whether the process runs; one that ended and was not yet waited for does not."""
+    try:
+        fields = _stat(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return fields[19] == start and fields[0] not in ("Z", "X")
+
+
+def _stat(pid: int) -> list[str]:
+    # The name in parentheses may hold spaces and parentheses: what counts follows the last one.
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def _descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            with suppress(FileNotFoundError, ProcessLookupError):
+                children.setdefault(int(_stat(int(entry))[1]), []).append(int(entry))
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+KINDS: dict[str, Kind] = {
+    "cgroup": Kind("PATH", _release_cgroup, outlives_boot=False),
+    "directory": Kind("PATH", _release_directory, outlives_boot=True),
+    "file": Kind("PATH", _release_file, outlives_boot=True),
+    "mount": Kind("PATH", _release_mount, outlives_boot=False),
+    "process": Kind("PID:START", _release_process, outlives_boot=False),
+    "socket": Kind("PATH", _release_file, outlives_boot=True),
+}
+"""All kinds, by name."""

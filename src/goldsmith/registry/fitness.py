@@ -1,0 +1,220 @@
+"""Whether a version may be in a channel: one pure function over facts, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.registry.canonical import JSON
+from goldsmith.registry.entities import Evidence, Version
+from goldsmith.registry.policy import Policy, Requirement
+
+SECOND_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stay:
+    """How a version stands with the channel that must come first."""
+
+    channel: str
+    exists: bool
+    longest_us: int | None
+    """The longest stay that counts, or None: it was never there, or was taken back from there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a decision rests on, read in one transaction."""
+
+    channel: str
+    """As commands take it: `web prod`."""
+    version: Version
+    at: int
+    evidence: Mapping[str, Mapping[str, Evidence | None]]
+    """The newest evidence by gate and disk."""
+    stay: Stay | None = None
+    frozen: str | None = None
+    """Why the channel is frozen, or None when it is open."""
+    rolled_back: bool = False
+    """Whether the channel was rolled back from this version, and the caller does not ask for it again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmet:
+    """A demand that is not met."""
+
+    code: str
+    need: str
+    found: str
+    why: str
+    next: str
+
+    def diagnostic(self) -> Diagnostic:
+        """As a user is told."""
+        return Diagnostic(code=f"promote.{self.code}", what=f"{self.need}: {self.found}", why=self.why, next=self.next)
+
+    def document(self) -> JSON:
+        """As the log keeps it."""
+        return {"code": self.code, "need": self.need, "found": self.found, "why": self.why, "next": self.next}
+
+
+def decide(policy: Policy, facts: Facts) -> tuple[Unmet, ...]:
+    """Every demand that the version does not meet at that moment; none means that it may move.
+
+    Pure: the same facts give the same answer. What is absent, unknown or in error never counts as met.
+    """
+    unmet = [*_of_channel(facts), *_of_version(facts)]
+    for requirement in policy.requires:
+        by_disk = facts.evidence.get(requirement.gate) or {"": None}
+        found = (gate_unmet(requirement, item, facts) for item in by_disk.values())
+        unmet += [item for item in found if item is not None][:1]
+    unmet += _of_stay(policy, facts)
+    if policy.approvals:
+        unmet.append(_approvals(policy, facts))
+    return tuple(unmet)
+
+
+def gate_unmet(requirement: Requirement, evidence: Evidence | None, facts: Facts) -> Unmet | None:
+    """Why the newest evidence of a gate does not count, or None."""
+    gate, ref = requirement.gate, facts.version.ref
+    if evidence is None:
+        why = f"{ref} has no evidence of this gate for each of its disks"
+        return Unmet(
+            code="no-evidence",
+            need=gate,
+            found="no evidence",
+            why=why,
+            next=f'Check that goldsmith.hcl has gate "{gate}", then run goldsmith build.',
+        )
+    accepted = ("pass",) if requirement.strict else ("pass", "warn")
+    if evidence.verdict not in accepted:
+        return _bad_verdict(gate, evidence, facts, requirement)
+    if requirement.config and evidence.config_digest != requirement.config:
+        why = "it was made with another configuration of the gate than the channel demands now"
+        return Unmet(
+            code="other-config",
+            need=gate,
+            found=evidence.verdict.upper(),
+            why=why,
+            next="Run goldsmith build: it runs the gate as it is configured now.",
+        )
+    if requirement.signers and evidence.signer not in requirement.signers:
+        why = f"it is signed by {evidence.signer}; the channel accepts {', '.join(requirement.signers)}"
+        return Unmet(
+            code="other-signer",
+            need=gate,
+            found=evidence.verdict.upper(),
+            why=why,
+            next="Run the gate where one of these keys signs.",
+        )
+    return _too_old(requirement, evidence, facts)
+
+
+def _bad_verdict(gate: str, evidence: Evidence, facts: Facts, requirement: Requirement) -> Unmet:
+    shown = ", ".join(evidence.failing[:5]) + (f" and {len(evidence.failing) - 5} more" if len(evidence.failing) > 5 else "")
+    reasons = {
+        "fail": "the gate found what must not be there" if not shown else f"the gate found {shown}",
+        "error": "the gate could not tell, and that is never a pass",
+        "warn": "the channel is strict: a warning does not count",
+    }
+    next = f"goldsmith show {facts.version.ref} shows the evidence; mend the image, then run goldsmith build."
+    why = reasons.get(evidence.verdict, f"strict is {requirement.strict}")
+    return Unmet(code="verdict", need=gate, found=evidence.verdict.upper(), why=why, next=next)
+
+
+def _too_old(requirement: Requirement, evidence: Evidence, facts: Facts) -> Unmet | None:
+    age_s = (facts.at - evidence.issued_at) // SECOND_US
+    again = "Run goldsmith build: it examines the image again."
+    if evidence.expires_at is not None and evidence.expires_at <= facts.at:
+        found = f"expired {spoken((facts.at - evidence.expires_at) // SECOND_US)} ago"
+        return Unmet(
+            code="expired-evidence", need=requirement.gate, found=found, why="the evidence says how long it holds", next=again
+        )
+    if requirement.max_age_s and age_s > requirement.max_age_s:
+        why = f"{spoken(requirement.max_age_s)} are allowed"
+        return Unmet(
+            code="stale-evidence", need=requirement.gate, found=f"the evidence is {spoken(age_s)} old", why=why, next=again
+        )
+    return None
+
+
+def _of_channel(facts: Facts) -> list[Unmet]:
+    unmet = []
+    if facts.frozen is not None:
+        why = facts.frozen or "no reason was given"
+        unmet.append(
+            Unmet(
+                code="frozen",
+                need="an open channel",
+                found="it is frozen",
+                why=why,
+                next="Only a rollback or a revocation moves it.",
+            )
+        )
+    if facts.rolled_back:
+        why = f"the channel was rolled back from {facts.version.ref}"
+        next = f"If it is fit after all: goldsmith promote -again -reason=WHY {facts.channel} {facts.version.ref}"
+        unmet.append(
+            Unmet(code="rolled-back", need="a version that was not rolled back", found=facts.version.ref, why=why, next=next)
+        )
+    return unmet
+
+
+def _of_version(facts: Facts) -> list[Unmet]:
+    version = facts.version
+    unmet = []
+    if version.revoked:
+        next = "Build a new version without the fault."
+        unmet.append(
+            Unmet(code="revoked", need="a fit version", found=f"{version.ref} is revoked", why=version.revoked, next=next)
+        )
+    if version.storage != "present":
+        why = {"expiring": "retention has marked it for deletion"}.get(version.storage, "its bytes were deleted")
+        next = "Build it again: the same inputs give the same version, and its bytes come back."
+        unmet.append(
+            Unmet(
+                code="absent", need="the bytes of the version", found=f"{version.ref} is {version.storage}", why=why, next=next
+            )
+        )
+    return unmet
+
+
+def _of_stay(policy: Policy, facts: Facts) -> list[Unmet]:
+    stay = facts.stay
+    if not policy.after or stay is None:
+        return []
+    image, ref = facts.version.image, facts.version.ref
+    first = f"goldsmith promote {image} {policy.after} {ref}"
+    need = f"after {policy.after}"
+    if not stay.exists:
+        why = f"the image has no channel {policy.after}"
+        return [
+            Unmet(code="after", need=need, found="never there", why=why, next=f'Declare channel "{policy.after}", then {first}')
+        ]
+    if stay.longest_us is None:
+        why = f"{ref} was never in {policy.after}, or was taken back from there"
+        return [Unmet(code="after", need=need, found="not there", why=why, next=first)]
+    missing_s = policy.soak_s - stay.longest_us // SECOND_US
+    if missing_s > 0:
+        found = f"{spoken(stay.longest_us // SECOND_US)} of {spoken(policy.soak_s)}"
+        next = f"Keep {ref} in {policy.after} for {spoken(missing_s)} more."
+        return [
+            Unmet(code="soak", need=f"soak in {policy.after}", found=found, why="it must prove itself there first", next=next)
+        ]
+    return []
+
+
+def _approvals(policy: Policy, facts: Facts) -> Unmet:
+    channel = facts.channel.split(" ")[-1]
+    why = "this release has no way to give an approval"
+    next = f'Set approvals = 0 in channel "{channel}" of goldsmith.hcl, or wait for a release that has goldsmith approve.'
+    return Unmet(code="approvals", need="approvals", found=f"0 of {policy.approvals}", why=why, next=next)
+
+
+def spoken(seconds: int) -> str:
+    """A length of time for people: 90 s, 12 min, 61 h, 9 d."""
+    for size, unit in ((172_800, "d"), (7_200, "h"), (120, "min")):
+        if seconds >= size:
+            return f"{seconds // {'d': 86_400, 'h': 3_600, 'min': 60}[unit]} {unit}"
+    return f"{seconds} s"

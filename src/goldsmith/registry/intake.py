@@ -1,0 +1,206 @@
+"""Accepts evidence: a verified statement becomes a fact about exactly one registered version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESULT
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, Refused
+from goldsmith.registry.blobs import Blob, BlobStore
+from goldsmith.registry.canonical import JSON, canonical, is_digest
+from goldsmith.registry.db import Database, Reader, Row, Transaction
+from goldsmith.registry.entities import Evidence, Verdict, VerifiedStatement, Version
+from goldsmith.registry.sweeping import admit, finish
+
+PREDICATE_TYPES = frozenset(
+    {
+        PROVENANCE,
+        TEST_RESULT,
+        CYCLONEDX,
+        SPDX,
+        "https://slsa.dev/verification_summary/v1",
+        "https://in-toto.io/attestation/vulns/v0.2",
+        "https://in-toto.io/attestation/svr/v0.2",
+    }
+)
+"""The kinds of statements that are understood, matched by exact version; another one is refused."""
+
+LARGEST_BUNDLE = 50_000_000
+"""Bytes; a bill of materials of a large image has some ten million."""
+MOST_SUBJECTS = 16
+FUTURE_US = 30_000_000
+"""How far the signer's clock may run ahead."""
+MOST_FINDINGS = 1_000
+"""Findings beyond this are counted in one entry that no waiver can name, so that an image with very many still fails."""
+
+_SELECT = """SELECT e.disk, e.gate, e.predicate_type, e.statement_digest, e.blob, e.signer, e.verdict, e.failing, e.config_digest,
+e.issued_at, e.expires_at, e.seq, v.digest AS version FROM evidence e JOIN version v ON v.id = e.version """
+
+_VERDICTS: Mapping[str, Verdict] = {"pass": "pass", "warn": "warn", "fail": "fail", "error": "error"}
+
+
+def attest(
+    database: Database, store: BlobStore, version: Version, statement: VerifiedStatement, bundle: bytes, actor: str
+) -> Evidence:
+    """Accept a statement whose signature the caller has verified; a known one changes nothing and is given back.
+
+    Raises `Refused`, after recording that, for an unknown predicate type, a subject that is not of this version, a time to
+    come, or a bundle that is too large.
+    """
+    faults = _faults_of_form(statement, bundle)
+    blob = Blob("", 0) if faults else store.put_bytes(bundle)
+    for _ in range(5):
+        with database.write(actor) as tx:
+            faults = faults or _faults_of_content(tx, version, statement)
+            if faults:
+                data = {"version": version.digest, "statement": statement.statement_digest, "gate": statement.gate}
+                tx.event("evidence.refused", {**data, "reason": "; ".join(fault.what for fault in faults)})
+                raise Refused(*faults)
+            if known := _known(tx, version, statement):
+                return replace(known, existed=True)
+            lost = admit(tx, store, [blob])
+            if not lost:
+                return _accepted(tx, version, statement, blob)
+        finish(database, store, lost, actor)
+        blob = store.put_bytes(bundle)
+    raise MachineError(
+        Diagnostic(
+            code="registry.bytes-vanish",
+            what=f'evidence vanishes from the store "{store.root}" while it is recorded',
+            next="Another program deletes files there. Stop it, then run the command again.",
+        )
+    )
+
+
+def evidence_of(reader: Reader, version: int) -> tuple[Evidence, ...]:
+    """All accepted evidence of a version, oldest first."""
+    return tuple(
+        _evidence(row) for row in reader.rows(_SELECT + "WHERE e.version = :version ORDER BY e.seq, e.id", version=version)
+    )
+
+
+def newest(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
+    """The one that counts for a gate and a disk: what was accepted last, whatever it says."""
+    sql = (
+        _SELECT
+        + "WHERE e.version = :version AND e.gate = :gate AND e.disk IN ('', :disk) ORDER BY e.seq DESC, e.id DESC LIMIT 1"
+    )
+    row = reader.first(sql, version=version, gate=gate, disk=disk)
+    return None if row is None else _evidence(row)
+
+
+def _faults_of_form(statement: VerifiedStatement, bundle: bytes) -> tuple[Diagnostic, ...]:
+    faults = []
+    if statement.predicate_type not in PREDICATE_TYPES:
+        what = f'evidence of the type "{statement.predicate_type}" is not understood'
+        faults.append(
+            Diagnostic(code="evidence.unknown-type", what=what, next=f"Known types: {', '.join(sorted(PREDICATE_TYPES))}.")
+        )
+    if len(bundle) > LARGEST_BUNDLE:
+        what = f"the evidence has {len(bundle)} bytes, {LARGEST_BUNDLE} are allowed"
+        faults.append(
+            Diagnostic(code="evidence.too-large", what=what, next="Leave out what is not needed, then sign it again.")
+        )
+    if not is_digest(statement.statement_digest) or not statement.gate or statement.verdict not in _VERDICTS:
+        what = "the evidence lacks a digest, a gate or a verdict"
+        faults.append(Diagnostic(code="evidence.incomplete", what=what, next="Make it again: goldsmith build."))
+    return tuple(faults)
+
+
+def _faults_of_content(tx: Transaction, version: Version, statement: VerifiedStatement) -> tuple[Diagnostic, ...]:
+    disks = disks_of(tx, version.id)
+    artifacts = {
+        row.text("digest") for row in tx.rows("SELECT digest FROM artifact WHERE version = :version", version=version.id)
+    }
+    foreign = set(statement.subjects) - {version.digest, *disks} - artifacts
+    faults = []
+    if foreign or len(statement.subjects) > MOST_SUBJECTS:
+        what = f"the evidence is about {', '.join(sorted(foreign)[:3]) or 'too many things'}, which is not {version.ref}"
+        why = f"{version.ref} is {version.digest}"
+        next = "Give the evidence that was made for this version."
+        faults.append(Diagnostic(code="evidence.foreign-subject", what=what, why=why, next=next))
+    elif not _covered(statement, version, disks):
+        what = f"the evidence names neither {version.ref} nor one of its disks"
+        faults.append(Diagnostic(code="evidence.no-subject", what=what, next="Make it again: goldsmith build."))
+    if statement.issued_at > tx.at + FUTURE_US:
+        what = f"the evidence was issued {(statement.issued_at - tx.at) // 1_000_000} s in the future"
+        faults.append(
+            Diagnostic(code="evidence.future", what=what, next="Set the clocks of both machines, then make it again.")
+        )
+    return tuple(faults)
+
+
+def disks_of(reader: Reader, version: int) -> tuple[str, ...]:
+    """The digests of a version's disks."""
+    return tuple(
+        row.text("digest") for row in reader.rows("SELECT digest FROM version_disk WHERE version = :version", version=version)
+    )
+
+
+def _covered(statement: VerifiedStatement, version: Version, disks: tuple[str, ...]) -> tuple[str, ...]:
+    """The disks that the statement speaks about; an empty name stands for the whole version."""
+    if version.digest in statement.subjects:
+        return ("",)
+    return tuple(disk for disk in disks if disk in statement.subjects)
+
+
+def _known(reader: Reader, version: Version, statement: VerifiedStatement) -> Evidence | None:
+    sql = _SELECT + "WHERE e.version = :version AND e.statement_digest = :digest ORDER BY e.id LIMIT 1"
+    row = reader.first(sql, version=version.id, digest=statement.statement_digest)
+    return None if row is None else _evidence(row)
+
+
+def _accepted(tx: Transaction, version: Version, statement: VerifiedStatement, blob: Blob) -> Evidence:
+    covered = _covered(statement, version, disks_of(tx, version.id))
+    for disk in covered:
+        tx.insert(
+            "evidence",
+            {
+                "version": version.id,
+                "disk": disk,
+                "gate": statement.gate,
+                "predicate_type": statement.predicate_type,
+                "statement_digest": statement.statement_digest,
+                "blob": blob.digest,
+                "signer": statement.signer,
+                "verdict": statement.verdict,
+                "failing": canonical(_bounded(statement.failing)).decode(),
+                "config_digest": statement.config_digest,
+                "issued_at": statement.issued_at,
+                "expires_at": statement.expires_at,
+                "seq": tx.seq,
+            },
+        )
+    data: dict[str, JSON] = {"version": version.digest, "statement": statement.statement_digest, "gate": statement.gate}
+    data |= {"disks": covered, "verdict": statement.verdict, "signer": statement.signer, "config": statement.config_digest}
+    tx.event("evidence.accepted", {**data, "issued_at": statement.issued_at, "expires_at": statement.expires_at})
+    accepted = _known(tx, version, statement)
+    assert accepted is not None
+    return accepted
+
+
+def _bounded(findings: tuple[str, ...]) -> tuple[str, ...]:
+    if len(findings) <= MOST_FINDINGS:
+        return findings
+    return (*findings[:MOST_FINDINGS], f"and {len(findings) - MOST_FINDINGS} more")
+
+
+def _evidence(row: Row) -> Evidence:
+    from json import loads
+
+    return Evidence(
+        version=row.text("version"),
+        disk=row.text("disk"),
+        gate=row.text("gate"),
+        predicate_type=row.text("predicate_type"),
+        statement_digest=row.text("statement_digest"),
+        blob=row.text("blob"),
+        signer=row.text("signer"),
+        verdict=_VERDICTS[row.text("verdict")],
+        failing=tuple(str(item) for item in loads(row.text("failing"))),
+        config_digest=row.text("config_digest"),
+        issued_at=row.whole("issued_at"),
+        expires_at=row.whole_or_none("expires_at"),
+        seq=row.whole("seq"),
+    )

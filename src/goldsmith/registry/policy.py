@@ -1,0 +1,127 @@
+"""What a channel demands of a version: the policy document, read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.registry.canonical import JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A gate that must have passed."""
+
+    gate: str
+    max_age_s: int = 0
+    """How old the evidence may be; 0 for any age."""
+    strict: bool = False
+    """Whether a warning counts as unmet."""
+    config: str = ""
+    """The digest of the gate's configuration, or empty for any."""
+    signers: tuple[str, ...] = ()
+    """The keys that may speak for this gate; empty for any that the caller trusts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy document, read."""
+
+    after: str = ""
+    soak_s: int = 0
+    requires: tuple[Requirement, ...] = ()
+    approvals: int = 0
+    keep: int = 5
+    """How many assignments before the present one stay available for a rollback."""
+    rollback_requires: tuple[str, ...] = ()
+    """Gates whose verdict must still be good when the channel goes back to a version."""
+
+
+def read_policy(document: Mapping[str, JSON]) -> Policy:
+    """Read a policy document. Raises `UserError` with all that it does not understand: an unknown demand is never ignored."""
+    faults: list[Diagnostic] = []
+    _known_keys(document, ("after", "soak_s", "requires", "approvals", "rollback"), "policy", faults)
+    approvals = _part(document, "approvals", ("count",), faults)
+    rollback = _part(document, "rollback", ("requires", "keep"), faults)
+    policy = Policy(
+        after=_text(document, "after", faults),
+        soak_s=_whole(document, "soak_s", faults),
+        requires=tuple(_requirement(item, faults) for item in _parts(document, "requires", faults)),
+        approvals=_whole(approvals, "count", faults),
+        keep=_whole(rollback, "keep", faults, 5),
+        rollback_requires=_texts(rollback, "requires", faults),
+    )
+    if faults:
+        raise UserError(*faults)
+    return policy
+
+
+def _requirement(document: Mapping[str, JSON], faults: list[Diagnostic]) -> Requirement:
+    _known_keys(document, ("gate", "max_age_s", "strict", "config", "signers"), "requires", faults)
+    gate = _text(document, "gate", faults)
+    if not gate:
+        faults.append(_fault("requires names no gate"))
+    strict = document.get("strict", False)
+    if not isinstance(strict, bool):
+        faults.append(_fault('"strict" is neither true nor false'))
+    return Requirement(
+        gate=gate,
+        max_age_s=_whole(document, "max_age_s", faults),
+        strict=strict is True,
+        config=_text(document, "config", faults),
+        signers=_texts(document, "signers", faults),
+    )
+
+
+def _known_keys(document: Mapping[str, JSON], known: Sequence[str], name: str, faults: list[Diagnostic]) -> None:
+    faults += [
+        _fault(f'{name} has the unknown entry "{key}"', did_you_mean(key, known)) for key in document if key not in known
+    ]
+
+
+def _part(document: Mapping[str, JSON], name: str, known: Sequence[str], faults: list[Diagnostic]) -> Mapping[str, JSON]:
+    value = document.get(name, {})
+    if not isinstance(value, Mapping):
+        faults.append(_fault(f'"{name}" is no object'))
+        return {}
+    _known_keys(value, known, name, faults)
+    return value
+
+
+def _parts(document: Mapping[str, JSON], name: str, faults: list[Diagnostic]) -> list[Mapping[str, JSON]]:
+    value = document.get(name, [])
+    items = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [None]
+    parts = [item for item in items if isinstance(item, Mapping)]
+    if len(parts) != len(items):
+        faults.append(_fault(f'"{name}" is no list of objects'))
+    return parts
+
+
+def _text(document: Mapping[str, JSON], name: str, faults: list[Diagnostic]) -> str:
+    value = document.get(name, "")
+    if isinstance(value, str):
+        return value
+    faults.append(_fault(f'"{name}" is no text'))
+    return ""
+
+
+def _texts(document: Mapping[str, JSON], name: str, faults: list[Diagnostic]) -> tuple[str, ...]:
+    value = document.get(name, ())
+    if isinstance(value, Sequence) and not isinstance(value, str) and all(isinstance(item, str) for item in value):
+        return tuple(str(item) for item in value)
+    faults.append(_fault(f'"{name}" is no list of texts'))
+    return ()
+
+
+def _whole(document: Mapping[str, JSON], name: str, faults: list[Diagnostic], default: int = 0) -> int:
+    value = document.get(name, default)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    faults.append(_fault(f'"{name}" is no whole number of 0 or more'))
+    return 0
+
+
+def _fault(what: str, next: str = "") -> Diagnostic:
+    next = next or "Mend the channel block, or use a release that knows it."
+    return Diagnostic(code="registry.policy", what=f"the policy of the channel is wrong: {what}", next=next)

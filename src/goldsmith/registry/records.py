@@ -1,0 +1,288 @@
+"""Registers versions: their bytes first, then everything about them in one change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.registry import versions
+from goldsmith.registry.blobs import Blob, BlobStore
+from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes, is_digest
+from goldsmith.registry.db import Database, Reader, Transaction
+from goldsmith.registry.entities import ArtifactFile, Package, Version
+from goldsmith.registry.sweeping import admit, finish
+
+ATTEMPTS = 5
+"""How often bytes are stored again because a deletion of the same bytes was under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What is known of a finished build."""
+
+    image: str
+    document: Mapping[str, JSON]
+    artifacts: Sequence[ArtifactFile]
+    packages: Mapping[str, Sequence[Package]]
+    """Installed packages by the digest of the layer that brought them."""
+    builder: str
+
+    @property
+    def digest(self) -> str:
+        """The version's digest: that of its document."""
+        return digest_of(self.document)
+
+    @property
+    def disks(self) -> Mapping[str, str]:
+        """Disk digests by architecture."""
+        return _texts(self.document.get("disks"))
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Layer digests from the bottom."""
+        layers = self.document.get("layers")
+        return [str(item) for item in layers] if isinstance(layers, Sequence) and not isinstance(layers, str) else []
+
+    @property
+    def parent(self) -> str | None:
+        """The digest of the version that it was built on."""
+        parent = self.document.get("parent")
+        return parent if isinstance(parent, str) else None
+
+
+def register(database: Database, store: BlobStore, registration: Registration, actor: str) -> Version:
+    """Record a version, numbered within its image. A digest that is known already gives its version with `existed`.
+
+    A known version that was deleted, or lacks one of the artifacts, gets its bytes back: they are named by the same digest.
+    Raises `UserError` for a document that contradicts itself or a parent that is not registered.
+    """
+    _check(registration)
+    with database.read() as reader:
+        known = _known(reader, store, registration)
+    if known is not None:
+        return replace(known, existed=True)
+    for _ in range(ATTEMPTS):
+        blobs = {item: _stored(store, item) for item in registration.artifacts}
+        with database.write(actor) as tx:
+            lost = admit(tx, store, blobs.values())
+            if not lost:
+                return _recorded(tx, registration, blobs)
+        finish(database, store, lost, actor)
+    raise MachineError(
+        Diagnostic(
+            code="registry.bytes-vanish",
+            what=f'the bytes of image "{registration.image}" vanish from the store "{store.root}" while they are registered',
+            next="Another program deletes files there. Stop it, then run the command again; the image is kept.",
+        )
+    )
+
+
+def _check(registration: Registration) -> None:
+    document = registration.document
+    parent = document.get("parent")
+    faults = [
+        ("image", document.get("image") == registration.image and registration.image != ""),
+        ("parent", parent is None or is_digest(parent)),
+        ("inputs", isinstance(document.get("inputs"), str)),
+        ("layers", isinstance(document.get("layers"), Sequence) and all(map(is_digest, registration.layers))),
+        ("disks", isinstance(document.get("disks"), Mapping) and all(map(is_digest, registration.disks.values()))),
+    ]
+    wrong = [name for name, is_right in faults if not is_right]
+    if wrong:
+        raise UserError(
+            Diagnostic(
+                code="registry.document",
+                what=f'the document of image "{registration.image}" is wrong in {", ".join(wrong)}',
+                why=canonical(document).decode()[:500],
+                next="Give image, parent, inputs, layers, boot and disks as project/version_document.py makes them.",
+            )
+        )
+
+
+def _known(reader: Reader, store: BlobStore, registration: Registration) -> Version | None:
+    """The version, when nothing of it is missing. Files of unknown digest are read to find out."""
+    version = versions.by_digest(reader, registration.digest)
+    if version is None or version.storage != "present":
+        return None
+    have = _recorded_artifacts(reader, version.id)
+    complete = all(
+        item.digest and (item.kind, item.digest) in have and store.has(item.digest) for item in registration.artifacts
+    )
+    return version if complete else None
+
+
+def _recorded_artifacts(reader: Reader, version: int) -> frozenset[tuple[str, str]]:
+    rows = reader.rows("SELECT kind, digest FROM artifact WHERE version = :version AND state <> 'gone'", version=version)
+    return frozenset((row.text("kind"), row.text("digest")) for row in rows)
+
+
+def _stored(store: BlobStore, item: ArtifactFile) -> Blob:
+    if item.digest and store.has(item.digest):
+        return Blob(item.digest, store.path(item.digest).stat().st_size)
+    return store.put(item.path, item.digest)
+
+
+def _recorded(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactFile, Blob]) -> Version:
+    known = versions.by_digest(tx, registration.digest)
+    if known is None:
+        return _added(tx, registration, blobs)
+    if known.storage == "deleting":
+        raise MachineError(
+            Diagnostic(
+                code="registry.deleting",
+                what=f"{known.ref} is being deleted",
+                why="its bytes can be stored again when that is finished",
+                next="Run goldsmith expire -yes, then this command again.",
+            )
+        )
+    have = _recorded_artifacts(tx, known.id)
+    missing = {item: blob for item, blob in blobs.items() if (item.kind, blob.digest) not in have}
+    if known.storage == "present" and not missing:
+        return replace(known, existed=True)
+    if known.storage != "present":
+        tx.update("storage", {"version": known.id}, {"state": "present", "since": tx.at, "certificate": None})
+    _add_artifacts(tx, known.id, missing)
+    tx.event(
+        "version.stored",
+        {"version": known.digest, "was": known.storage, "blobs": sorted(blob.digest for blob in blobs.values())},
+    )
+    return replace(versions.by_id(tx, known.id), existed=True)
+
+
+def _added(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactFile, Blob]) -> Version:
+    parent = _parent(tx, registration)
+    image = _image(tx, registration.image)
+    newest = tx.first("SELECT COALESCE(MAX(number), 0) AS number FROM version WHERE image = :image", image=image)
+    number = (newest.whole("number") if newest else 0) + 1
+    version = tx.insert(
+        "version",
+        {
+            "image": image,
+            "number": number,
+            "digest": registration.digest,
+            "parent": parent.id if parent else None,
+            "manifest": canonical(registration.document).decode(),
+            "inputs_digest": str(registration.document["inputs"]),
+            "build": None,
+            "builder": registration.builder,
+            "created_at": tx.at,
+            "seq": tx.seq,
+        },
+    )
+    tx.insert("storage", {"version": version, "state": "present", "since": tx.at, "certificate": None})
+    if parent is not None:
+        _descend(tx, version, parent)
+    _derive(tx, version, registration)
+    packages = _add_packages(tx, registration)
+    _add_artifacts(tx, version, blobs)
+    tx.event(
+        "version.registered",
+        {
+            "image": registration.image,
+            "number": number,
+            "version": registration.digest,
+            "parent": registration.parent,
+            "disks": sorted(registration.disks.values()),
+            "blobs": sorted({blob.digest for blob in blobs.values()}),
+            "packages": packages,
+        },
+    )
+    return versions.by_id(tx, version)
+
+
+def _parent(tx: Transaction, registration: Registration) -> Version | None:
+    if registration.parent is None:
+        return None
+    parent = versions.by_digest(tx, registration.parent)
+    if parent is None:
+        raise UserError(
+            Diagnostic(
+                code="registry.unknown-parent",
+                what=f'the parent of image "{registration.image}" is not registered',
+                why=f"no version has the digest {registration.parent}",
+                next="Register the parent first: goldsmith build builds and registers it.",
+            )
+        )
+    return parent
+
+
+def _image(tx: Transaction, name: str) -> int:
+    row = tx.first("SELECT id FROM image WHERE name = :name", name=name)
+    return row.whole("id") if row else tx.insert("image", {"name": name, "labels": "{}", "seq": tx.seq, "retired_seq": None})
+
+
+def _descend(tx: Transaction, version: int, parent: Version) -> None:
+    """Write the ancestry once, and keep the bytes of a parent that was about to expire."""
+    ancestors = tx.rows("SELECT ancestor, depth FROM closure WHERE version = :parent", parent=parent.id)
+    lines = [(parent.id, 1), *((row.whole("ancestor"), row.whole("depth") + 1) for row in ancestors)]
+    tx.unlogged(
+        "INSERT INTO closure (version, ancestor, depth) VALUES (:version, :ancestor, :depth)",
+        [{"version": version, "ancestor": ancestor, "depth": depth} for ancestor, depth in lines],
+    )
+    expiring = tx.rows(
+        "SELECT version FROM storage WHERE state = 'expiring' AND version IN :ancestors",
+        ancestors=[ancestor for ancestor, _ in lines],
+    )
+    for row in expiring:
+        tx.update("storage", {"version": row.whole("version")}, {"state": "present", "since": tx.at, "certificate": None})
+
+
+def _derive(tx: Transaction, version: int, registration: Registration) -> None:
+    tx.unlogged(
+        "INSERT INTO version_disk (version, architecture, digest) VALUES (:version, :architecture, :digest)",
+        [{"version": version, "architecture": name, "digest": digest} for name, digest in registration.disks.items()],
+    )
+    tx.unlogged(
+        "INSERT INTO version_layer (version, position, layer) VALUES (:version, :position, :layer)",
+        [{"version": version, "position": place, "layer": layer} for place, layer in enumerate(registration.layers)],
+    )
+
+
+def _add_packages(tx: Transaction, registration: Registration) -> Mapping[str, JSON]:
+    """Write the packages of layers that are new; gives the digest of each list, which the log keeps."""
+    digests: dict[str, JSON] = {}
+    for layer, packages in sorted(registration.packages.items()):
+        if tx.first("SELECT 1 AS known FROM layer_package WHERE layer = :layer LIMIT 1", layer=layer):
+            continue
+        rows = sorted({(item.purl_type, item.name, item.version) for item in packages})
+        tx.unlogged(
+            "INSERT INTO layer_package (layer, purl_type, name, version) VALUES (:layer, :purl_type, :name, :version)",
+            [{"layer": layer, "purl_type": kind, "name": name, "version": number} for kind, name, number in rows],
+        )
+        digests[layer] = packages_digest(rows)
+    return digests
+
+
+def packages_digest(rows: Sequence[tuple[str, str, str]]) -> str:
+    """The digest of a layer's packages: (type, name, version), sorted, as canonical JSON."""
+    return digest_of_bytes(json.dumps([list(row) for row in sorted(rows)], separators=(",", ":")).encode())
+
+
+def _add_artifacts(tx: Transaction, version: int, blobs: Mapping[ArtifactFile, Blob]) -> None:
+    roles = {row.text("digest") for row in tx.rows("SELECT digest FROM version_blob WHERE version = :version", version=version)}
+    for item, blob in blobs.items():
+        if blob.digest not in roles:
+            tx.insert("version_blob", {"version": version, "digest": blob.digest, "role": item.kind})
+            roles.add(blob.digest)
+        tx.insert(
+            "artifact",
+            {
+                "version": version,
+                "kind": item.kind,
+                "platform": "local",
+                "account": "",
+                "region": "",
+                "external_id": blob.digest,
+                "digest": blob.digest,
+                "size": blob.size,
+                "bound_by": "full",
+                "state": "published",
+                "checked_at": tx.at,
+            },
+        )
+
+
+def _texts(value: JSON) -> Mapping[str, str]:
+    return {name: str(item) for name, item in value.items()} if isinstance(value, Mapping) else {}

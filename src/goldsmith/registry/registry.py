@@ -1,0 +1,214 @@
+"""The registry of a project: one database and one blob store, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.registry import channels, expire, intake, overview, pins, records, replay, retention, revoke, rollback, versions
+from goldsmith.registry import promote as promotion
+from goldsmith.registry.blobs import BlobStore
+from goldsmith.registry.canonical import JSON
+from goldsmith.registry.db import Clock, Database, host_clock
+from goldsmith.registry.entities import (
+    ArtifactFile,
+    Assignment,
+    Channel,
+    Evidence,
+    ImageSummary,
+    LoggedEvent,
+    OnChannels,
+    Package,
+    Revocation,
+    VerifiedStatement,
+    Version,
+    VersionDetail,
+)
+
+SQLITE = "sqlite:///"
+
+
+def open_registry(url: str, store: Path, *, clock: Clock = host_clock) -> Registry:
+    """Open the registry at `sqlite:///PATH` with the blob store at `store`; an empty one is made.
+
+    Opening an up-to-date database compares one number. `clock` is the database's (microseconds since 1970).
+    Raises `UserError` for another kind of URL and for a database that a newer program wrote.
+    """
+    path = url.removeprefix(SQLITE)
+    if not url.startswith(SQLITE) or not path or path == ":memory:":
+        raise UserError(
+            Diagnostic(
+                code="registry.url",
+                what=f'the registry "{url}" cannot be opened',
+                why="this release keeps its registry in an SQLite file on a local file system",
+                next='Write registry { url = "sqlite:///PATH" } in goldsmith.hcl.',
+            )
+        )
+    return Registry(Database(Path(path), clock), BlobStore(store))
+
+
+class Registry:
+    """Remembers versions, what is proven about them, and where channels point; it alone moves channels and frees bytes.
+
+    Each changing method is one change: kept as a whole with its event in the log, or not at all. `actor` is who acts.
+    A `reference` is `web`, `web:41`, `web@prod` or `sha256:…`; one that names nothing raises `UserError` with near names.
+    Methods may be called from several threads and processes at once.
+    """
+
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self.database = database
+        self.blobs = blobs
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # ── versions and evidence ─────────────────────────────────────────────────────────────────────────────────────────
+
+    def register(
+        self,
+        image: str,
+        document: Mapping[str, JSON],
+        *,
+        artifacts: Sequence[ArtifactFile],
+        packages: Mapping[str, Sequence[Package]],
+        builder: str,
+        actor: str,
+    ) -> Version:
+        """Store the artifacts, then record the version: see `records.register`."""
+        registration = records.Registration(
+            image=image, document=document, artifacts=artifacts, packages=packages, builder=builder
+        )
+        return records.register(self.database, self.blobs, registration, actor)
+
+    def attest(self, version: Version, statement: VerifiedStatement, bundle: bytes, actor: str) -> Evidence:
+        """Accept evidence whose signature the caller has verified: see `intake.attest`."""
+        return intake.attest(self.database, self.blobs, version, statement, bundle, actor)
+
+    def images(self) -> tuple[ImageSummary, ...]:
+        """Every image at a glance, by name."""
+        with self.database.read() as reader:
+            return overview.images(reader)
+
+    def versions(self, image: str) -> tuple[Version, ...]:
+        """All versions of an image, the newest first; deleted ones too."""
+        with self.database.read() as reader:
+            return versions.of_image(reader, image)
+
+    def show(self, reference: str) -> VersionDetail:
+        """Everything about a version, fit or not."""
+        with self.database.read() as reader:
+            return overview.show(reader, reference)
+
+    def resolve(self, reference: str) -> Version:
+        """The version to use. Raises `Refused` for a channel that is empty or whose version is revoked."""
+        with self.database.read() as reader:
+            return versions.resolve(reader, reference)
+
+    # ── channels ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def declare_channel(self, image: str, name: str, policy: Mapping[str, JSON], actor: str) -> Channel:
+        """Make a channel or give it another policy; it does not move."""
+        with self.database.write(actor) as tx:
+            return channels.declare(tx, image, name, policy)
+
+    def channels(self, image: str) -> tuple[Channel, ...]:
+        """The channels of an image, by name."""
+        with self.database.read() as reader:
+            return channels.of_image(reader, image)
+
+    def history(self, image: str, channel: str) -> tuple[Assignment, ...]:
+        """Every move of a channel, the newest first."""
+        with self.database.read() as reader:
+            return channels.history(reader, image, channel)
+
+    def promote(
+        self,
+        image: str,
+        channel: str,
+        reference: str,
+        *,
+        if_generation: int | None = None,
+        reason: str = "",
+        again: bool = False,
+        dry_run: bool = False,
+        actor: str,
+    ) -> Assignment:
+        """Move a channel to a version if its policy is met now: see `promote.promote`. A refusal is kept as an event too."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            return promotion.promote(tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again)
+
+    def rollback(
+        self, image: str, channel: str, *, to: str | None = None, reason: str = "", dry_run: bool = False, actor: str
+    ) -> Assignment:
+        """Move a channel back to its newest earlier version that is still fit: see `rollback.rollback`."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            return rollback.rollback(tx, image, channel, to=to, reason=reason)
+
+    # ── revocation ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def revoke(
+        self,
+        reference: str,
+        reason: str,
+        *,
+        effective_at: int | None = None,
+        channels: OnChannels = "rollback",
+        dry_run: bool = False,
+        actor: str,
+    ) -> Revocation:
+        """Declare a version and all its descendants unfit and take channels off them: see `revoke.revoke`."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            return revoke.revoke(tx, reference, reason, effective_at=effective_at, on_channels=channels)
+
+    def withdraw(self, reference: str, reason: str, *, actor: str) -> Version:
+        """Take back the revocations of a version; channels stay where they are."""
+        with self.database.write(actor) as tx:
+            return revoke.withdraw(tx, reference, reason)
+
+    def exempt(self, reference: str, reason: str, *, actor: str) -> Version:
+        """Free one descendant from the revocations of its ancestors."""
+        with self.database.write(actor) as tx:
+            return revoke.exempt(tx, reference, reason)
+
+    # ── retention ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def pin(self, reference: str, kind: pins.PinKind, holder: str, until: int | None = None, *, actor: str) -> Version:
+        """Keep a version from being deleted, until a time (microseconds since 1970) or until it is released."""
+        with self.database.write(actor) as tx:
+            return pins.pin(tx, reference, kind, holder, until)
+
+    def release(self, reference: str, kind: pins.PinKind, holder: str, *, actor: str) -> Version:
+        """Take a pin away."""
+        with self.database.write(actor) as tx:
+            return pins.release(tx, reference, kind, holder)
+
+    def expire_plan(self, policy: retention.RetentionPolicy, *, image: str | None = None) -> retention.ExpirePlan:
+        """What `expire` would do now, and what keeps the rest. Changes nothing."""
+        with self.database.read() as reader:
+            return retention.make_plan(reader, self.blobs, policy, image)
+
+    def expire(self, policy: retention.RetentionPolicy, *, image: str | None = None, actor: str) -> expire.Expired:
+        """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
+        return expire.expire(self.database, self.blobs, policy, image, actor)
+
+    # ── audit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def events(self, after: int = 0, limit: int = 1000) -> tuple[LoggedEvent, ...]:
+        """Entries of the log after a number, the oldest first."""
+        with self.database.read() as reader:
+            return overview.events(reader, after, limit)
+
+    def verify_chain(self) -> replay.LogReport:
+        """Check the whole log and hold every table against it."""
+        with self.database.read() as reader:
+            return replay.verify(reader)

@@ -1,0 +1,130 @@
+"""Moves a channel back to an earlier version that is still fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from goldsmith.hcl.diagnostics import Diagnostic, Refused
+from goldsmith.registry import channels, versions
+from goldsmith.registry.channels import Pointer, Stop
+from goldsmith.registry.db import Reader, Transaction
+from goldsmith.registry.entities import Assignment, Version
+from goldsmith.registry.fitness import Facts, gate_unmet
+from goldsmith.registry.policy import Requirement
+from goldsmith.registry.promote import gather, record_decision, was_rolled_back
+
+PASSING = ("promote", "rollback", "revoke")
+"""Assignments that rest on a passing decision; breaking glass does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An earlier version of a channel, and why it cannot be gone back to (or empty)."""
+
+    version: Version
+    why_not: str
+
+
+def rollback(tx: Transaction, image: str, channel: str, *, to: str | None, reason: str) -> Assignment:
+    """Move the channel to the newest earlier version that is present, not revoked and passes what a rollback requires.
+
+    The age of evidence and approvals do not count. The answer's `notes` name the candidates that were passed over and
+    the verdicts that have turned bad. `to` names one version, under the same rule. Works on a frozen channel, which stays so.
+    Raises `Refused` with each candidate's reason when none will do; an empty channel is never made.
+    """
+    pointer = channels.pointer(tx, image, channel)
+    wanted = versions.find(tx, to) if to else None
+    passed_over: list[Candidate] = []
+    for candidate in candidates(tx, pointer, wanted):
+        if not candidate.why_not:
+            return _go_back(tx, pointer, candidate.version, passed_over, reason)
+        passed_over.append(candidate)
+    raise _refused(tx, pointer, passed_over, wanted, reason)
+
+
+def candidates(reader: Reader, pointer: Pointer, wanted: Version | None = None) -> Iterator[Candidate]:
+    """Earlier versions of a channel, the newest first, each judged; only `wanted` when it is given."""
+    stops = channels.stops(reader, pointer.id)
+    seen = {pointer.version}
+    for stop in reversed(_earlier(stops, pointer, wanted)):
+        if stop.version is None or stop.version in seen or (wanted and stop.version != wanted.id):
+            continue
+        if stop.assignment.kind not in PASSING:
+            continue
+        seen.add(stop.version)
+        version = versions.by_id(reader, stop.version)
+        yield Candidate(version=version, why_not=_why_not(reader, pointer, version, stops))
+
+
+def _earlier(stops: Sequence[Stop], pointer: Pointer, wanted: Version | None) -> Sequence[Stop]:
+    """What came before the present version was promoted: going back twice does not go forth again."""
+    if wanted is not None:
+        return stops
+    promoted = [
+        place for place, stop in enumerate(stops) if stop.version == pointer.version and stop.assignment.kind == "promote"
+    ]
+    return stops[: promoted[-1]] if promoted else stops
+
+
+def _why_not(reader: Reader, pointer: Pointer, version: Version, stops: Sequence[Stop]) -> str:
+    if version.revoked:
+        return f"revoked: {version.revoked}"
+    if version.storage != "present":
+        return f"its bytes are {version.storage}"
+    if was_rolled_back(stops, version.id):
+        return "the channel was rolled back from it"
+    bad = _bad_verdicts(gather(reader, pointer, version), pointer.policy.rollback_requires)
+    return "; ".join(bad)
+
+
+def _bad_verdicts(facts: Facts, gates: Sequence[str]) -> list[str]:
+    """The gates whose newest verdict is not good, age and configuration left aside."""
+    found = {
+        gate: [gate_unmet(Requirement(gate=gate), item, replace(facts, at=0)) for item in facts.evidence[gate].values()]
+        for gate in gates
+    }
+    return [f"{gate} is {unmet.found}" for gate, items in found.items() for unmet in items if unmet is not None]
+
+
+def _go_back(tx: Transaction, pointer: Pointer, version: Version, passed_over: Sequence[Candidate], reason: str) -> Assignment:
+    facts = gather(tx, pointer, version)
+    turned = _bad_verdicts(facts, [item.gate for item in pointer.policy.requires])
+    notes = [f"{item.version.ref} was passed over: {item.why_not}" for item in passed_over] + [
+        f"{version.ref}: {item}" for item in turned
+    ]
+    decision = record_decision(tx, pointer, facts, ())
+    generation = channels.move(tx, pointer, version.id, "rollback", reason, decision)
+    tx.event(
+        "rollback.committed",
+        {
+            "image": pointer.image,
+            "channel": pointer.name,
+            "generation": generation,
+            "version": version.digest,
+            "policy": pointer.policy_digest,
+            "decision": decision,
+            "reason": reason,
+            "notes": notes,
+        },
+    )
+    return replace(channels.newest_assignment(tx, pointer.id), notes=tuple(notes))
+
+
+def _refused(
+    tx: Transaction, pointer: Pointer, passed_over: Sequence[Candidate], wanted: Version | None, reason: str
+) -> Refused:
+    reasons = [f"{item.version.ref}: {item.why_not}" for item in passed_over]
+    why = "; ".join(reasons) or (f"{wanted.ref} was never in this channel before" if wanted else "it has no earlier version")
+    tx.event(
+        "rollback.refused",
+        {"image": pointer.image, "channel": pointer.name, "policy": pointer.policy_digest, "reason": reason, "why": why},
+    )
+    return Refused(
+        Diagnostic(
+            code="rollback.no-candidate",
+            what=f"{pointer.image}@{pointer.name} cannot go back" + (f" to {wanted.ref}" if wanted else ""),
+            why=why,
+            next=f"Build a good version, then: goldsmith promote {pointer.label}",
+        )
+    )

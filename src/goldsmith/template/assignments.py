@@ -1,0 +1,157 @@
+"""Values for input variables: environment, variable files, command line; the last one given wins."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from goldsmith.hcl import evaluate, parse, parse_expression, read_source
+from goldsmith.hcl.convert import convert
+from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
+from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.source import Position, Range, SourceFile
+from goldsmith.hcl.values import Value, from_plain, string
+from goldsmith.template.faults import Faults
+from goldsmith.template.options import LoadOptions
+from goldsmith.template.variables import Assignment, Origin, Variable
+
+PREFIX = "PKR_VAR_"
+
+
+def collect_assignments(
+    variables: Mapping[str, Variable], files: Iterable[Path], options: LoadOptions, faults: Faults
+) -> dict[str, tuple[Assignment, ...]]:
+    """All values that each variable is given, from the weakest (its default) to the strongest (`-var`)."""
+    collector = _Collector(variables, options.warn_undeclared, faults)
+    for name, variable in variables.items():
+        if f"{PREFIX}{name}" in options.environment:
+            collector.text(variable, options.environment[f"{PREFIX}{name}"], "env")
+    for path in files:
+        collector.file(path)
+    for name, text in options.variables:
+        if name in variables:
+            collector.text(variables[name], text, "cmd")
+        else:
+            _undefined_argument(name, variables, faults)
+    return {name: tuple(given) for name, given in collector.given.items()}
+
+
+class _Collector:
+    """Converts each value to its variable's type and keeps it."""
+
+    def __init__(self, variables: Mapping[str, Variable], warn_undeclared: bool, faults: Faults) -> None:
+        self.variables = variables
+        self.warn_undeclared = warn_undeclared
+        self.faults = faults
+        self.given = {name: [item.default] if item.default else [] for name, item in variables.items()}
+
+    def text(self, variable: Variable, text: str, origin: Origin) -> None:
+        told = "from arguments" if origin == "cmd" else "from env"
+        source = SourceFile(f"<value for var.{variable.name} {told}>", text)
+        if variable.takes_text:
+            self._keep(variable, string(text), origin, None)
+            return
+        value = self.faults.attempt(_expression_value, source)
+        if value is not None:
+            self._keep(variable, value, origin, None)
+
+    def file(self, path: Path) -> None:
+        for name, value, where in self.faults.attempt(_read_file, path) or ():
+            if name in self.variables:
+                self._keep(self.variables[name], value, "varfile", where)
+            elif self.warn_undeclared:
+                self.faults.warning(
+                    "template.undeclared-variable",
+                    "Undefined variable",
+                    where,
+                    f'The variable "{name}" was set but was not declared as an input variable.',
+                    did_you_mean(name, self.variables) or f'Declare it: variable "{name}" {{ type = string }}',
+                )
+
+    def _keep(self, variable: Variable, value: Value, origin: Origin, where: Range | None) -> None:
+        try:
+            self.given[variable.name].append(Assignment(origin, convert(value, variable.type), where))
+        except ValueError as error:
+            what = "Invalid argument value for -var variable" if origin == "cmd" else "Invalid value for variable"
+            told = {"cmd": "given by -var", "env": f"of {PREFIX}{variable.name}", "varfile": "in a variable file"}[origin]
+            why = f'The value for "{variable.name}" {told} does not fit the type of the variable: {error}.'
+            next = f"The variable is declared at {variable.where}."
+            self.faults.error("template.variable-value", what, where, why, next)
+
+
+def _undefined_argument(name: str, variables: Iterable[str], faults: Faults) -> None:
+    faults.error(
+        "template.undeclared-variable",
+        "Undefined -var variable",
+        None,
+        f'A variable "{name}" was given on the command line, but the template declares none of that name.',
+        did_you_mean(name, variables) or f'Declare it in a .pkr.hcl file: variable "{name}" {{ type = string }}',
+    )
+
+
+def _expression_value(source: SourceFile) -> Value:
+    # No names and no functions: a value is data.
+    return evaluate(parse_expression(source), Scope())
+
+
+# ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read_file(path: Path) -> tuple[tuple[str, Value, Range], ...]:
+    if path.suffix not in (".hcl", ".json"):
+        raise _fault(
+            "template.variable-file",
+            f"Could not guess format of {path}",
+            "A variable file ends in .hcl (or .pkrvars.hcl), or in .json.",
+        )
+    source = read_source(path)
+    return tuple(_from_json(source)) if path.suffix == ".json" else tuple(_from_hcl(source))
+
+
+def _from_hcl(source: SourceFile) -> Iterator[tuple[str, Value, Range]]:
+    body, diagnostics = parse(source)
+    faults = Faults(list(diagnostics))
+    for block in body.blocks:
+        if block.type in ("variable", "variables"):
+            why = "A .pkrvar file gives values to variables; it does not declare them."
+            name = block.labels[0] if block.labels else "NAME"
+            next = f"Declare the variable in a .pkr.hcl file, and write here: {name} = VALUE"
+            faults.error("template.variable-file", "Variable declaration in a .pkrvar file", block.range, why, next)
+        else:
+            why = "Blocks are not allowed here: a variable file holds only NAME = value."
+            faults.error("template.unsupported-block", f'Unsupported block type "{block.type}"', block.range, why)
+    values = [
+        (name, value, attribute.range)
+        for name, attribute in body.attributes.items()
+        if (value := faults.attempt(evaluate, attribute.expression, Scope())) is not None
+    ]
+    faults.raise_if_any()
+    yield from values
+
+
+def _from_json(source: SourceFile) -> Iterator[tuple[str, Value, Range]]:
+    try:
+        data: object = json.loads(source.text)
+    except json.JSONDecodeError as error:
+        raise _fault("template.variable-file", "Invalid JSON", f"{error.msg}.", _range_at(source, error.pos)) from error
+    if not isinstance(data, dict):
+        raise _fault(
+            "template.variable-file", "Invalid variable file", "A JSON variable file is one object.", _range_at(source, 0)
+        )
+    for name, value in data.items():
+        if name == "//":
+            continue
+        key = re.search(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:", source.text)
+        yield name, from_plain(value), _range_at(source, key.start() if key else 0)
+
+
+def _range_at(source: SourceFile, offset: int) -> Range:
+    before = source.text[:offset]
+    start = Position(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1, offset)
+    return Range(source, start, Position(start.line, start.column + 1, offset + 1))
+
+
+def _fault(code: str, what: str, why: str, where: Range | None = None) -> UserError:
+    return UserError(Diagnostic(code=code, what=what, why=why, where=where, severity=Severity.ERROR))

@@ -1,0 +1,56 @@
+"""`console`: expressions answered with a template's variables and locals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from goldsmith.hcl import evaluate, functions, parse_expression
+from goldsmith.hcl.display import display
+from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.source import SourceFile
+from goldsmith.hcl.values import Value, object_of
+from goldsmith.template.faults import Faults
+from goldsmith.template.inspect import variables_text
+from goldsmith.template.options import LoadOptions
+from goldsmith.template.template import read_template, surrounding_values
+
+HELP = """\
+Type an expression, and see its value: 1 + 5, upper("a"), var.name, local.name, path.root, path.cwd.
+
+  variables   lists the input variables and locals
+  help        shows this text
+  exit        leaves; so do quit, Ctrl-C and Ctrl-D"""
+
+
+class Console:
+    """Answers expressions. Without a template there are functions and paths, but no variables and no locals."""
+
+    def __init__(self, template: Path | None, options: LoadOptions) -> None:
+        """Read the template; what cannot be evaluated is unknown. Raises `UserError` when it cannot be read."""
+        self._inputs: dict[str, Value] = {}
+        self._locals: dict[str, Value] = {}
+        root = Path()
+        functions_root = options.cwd
+        if template is not None:
+            loaded = read_template(template, options, Faults())
+            self._inputs, self._locals = dict(loaded.inputs), dict(loaded.locals)
+            root = loaded.declared.root
+            functions_root = options.cwd / root
+        variables = {
+            **surrounding_values(root, options.cwd),
+            "var": object_of(self._inputs),
+            "local": object_of(self._locals),
+        }
+        self._scope = Scope(variables, functions(functions_root, options.clock_s))
+
+    def answer(self, line: str) -> str:
+        """The value of an expression as text, or what a word of the console shows. Raises `UserError`."""
+        match line.strip():
+            case "" | "exit" | "quit":
+                return ""
+            case "help":
+                return HELP
+            case "variables":
+                return variables_text(self._inputs, self._locals)
+        expression = parse_expression(SourceFile("<console-input>", line))
+        return display(evaluate(expression, self._scope))

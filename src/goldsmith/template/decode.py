@@ -1,0 +1,253 @@
+"""From `Settings` to a component's frozen `Config`, as its `attribute()` declarations and annotations say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from goldsmith.components import AttributeDeclaration, Duration, Render, Setting, Settings, declarations
+from goldsmith.hcl.convert import convert
+from goldsmith.hcl.diagnostics import UserError, did_you_mean
+from goldsmith.hcl.source import Range
+from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, Type
+from goldsmith.hcl.values import Value
+from goldsmith.packer_templates import UNKNOWN_TEXT, check
+from goldsmith.template.durations import parse_duration
+from goldsmith.template.faults import Faults
+from goldsmith.template.schema import unexpected_argument, unexpected_block
+
+T = TypeVar("T")
+
+INJECTED = frozenset(
+    {
+        "packer_build_name",
+        "packer_builder_type",
+        "packer_core_version",
+        "packer_debug",
+        "packer_force",
+        "packer_on_error",
+        "packer_sensitive_variables",
+        "packer_user_variables",
+    }
+)
+"""Keys that Packer passes to every component; a template may name them, and they mean nothing."""
+
+
+def decode(config: type[T], settings: Settings, render: Render | None, root: Path) -> T:
+    """Make a `Config` of the settings of its block.
+
+    `render` renders `{{ }}`; None leaves braces as they are. Relative names of attributes with `names_file` are looked up
+    from `root`. Null counts as not set; unknown becomes a placeholder: "<unknown>", 0, false or empty.
+    Raises `UserError` with every fault: unknown names, wrong types, what is missing, what excludes each other, absent files.
+    """
+    decoder = _Decoder(render, root)
+    values = decoder.block(config, settings)
+    decoder.faults.raise_if_any()
+    try:
+        return config(**values)
+    except ValueError as error:
+        decoder.faults.error("template.invalid-block", "Invalid configuration", settings.where, str(error))
+        raise UserError(*decoder.faults.found) from error
+
+
+def setting_name(field: str) -> str:
+    """The name in a template of a field; one that Python reserves is written with an underscore behind: `except_`."""
+    return field.removesuffix("_")
+
+
+class _Decoder:
+    """Walks one block and what is nested in it, and collects the faults."""
+
+    def __init__(self, render: Render | None, root: Path) -> None:
+        self.render = render
+        self.root = root
+        self.faults = Faults()
+
+    def block(self, config: type[Any], settings: Settings) -> dict[str, object]:
+        known = {setting_name(name): declared for name, declared in declarations(config)}
+        types = {setting_name(name): annotation for name, annotation in _types(config).items()}
+        nested = {name: block for name in known if (block := _block_type(types[name])) is not None}
+        plain = tuple(name for name in known if name not in nested)
+        self._refuse_strangers(settings, plain, nested)
+        values: dict[str, object] = {}
+        for name in plain:
+            setting = settings.attributes.get(name)
+            if setting is not None and not setting.value.is_null:
+                self._attribute(name, known[name], types[name], setting, values)
+        for name, block_type in nested.items():
+            self._blocks(name, block_type, _is_repeated(types[name]), settings, values)
+        self._check_presence(known, settings, values)
+        return {name: values[setting_name(name)] for name, _ in declarations(config) if setting_name(name) in values}
+
+    def _refuse_strangers(self, settings: Settings, plain: tuple[str, ...], nested: Mapping[str, object]) -> None:
+        for name, setting in settings.attributes.items():
+            if name not in plain and name not in INJECTED:
+                why, next = unexpected_argument(name, plain, nested)
+                self.faults.error("template.unsupported-argument", f'Unsupported argument "{name}"', setting.where, why, next)
+        for name, block in settings.blocks:
+            if name not in nested:
+                why, next = unexpected_block(name, plain, nested)
+                self.faults.error("template.unsupported-block", f'Unsupported block type "{name}"', block.where, why, next)
+
+    def _attribute(
+        self, name: str, declared: AttributeDeclaration, annotation: object, setting: Setting, values: dict[str, object]
+    ) -> None:
+        try:
+            value = convert(setting.value, _hcl_type(annotation))
+            values[name] = self._python(_without_none(annotation), value, declared.rendered)
+        except ValueError as error:
+            why = f'Inappropriate value for attribute "{name}": {error}.'
+            self.faults.error("template.wrong-value", "Incorrect attribute value", setting.where, why)
+            # The name is given, so it must not be told to be missing as well.
+            values.setdefault(name, None)
+            return
+        if declared.names_file:
+            self._check_files(name, values[name], setting.where)
+
+    def _python(self, annotation: Any, value: Value, rendered: bool) -> object:
+        if annotation is Value:
+            return value
+        if value.is_null or not value.is_known:
+            return _placeholder(annotation, value)
+        raw = value.raw
+        if isinstance(raw, tuple):
+            element = get_args(annotation)[0]
+            return tuple(self._python(element, item, rendered) for item in raw)
+        if isinstance(raw, Mapping):
+            element = get_args(annotation)[1]
+            return {key: self._python(element, item, rendered) for key, item in raw.items()}
+        if isinstance(raw, str):
+            return _from_text(annotation, self._rendered(raw, rendered))
+        return _from_number(annotation, raw) if isinstance(raw, int | Decimal) and not isinstance(raw, bool) else raw
+
+    def _rendered(self, text: str, rendered: bool) -> str:
+        if self.render is None:
+            return text
+        if rendered:
+            return self.render(text)
+        check(text)
+        return text
+
+    def _blocks(self, name: str, config: type[Any], repeated: bool, settings: Settings, values: dict[str, object]) -> None:
+        found = [block for type, block in settings.blocks if type == name]
+        for extra in found[1:] if not repeated else ():
+            why = f'Only one "{name}" block is allowed here.'
+            self.faults.error("template.duplicate-block", f"Duplicate {name} block", extra.where, why)
+        made: list[object] = []
+        for block in found:
+            before = len(self.faults.found)
+            inner = self.block(config, block)
+            made.append(config(**inner) if len(self.faults.found) == before else None)
+        if made:
+            values[name] = tuple(made) if repeated else made[0]
+
+    def _check_presence(
+        self, known: Mapping[str, AttributeDeclaration], settings: Settings, values: Mapping[str, object]
+    ) -> None:
+        groups: dict[str, list[str]] = {}
+        for name, declared in known.items():
+            if declared.required and name not in values:
+                why = f'The argument "{name}" is required, but no definition was found.'
+                self.faults.error("template.missing-argument", "Missing required argument", settings.where, why, declared.doc)
+            if declared.one_of and values.get(name):
+                groups.setdefault(declared.one_of, []).append(name)
+        for names in groups.values():
+            if len(names) > 1:
+                told = " and ".join(f'"{name}"' for name in names)
+                where = settings.attributes[names[1]].where if names[1] in settings.attributes else settings.where
+                self.faults.error(
+                    "template.exclusive", f"Only one of {told} can be specified", where, next="Remove the others."
+                )
+
+    def _check_files(self, name: str, value: object, where: Range | None) -> None:
+        for text in _texts(value):
+            path = self.root / text
+            if not text or UNKNOWN_TEXT in text or path.exists():
+                continue
+            nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            self.faults.error(
+                "template.file-missing",
+                f'"{name}" names "{text}", which does not exist',
+                where,
+                f'It is looked up as "{path}".',
+                did_you_mean(path.name, nearby) or 'Files beside the template are named "${path.root}/NAME".',
+            )
+
+
+# ── types ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _types(config: type[Any]) -> Mapping[str, Any]:
+    return get_type_hints(config)
+
+
+def _without_none(annotation: Any) -> Any:
+    if get_origin(annotation) in (Union, UnionType):
+        return next(item for item in get_args(annotation) if item is not NoneType)
+    return annotation
+
+
+def _block_type(annotation: Any) -> type[Any] | None:
+    inner = _without_none(annotation)
+    if _is_repeated(inner):
+        inner = get_args(inner)[0]
+    return inner if isinstance(inner, type) and is_dataclass(inner) and inner is not Value else None
+
+
+def _is_repeated(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def _hcl_type(annotation: Any) -> Type:
+    inner = _without_none(annotation)
+    origin = get_origin(inner)
+    if inner is Value:
+        return DYNAMIC
+    if origin is tuple:
+        return ListType(_hcl_type(get_args(inner)[0]))
+    if origin is not None and origin is not Literal:
+        return MapType(_hcl_type(get_args(inner)[1]))
+    if inner is bool:
+        return BOOL
+    return NUMBER if inner in (int, float) else STRING
+
+
+def _placeholder(annotation: Any, value: Value) -> object:
+    """What stands for unknown, and for null inside a collection."""
+    origin = get_origin(annotation)
+    if origin is tuple:
+        return ()
+    if origin is not None and origin is not Literal:
+        return {}
+    if annotation in (bool, int, float, Duration):
+        return annotation(0)
+    text = "" if value.is_null else UNKNOWN_TEXT
+    return Path(text) if annotation is Path else text
+
+
+def _from_text(annotation: Any, text: str) -> object:
+    if annotation is Duration:
+        return parse_duration(text) if text else Duration(0)
+    if get_origin(annotation) is Literal and text not in get_args(annotation):
+        raise ValueError(f'"{text}" is none of {", ".join(get_args(annotation))}')
+    return Path(text) if annotation is Path else text
+
+
+def _from_number(annotation: Any, amount: int | Decimal) -> object:
+    if annotation is not int:
+        return float(amount)
+    if amount != int(amount):
+        raise ValueError("a whole number is required")
+    return int(amount)
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str | Path):
+        return [str(value)]
+    if isinstance(value, tuple):
+        return [text for item in value for text in _texts(item)]
+    return []

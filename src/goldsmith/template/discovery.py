@@ -1,0 +1,82 @@
+"""Finds the files of a template: `*.pkr.hcl`, and the variable files that are read without being asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateFiles:
+    """The files that make one template."""
+
+    root: Path
+    """`path.root`: the directory as it was named, so usually a relative one."""
+    templates: tuple[Path, ...]
+    variable_files: tuple[Path, ...]
+    """`*.auto.pkrvars.hcl`, then `*.auto.pkrvars.json`, each by name; none when one file was named."""
+
+
+def discover(path: Path) -> TemplateFiles:
+    """The files of the template that `path` names: a directory (not below it), or one file.
+
+    Raises `UserError` when there is none, or when a file is in a form that is not supported.
+    """
+    if not path.is_dir():
+        return TemplateFiles(root=path.parent, templates=(_template(path),), variable_files=())
+    names = _names(path)
+    if found := next((name for name in names if name.endswith(".pkr.json")), None):
+        raise _not_supported(path / found)
+    templates = tuple(path / name for name in names if name.endswith(".pkr.hcl"))
+    if not templates:
+        raise _none_found(path, 'A directory is a template when it has a file whose name ends in ".pkr.hcl".')
+    automatic = tuple(
+        path / name for ending in (".auto.pkrvars.hcl", ".auto.pkrvars.json") for name in names if name.endswith(ending)
+    )
+    return TemplateFiles(root=path, templates=templates, variable_files=automatic)
+
+
+def _names(directory: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in directory.iterdir() if not entry.is_dir())
+    except OSError as error:
+        raise UserError(
+            Diagnostic(
+                code="template.unreadable",
+                what=f'Cannot read hcl directory "{directory}"',
+                why=error.strerror or str(error),
+                next="Check the permissions of the directory.",
+            )
+        ) from error
+
+
+def _template(path: Path) -> Path:
+    if path.name.endswith(".pkr.hcl") and path.exists():
+        return path
+    if not path.exists():
+        nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise _none_found(path, f'"{path}" does not exist. {did_you_mean(path.name, nearby)}'.rstrip())
+    raise _not_supported(path)
+
+
+def _none_found(path: Path, why: str) -> UserError:
+    return UserError(
+        Diagnostic(
+            code="template.not-found",
+            what=f"Could not find any config file in {path}",
+            why=why,
+            next="Name a directory with .pkr.hcl files, or one such file.",
+        )
+    )
+
+
+def _not_supported(path: Path) -> UserError:
+    if path.name.endswith(".pkr.json"):
+        why = "Templates in the JSON form of HCL are not supported yet."
+        next = f'Write the same blocks in native syntax, in a file such as "{path.name.removesuffix(".json")}.hcl".'
+    else:
+        why = 'It does not end in ".pkr.hcl", which makes it a legacy JSON template; these are not supported yet.'
+        next = f'Convert it with "packer hcl2_upgrade {path}", then name the new file "{path}.pkr.hcl".'
+    return UserError(Diagnostic(code="template.json", what=f'"{path}" is not a template in HCL', why=why, next=next))

@@ -1,0 +1,306 @@
+"""From a template to a `Plan`: the selected builds, each with components that were prepared once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from goldsmith.components import Component, Context, DirectSource, Kind, find, names
+from goldsmith.hcl.ast import Block
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.source import Range
+from goldsmith.packer_templates import UNKNOWN_TEXT
+from goldsmith.template.builds import BuildBlock
+from goldsmith.template.contexts import bare_context
+from goldsmith.template.declared import ComponentName
+from goldsmith.template.faults import Faults
+from goldsmith.template.options import LoadOptions
+from goldsmith.template.selection import Selection, select
+from goldsmith.template.sources import SourceReference, find_source, joined
+from goldsmith.template.steps import PostProcessorBlock, ProvisionerBlock
+from goldsmith.template.uses import (
+    GENERATED_NAMES,
+    ComponentUse,
+    PostProcessorUse,
+    ProvisionerUse,
+    SourceUse,
+    Surroundings,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """One build: a source, what changes its machine, and what becomes of its artifact."""
+
+    full_name: str
+    """`[buildname.]type.localname`."""
+    type: str
+    source_name: str
+    """The name of the `source` block (Packer: PACKER_BUILD_NAME)."""
+    source: SourceUse
+    provisioners: tuple[ProvisionerUse, ...]
+    cleanup: ProvisionerUse | None
+    """Runs when a provisioner failed."""
+    chains: tuple[tuple[PostProcessorUse, ...], ...]
+
+    def uses(self) -> Iterator[ComponentUse]:
+        """All components of the build, in the order in which they act."""
+        yield self.source
+        yield from self.provisioners
+        if self.cleanup is not None:
+            yield self.cleanup
+        for chain in self.chains:
+            yield from chain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a command is to build."""
+
+    root: Path
+    builds: tuple[Build, ...]
+    warnings: tuple[Diagnostic, ...]
+    failed: tuple[tuple[str, UserError], ...]
+    """Builds that could not be prepared, by full name; they are left out while the others run."""
+    secrets: tuple[str, ...]
+    """Every string inside a sensitive value, also line by line."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Material:
+    """What a plan is made of."""
+
+    root: Path
+    options: LoadOptions
+    scope: Scope
+    sources: Mapping[ComponentName, Block]
+    builds: tuple[BuildBlock, ...]
+    secrets: tuple[str, ...]
+    warnings: tuple[Diagnostic, ...]
+
+
+def make_plan(material: Material) -> Plan:
+    """Choose the builds and prepare each: decode and check its components, with placeholders for what runs tell.
+
+    Raises `UserError` when the template has no build, when none is selected, or when a selected build uses a component that
+    is not installed.
+    """
+    faults = Faults(list(material.warnings))
+    selection = select(material.options.only, material.options.except_)
+    if not material.builds:
+        why = "A template without a build block makes nothing."
+        next = 'Add build { sources = ["source.TYPE.NAME"] }.'
+        faults.error("template.no-build", "Missing build block", None, why, next)
+    _warn_of_globs(material.builds, selection, faults)
+    finder = _Finder(faults)
+    made = [
+        build
+        for block in material.builds
+        for reference in block.sources
+        if selection.takes(_full_name(block, reference))
+        and (build := _Maker(material, block, reference, selection, finder, faults).make()) is not None
+    ]
+    if material.builds and not made and not faults.errors:
+        possible = ", ".join(name for block in material.builds for name in _full_names(block))
+        faults.error(
+            "template.no-builds", "No builds to run", None, "-only and -except leave none.", f"Possible: [{possible}]."
+        )
+    faults.raise_if_any()
+    failed = tuple((build.full_name, error) for build in made if (error := _prepare(build, material)) is not None)
+    without = {name for name, _ in failed}
+    return Plan(
+        root=material.root,
+        builds=tuple(build for build in made if build.full_name not in without),
+        warnings=faults.warnings,
+        failed=failed,
+        secrets=material.secrets,
+    )
+
+
+def _full_name(block: BuildBlock, reference: SourceReference) -> str:
+    return f"{block.name}.{reference.local}" if block.name else reference.local
+
+
+def _full_names(block: BuildBlock) -> list[str]:
+    return [_full_name(block, reference) for reference in block.sources]
+
+
+def _warn_of_globs(blocks: Iterable[BuildBlock], selection: Selection, faults: Faults) -> None:
+    builds = [name for block in blocks for name in _full_names(block)]
+    post_processors = [_title(item) for block in blocks for chain in block.chains for item in chain]
+    selection.warn(builds, post_processors, faults)
+
+
+def _title(block: PostProcessorBlock) -> str:
+    return block.meta.name or block.type
+
+
+# ── making builds ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Finder:
+    """Finds component classes; each is looked up once, and told missing once."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.known: dict[tuple[Kind, str], type[Component[Any]] | None] = {}
+
+    def find(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
+        if (kind, type) not in self.known:
+            self.known[kind, type] = self._look_up(kind, type, where, what)
+        return self.known[kind, type]
+
+    def _look_up(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
+        before = len(self.faults.errors)
+        found = self.faults.attempt(find, kind, type)
+        if found is None and len(self.faults.errors) == before:
+            known = names(kind)
+            next = did_you_mean(type, known) or f"Known: [{', '.join(known)}]."
+            why = f'No {kind} "{type}" is installed.'
+            self.faults.error("template.unknown-component", what, where, why, next)
+        return found
+
+
+class _Maker:
+    """Makes one build of a build block and one of its sources."""
+
+    def __init__(
+        self,
+        material: Material,
+        block: BuildBlock,
+        reference: SourceReference,
+        selection: Selection,
+        finder: _Finder,
+        faults: Faults,
+    ) -> None:
+        self.block = block
+        self.reference = reference
+        self.selection = selection
+        self.finder = finder
+        self.faults = faults
+        self.sources = material.sources
+        self.surroundings = Surroundings(scope=material.scope, build_name=block.name, reference=reference)
+
+    def make(self) -> Build | None:
+        """The build; None after noting what is missing."""
+        before = len(self.faults.errors)
+        source = self._source()
+        provisioners = self._provisioners(self.block.provisioners)
+        cleanup = self._provisioners([self.block.cleanup] if self.block.cleanup else [])
+        chains = tuple(chain for blocks in self.block.chains if (chain := self._chain(blocks)))
+        if source is None or len(self.faults.errors) > before:
+            return None
+        return Build(
+            full_name=_full_name(self.block, self.reference),
+            type=self.reference.type,
+            source_name=self.reference.source_name,
+            source=source,
+            provisioners=provisioners,
+            cleanup=cleanup[0] if cleanup else None,
+            chains=chains,
+        )
+
+    def _source(self) -> SourceUse | None:
+        reference = self.reference
+        declared = find_source(reference, self.sources, self.faults)
+        if declared is None:
+            return None
+        found = self.finder.find("source", reference.type, declared.label_ranges[0], f"Unknown source type {reference.type}")
+        if found is None:
+            return None
+        source = found()
+        if isinstance(source, DirectSource):
+            generated = (*GENERATED_NAMES, *source.generated_names())
+            self.surroundings = replace(self.surroundings, generated_names=generated)
+        return SourceUse(
+            type=reference.type,
+            name=reference.local_name,
+            where=declared.range,
+            block=joined(declared, reference, self.faults),
+            component_class=found,
+            surroundings=self.surroundings,
+            iterators=reference.iterators,
+        )
+
+    def _provisioners(self, blocks: Iterable[ProvisionerBlock]) -> tuple[ProvisionerUse, ...]:
+        wanted = (block for block in blocks if block.meta.applies_to(self.reference.local))
+        return tuple(use for block in wanted if (use := self._provisioner(block)) is not None)
+
+    def _provisioner(self, block: ProvisionerBlock) -> ProvisionerUse | None:
+        what = f'Unknown {block.block.type} type "{block.type}"'
+        found = self.finder.find("provisioner", block.type, block.block.label_ranges[0], what)
+        if found is None:
+            return None
+        return ProvisionerUse(
+            type=block.type,
+            name=block.meta.name,
+            where=block.block.range,
+            block=block.block,
+            component_class=found,
+            surroundings=self.surroundings,
+            iterators=block.iterators,
+            max_retries=block.meta.max_retries,
+            pause_before=block.pause_before,
+            timeout=block.timeout,
+            continue_on_error=block.meta.continue_on_error,
+            overridden=block.overrides.get(self.reference.local_name, {}),
+        )
+
+    def _chain(self, blocks: Iterable[PostProcessorBlock]) -> tuple[PostProcessorUse, ...]:
+        chain: list[PostProcessorUse] = []
+        for block in blocks:
+            if not block.meta.applies_to(self.reference.local):
+                continue
+            if self.selection.cuts(_title(block)):
+                break
+            use = self._post_processor(block)
+            chain += [use] if use is not None else []
+        return tuple(chain)
+
+    def _post_processor(self, block: PostProcessorBlock) -> PostProcessorUse | None:
+        what = f'Unknown post-processor type "{block.type}"'
+        found = self.finder.find("post-processor", block.type, block.block.label_ranges[0], what)
+        if found is None:
+            return None
+        return PostProcessorUse(
+            type=block.type,
+            name=block.meta.name,
+            where=block.block.range,
+            block=block.block,
+            component_class=found,
+            surroundings=self.surroundings,
+            iterators=block.iterators,
+            keep_input_artifact=block.meta.keep_input_artifact,
+        )
+
+
+# ── preparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _prepare(build: Build, material: Material) -> UserError | None:
+    """What is wrong with the configurations of a build's components; None when nothing is."""
+    generated = dict.fromkeys(build.source.surroundings.generated_names, UNKNOWN_TEXT)
+    context = bare_context(
+        material.root,
+        material.options,
+        build=build.full_name,
+        type=build.type,
+        name=build.source_name,
+        generated=generated,
+    )
+    faults = Faults()
+    for use in build.uses():
+        faults.attempt(_check, use, context)
+    return UserError(*faults.found) if faults.errors else None
+
+
+def _check(use: ComponentUse, context: Context) -> None:
+    config = use.config(context)
+    try:
+        use.component().check(config, context)
+    except UserError as error:
+        # A component that does not know where its fault stands leaves the place to us.
+        raise UserError(*(replace(item, where=item.where or use.where) for item in error.diagnostics)) from error

@@ -1,0 +1,141 @@
+"""Loads a template: from its files to values, sources and builds, with all that is wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.hcl import functions
+from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.hcl.function import Function
+from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.types import STRING
+from goldsmith.hcl.values import Value, object_of, string, unknown
+from goldsmith.packer_templates import PACKER_VERSION
+from goldsmith.template.builds import BuildBlock, read_builds
+from goldsmith.template.datasources import DataReader
+from goldsmith.template.declared import Declared, read_declarations
+from goldsmith.template.faults import Faults
+from goldsmith.template.hcp import check_registries
+from goldsmith.template.locals import evaluate_locals
+from goldsmith.template.options import LoadOptions, load_options
+from goldsmith.template.plan import Material, Plan, make_plan
+from goldsmith.template.variables import Assignment, Variable, check_rules, unset_value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A template with its values; what its components are to do is not evaluated yet."""
+
+    declared: Declared
+    options: LoadOptions
+    scope: Scope
+    """Variables, locals, data, paths and functions."""
+    inputs: Mapping[str, Value]
+    """The value of each input variable."""
+    locals: Mapping[str, Value]
+    builds: tuple[BuildBlock, ...]
+    warnings: tuple[Diagnostic, ...]
+
+    def plan(self) -> Plan:
+        """The selected builds, prepared. Raises `UserError` when there is nothing to build or a component is missing."""
+        return make_plan(
+            Material(
+                root=self.declared.root,
+                options=self.options,
+                scope=self.scope,
+                sources=self.declared.sources,
+                builds=self.builds,
+                secrets=secrets_of((*self.inputs.values(), *self.locals.values())),
+                warnings=self.warnings,
+            )
+        )
+
+
+def load(path: Path, options: LoadOptions) -> Template:
+    """Load the template that `path` names. Raises `UserError` with every fault that can be told at once."""
+    faults = Faults()
+    template = read_template(path, options, faults)
+    faults.raise_if_any()
+    return template
+
+
+def check_syntax(path: Path) -> tuple[Diagnostic, ...]:
+    """What can be said of a template without evaluating it: syntax, block and attribute names, declarations."""
+    faults = Faults()
+    faults.attempt(read_declarations, path, load_options(), faults)
+    return tuple(faults.found)
+
+
+def read_template(path: Path, options: LoadOptions, faults: Faults) -> Template:
+    """As `load`, but faults are only noted: what cannot be evaluated is unknown (`inspect` and `console` go on with that).
+
+    Raises `UserError` when the files cannot be read at all.
+    """
+    declared = read_declarations(path, options, faults)
+    in_root = functions(options.cwd / declared.root, options.clock_s)
+    inputs = _input_values(declared, functions(options.cwd, options.clock_s), faults)
+    scope = Scope({"var": object_of(inputs), **surrounding_values(declared.root, options.cwd)}, in_root)
+    evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options), faults)
+    scope = scope.child(evaluated.variables())
+    builds = read_builds(declared.builds, scope, options, faults)
+    nested = (block for build in builds for block in build.registries)
+    check_registries(declared.registries, nested, scope, options, faults)
+    return Template(
+        declared=declared,
+        options=options,
+        scope=scope,
+        inputs=inputs,
+        locals=evaluated.locals,
+        builds=builds,
+        warnings=faults.warnings,
+    )
+
+
+def surrounding_values(root: Path, cwd: Path) -> dict[str, Value]:
+    """`path` and `packer`, and what `source` and `build` are outside of builds: unknown."""
+    return {
+        "path": object_of({"root": string(str(root)), "cwd": string(str(cwd))}),
+        "packer": object_of(
+            {"version": string(PACKER_VERSION), "iterationID": unknown(STRING), "versionFingerprint": unknown(STRING)}
+        ),
+        "source": unknown(),
+        "build": unknown(),
+    }
+
+
+def secrets_of(values: Iterable[Value]) -> tuple[str, ...]:
+    """Every string inside sensitive values, also line by line, the longest first."""
+    found: set[str] = set()
+    for text in (text for value in values for text in _sensitive_texts(value, False)):
+        found.update({text, text.replace("\r\n", "\n"), *text.splitlines()})
+    return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))
+
+
+def _sensitive_texts(value: Value, inside: bool) -> Iterator[str]:
+    sensitive = inside or value.sensitive
+    if isinstance(value.raw, str) and sensitive:
+        yield value.raw
+    for item in value.items():
+        yield from _sensitive_texts(item, sensitive)
+
+
+def _input_values(declared: Declared, in_cwd: Mapping[str, Function], faults: Faults) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, variable in declared.variables.items():
+        given = declared.assignments.get(name, ())
+        values[name] = _input_value(variable, given, in_cwd, faults).marked(variable.sensitive)
+    return values
+
+
+def _input_value(variable: Variable, given: tuple[Assignment, ...], in_cwd: Mapping[str, Function], faults: Faults) -> Value:
+    if not given:
+        name = variable.name
+        why = "It has no default, and no value was given."
+        next = f"Give it one: -var {name}=VALUE, a variable file with -var-file, PKR_VAR_{name}, or a default."
+        faults.error("template.unset-variable", f'Unset variable "{name}"', variable.where, why, next)
+        return unset_value(variable)
+    # The last value given wins, and only that one is checked.
+    check_rules(variable, given[-1], in_cwd, faults)
+    return given[-1].value
