@@ -87,8 +87,11 @@ def command(
         ask=None if obj["machine_readable"] or json else _ask,
     )
     style = Style(json=json, machine_readable=obj["machine_readable"], color=color, timestamps=timestamp_ui)
-    with interruptible() as cancellation, renderer(style) as emit:
-        session = Session(project_for(template), template, request, emit, cancellation)
+    with (
+        interruptible() as cancellation,
+        renderer(style) as emit,
+        Session(project_for(template), template, request, emit, cancellation) as session,
+    ):
         outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
     for outcome in outcomes:
         for error in outcome.failed:

@@ -18,8 +18,11 @@ def command(template: Path, upgrade: bool) -> int:
     from goldsmith.cli.rendering import Style, renderer
     from goldsmith.project import Request, Session, lock_images, project_for
 
-    with interruptible() as cancellation, renderer(Style()) as emit:
-        session = Session(project_for(template), template, Request(upgrade=upgrade), emit, cancellation)
+    with (
+        interruptible() as cancellation,
+        renderer(Style()) as emit,
+        Session(project_for(template), template, Request(upgrade=upgrade), emit, cancellation) as session,
+    ):
         moved = lock_images(template, session)
     for image, changes in moved.items():
         click.echo(f"{image}: {len(changes)} changed" if changes else f"{image}: nothing changed")

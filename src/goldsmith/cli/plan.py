@@ -41,8 +41,8 @@ def command(
         use_cache=not no_cache,
         locked=locked,
     )
-    session = Session(project_for(template), template, request, ignore, Cancellation())
-    decisions = explain_fleet(template, session)
+    with Session(project_for(template), template, request, ignore, Cancellation()) as session:
+        decisions = explain_fleet(template, session)
     if json:
         told = [{"build": item.build, "steps": [asdict(step) for step in item.steps]} for item in decisions]
         click.echo(json_module.dumps(told, indent=2))

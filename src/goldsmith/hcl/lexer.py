@@ -57,27 +57,28 @@ def lex_template(text: str) -> Tokens:
     return _Lexer(text, "bare").run()
 
 
-# Possessive quantifiers keep hostile input linear.
-_PIECES = r"(?:[^$%\r\n]+|\r(?!\n)|\$\$\{|%%\{|[$%](?!\{))"
-_QUOTED_PIECES = r'(?:[^$%"\\\r\n]+|\\[^\r\n]|\$\$\{|%%\{|[$%](?!\{))'
+# Written as unrolled loops, where each character can be read in one way only: hostile input takes linear time.
+# (Possessive groups would say it shorter, but Python before 3.11.5 matches them wrongly.)
+_LITERAL = r"[^$%\r\n]*(?:(?:\$\$\{|%%\{|[$%](?!\{))[^$%\r\n]*)*"
+_QUOTED_LITERAL = r'[^$%"\\\r\n]*(?:(?:\\[^\r\n]|\$\$\{|%%\{|[$%](?!\{))[^$%"\\\r\n]*)*'
 
 _CODE = re.compile(
     r"[ \t]*+(?:"
     r"(?P<identifier>[A-Za-z_][A-Za-z0-9_-]*+(?![^\x00-\x7f]))"
-    rf'|(?P<string>"{_QUOTED_PIECES}*+")'
+    rf'|(?P<string>"{_QUOTED_LITERAL}")'
     r"|(?P<newline>\r?\n)"
     r"|(?P<comment>(?:\#|//)[^\n]*+\n?|/\*(?s:.*?)\*/)"
     r"|(?P<unclosed>/\*(?s:.*))"
     r"|(?P<heredoc><<-?[^\W\d][^\s]*+\r?\n)"
     r"|(?P<operator>==|!=|>=|<=|&&|\|\||::|\.\.\.|=>|[\[\]().,*/%+\-=<>!?:{])"
     r"|(?P<close>~?\})"
-    r"|(?P<number>[0-9](?:\.*+(?:[0-9]|[eE][+-]?[0-9]))*+)"
+    r"|(?P<number>[0-9](?:\.*(?:[0-9]|[eE][+-]?[0-9]))*)"
     r'|(?P<quote>")'
     r"|(?P<end>\Z)"
     r"|(?P<other>(?s:.)))"
 )
-_QUOTED = re.compile(rf"{_QUOTED_PIECES}++")
-_LINE = re.compile(rf"{_PIECES}*+(?:\r?\n)?")
+_QUOTED = re.compile(_QUOTED_LITERAL)
+_LINE = re.compile(rf"{_LITERAL}(?:\r?\n)?")
 _SEQUENCE = re.compile(r"[$%]\{~?")
 
 
@@ -99,6 +100,7 @@ class _Lexer:
         self.frames = [_Frame(mode)]
 
     def run(self) -> Tokens:
+        self.at = len(self.text) - len(self.text.removeprefix("\ufeff"))
         steps = {"code": self._code, "quoted": self._quoted, "heredoc": self._lines, "bare": self._lines}
         while self.at < len(self.text):
             steps[self.frames[-1].mode]()
@@ -179,7 +181,7 @@ class _Lexer:
 
     def _quoted(self) -> None:
         start = self.at
-        if found := _QUOTED.match(self.text, start):
+        if (found := _QUOTED.match(self.text, start)) and found.end() > start:
             self.at = found.end()
             self.tokens.add(QUOTED, start, self.at)
         elif self.text[start] == '"':
@@ -202,7 +204,10 @@ class _Lexer:
         found = _LINE.match(self.text, start)
         self.at = found.end() if found else start
         piece = self.text[start : self.at]
-        if not piece:
+        if not piece and self.text[start] == "\r":
+            self.at += 1
+            self._invalid(start)
+        elif not piece:
             frame.at_line_start = False
             self._sequence()
         elif frame.marker and frame.at_line_start and piece.endswith("\n") and piece.strip() == frame.marker:
@@ -222,19 +227,25 @@ class _Lexer:
         self.frames.append(_Frame("code"))
 
 
-# ID_Start and ID_Continue of UAX #31, which the grammar refers to.
+# ID_Start and ID_Continue of UAX #31, which the grammar refers to: categories, and characters added for stability.
 _START = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Nl"))
 _CONTINUE = _START | {"Mn", "Mc", "Nd", "Pc"}
+_ALSO_START = frozenset("\u1885\u1886\u2118\u212e\u309b\u309c")
+_ALSO_CONTINUE = _ALSO_START | frozenset("\u00b7\u0387\u1369\u136a\u136b\u136c\u136d\u136e\u136f\u1370\u1371\u19da")
 
 
 def _identifier_end(text: str, start: int) -> int:
     """The offset after the identifier at `start`; `start` when there is none."""
-    if text[start] != "_" and unicodedata.category(text[start]) not in _START:
+    if text[start] != "_" and text[start] not in _ALSO_START and unicodedata.category(text[start]) not in _START:
         return start
     end = start + 1
-    while end < len(text) and (text[end] == "-" or unicodedata.category(text[end]) in _CONTINUE):
+    while end < len(text) and _continues(text[end]):
         end += 1
     return end
+
+
+def _continues(letter: str) -> bool:
+    return letter == "-" or letter in _ALSO_CONTINUE or unicodedata.category(letter) in _CONTINUE
 
 
 def _is_identifier(text: str) -> bool:

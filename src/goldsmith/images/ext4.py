@@ -141,9 +141,7 @@ def _numbers(target: Ext4, entries: Sequence[Entry], work: Path, cancellation: C
     return numbers
 
 
-def _attributes(
-    target: Ext4, tree: Path, entries: Sequence[Entry], numbers: dict[bytes, int], work: Path
-) -> list[bytes]:
+def _attributes(target: Ext4, tree: Path, entries: Sequence[Entry], numbers: dict[bytes, int], work: Path) -> list[bytes]:
     commands = _inode(2, tree.stat(), target.epoch)
     names: dict[tuple[int, int], bytes] = {}
     links: dict[int, int] = {}

@@ -31,9 +31,7 @@ def install_first_boot(tree: Path, epoch: int) -> list[str]:
 
 def can_grow(tree: Path) -> bool:
     """Whether the tree has the programs that enlarge a partition and a file system."""
-    repart = _has(tree, "usr/bin/systemd-repart") and _has(
-        tree, "usr/lib/systemd/systemd-growfs", "lib/systemd/systemd-growfs"
-    )
+    repart = _has(tree, "usr/bin/systemd-repart") and _has(tree, "usr/lib/systemd/systemd-growfs", "lib/systemd/systemd-growfs")
     return repart or (_has(tree, "usr/sbin/sfdisk", "sbin/sfdisk") and _has(tree, "usr/sbin/resize2fs", "sbin/resize2fs"))
 
 

@@ -80,9 +80,7 @@ def seal_tree(
     Their names are the layers' digests, from which the identifiers in the tree follow.
     """
     ids = identifiers(name, [f"sha256:{lower.name}" for lower in lowers])
-    tree, _ = seal(
-        lowers, ids, Sealing(disk=disk, epoch=epoch, work=work, build=build, emit=emit, cancellation=cancellation)
-    )
+    tree, _ = seal(lowers, ids, Sealing(disk=disk, epoch=epoch, work=work, build=build, emit=emit, cancellation=cancellation))
     return tree
 
 
@@ -91,9 +89,7 @@ def _write(tree: Path, ids: Identifiers, kernel: Kernel | None, sealing: Sealing
     parts.mkdir()
     try:
         with phase(sealing.emit, "write disk", sealing.build):
-            write_disk(
-                raw, tree, sealing.disk, ids, kernel, epoch=sealing.epoch, work=parts, cancellation=sealing.cancellation
-            )
+            write_disk(raw, tree, sealing.disk, ids, kernel, epoch=sealing.epoch, work=parts, cancellation=sealing.cancellation)
     finally:
         shutil.rmtree(parts)
     return raw

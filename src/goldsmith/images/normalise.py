@@ -79,7 +79,9 @@ def homes(tree: Path) -> tuple[str, ...]:
         passwd = _read(inside(tree, "etc/passwd"))
     except (OSError, UserError):
         passwd = b""
-    found |= {os.fsdecode(home) for home in _HOMES.findall(passwd) if home.startswith((b"home/", b"srv/", b"var/lib/", b"opt/"))}
+    found |= {
+        os.fsdecode(home) for home in _HOMES.findall(passwd) if home.startswith((b"home/", b"srv/", b"var/lib/", b"opt/"))
+    }
     return tuple(sorted(found))
 
 

@@ -64,7 +64,12 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="seeds",
-        patterns=("var/lib/systemd/random-seed", "var/lib/systemd/credential.secret", "var/lib/urandom/*", "boot/**/random-seed"),
+        patterns=(
+            "var/lib/systemd/random-seed",
+            "var/lib/systemd/credential.secret",
+            "var/lib/urandom/*",
+            "boot/**/random-seed",
+        ),
         action="delete",
         reason="machines that start from one seed can be predicted",
     ),
@@ -91,7 +96,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="package-logs",
-        patterns=("var/log/dpkg.log*", "var/log/alternatives.log*", "var/log/apt/*", "var/log/bootstrap.log", "var/log/installer"),
+        patterns=(
+            "var/log/dpkg.log*",
+            "var/log/alternatives.log*",
+            "var/log/apt/*",
+            "var/log/bootstrap.log",
+            "var/log/installer",
+        ),
         action="delete",
         reason="they hold the time of each package's installation",
     ),
@@ -149,7 +160,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="caches",
-        patterns=("var/cache/ldconfig/aux-cache", "var/cache/man/*", "var/cache/fontconfig/*", "var/lib/mlocate/*", "var/lib/plocate/*"),
+        patterns=(
+            "var/cache/ldconfig/aux-cache",
+            "var/cache/man/*",
+            "var/cache/fontconfig/*",
+            "var/lib/mlocate/*",
+            "var/lib/plocate/*",
+        ),
         action="delete",
         reason="made again when needed; holds times and inode numbers",
     ),
@@ -178,7 +195,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         name="spools",
-        patterns=("var/spool/cron/atjobs/*", "var/spool/postfix/*/*", "var/mail/*", "var/crash/*", "var/lib/systemd/coredump/*"),
+        patterns=(
+            "var/spool/cron/atjobs/*",
+            "var/spool/postfix/*/*",
+            "var/mail/*",
+            "var/crash/*",
+            "var/lib/systemd/coredump/*",
+        ),
         action="delete",
         reason="mail, jobs and crashes of the build",
     ),

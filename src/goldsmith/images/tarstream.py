@@ -117,7 +117,9 @@ def _header(
     for key, number, limit in ((b"uid", uid, 0o7777777), (b"gid", gid, 0o7777777), (b"size", size, 0o77777777777)):
         if number > limit:
             records.append((key, str(number).encode()))
-    block = _block(name[:100], kind, mode, min(uid, 0o7777777), min(gid, 0o7777777), min(size, 0o77777777777), mtime, target[:100], device)
+    block = _block(
+        name[:100], kind, mode, min(uid, 0o7777777), min(gid, 0o7777777), min(size, 0o77777777777), mtime, target[:100], device
+    )
     if not records:
         return block
     if not all(_is_text(key) and _is_text(value) for key, value in records if not key.startswith(b"SCHILY")):

@@ -113,9 +113,7 @@ def _environment(epoch: int) -> dict[str, str]:
     }
 
 
-def _communicate(
-    process: subprocess.Popen[bytes], stdin: bytes, cancellation: Cancellation | None
-) -> tuple[bytes, bytes]:
+def _communicate(process: subprocess.Popen[bytes], stdin: bytes, cancellation: Cancellation | None) -> tuple[bytes, bytes]:
     given: bytes | None = stdin
     while True:
         try:

@@ -91,7 +91,8 @@ def started(plan: RootPlan, log: Path, journal: Journal) -> Iterator[FirstProces
 
 
 def _command(control: int) -> list[str]:
-    code = f"import sys; sys.path.insert(0, {str(_SOURCES)!r}); from goldsmith.machines.sandbox_init import main; main({control})"
+    path = f"import sys; sys.path.insert(0, {str(_SOURCES)!r})"
+    code = f"{path}; from goldsmith.machines.sandbox_init import main; main({control})"
     # Isolated and without site: the interpreter starts in 5 ms and reads nothing of the environment.
     return [sys.executable, "-I", "-S", "-c", code]
 
@@ -127,7 +128,7 @@ def _send(control: socket.socket, message: RootPlan | Command, streams: Sequence
     try:
         with os.fdopen(os.dup(descriptor), "wb") as file:
             # Both ends are the same interpreter, and only this end's words are read in this form.
-            marshal.dump(message, file)
+            marshal.dump(message, file)  # type: ignore[arg-type]  # the stub does not know that a TypedDict is a dict
         os.lseek(descriptor, 0, os.SEEK_SET)
         socket.send_fds(control, [b"message"], [descriptor, *streams])
     finally:

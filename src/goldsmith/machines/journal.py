@@ -43,7 +43,7 @@ class Journal:
         is ended, a file removed), and only then struck out: if that fails, the next sweep tries again.
         """
         if kind not in KINDS:
-            raise Bug(Diagnostic(code="journal.unknown-kind", what=f'the journal knows no kind "{kind}"', why=", ".join(kinds())))
+            raise _unknown(kind, f"it knows: {', '.join(kinds())}")
         number = self._write_take(kind, handle)
         try:
             yield
@@ -157,12 +157,15 @@ def _sweep_file(path: Path, emit: Emit) -> list[str]:
 def _release(kind: str, handle: str, boot: str) -> bool:
     known = KINDS.get(kind)
     if known is None:
-        raise Bug(
-            Diagnostic(code="journal.unknown-kind", what=f'the journal knows no kind "{kind}"', why="a newer Goldsmith wrote it")
-        )
+        raise _unknown(kind, "a newer Goldsmith wrote it")
     if boot != _boot() and not known.outlives_boot:
         return False
     return known.release(handle)
+
+
+def _unknown(kind: str, why: str) -> Bug:
+    what = f'the journal knows no kind "{kind}"'
+    return Bug(Diagnostic(code="journal.unknown-kind", what=what, why=why, next="Please report this."))
 
 
 def _read(text: bytes) -> _Left:

@@ -17,6 +17,7 @@ from goldsmith.machines.following import follow
 from goldsmith.machines.journal import process_handle
 from goldsmith.machines.machine import OutputSink
 from goldsmith.machines.release import end_process
+from goldsmith.machines.standard_input import standard_input
 
 
 class Local:
@@ -38,10 +39,11 @@ class Local:
         """See `Machine.run`. A command that cannot be started gives a shell's 127 or 126, with a line on its error stream."""
         if cancellation is not None:
             cancellation.check()
+        given = standard_input(stdin)
         try:
             process = subprocess.Popen(
                 argv,
-                stdin=_input(stdin),
+                stdin=given,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=os.environ | dict(env or {}),
@@ -52,6 +54,8 @@ class Local:
             if output is not None:
                 output("err", f"{error.filename or argv[0]}: {error.strerror}")
             return 127 if isinstance(error, FileNotFoundError) else 126
+        finally:
+            os.close(given)
         with process:
             _follow(process, output, timeout_s, cancellation)
         return 128 - process.returncode if process.returncode < 0 else process.returncode
@@ -102,16 +106,6 @@ def _follow(
         raise
     finally:
         os.close(ended)
-
-
-def _input(stdin: bytes | None) -> int:
-    if stdin is None:
-        return subprocess.DEVNULL
-    descriptor = os.memfd_create("stdin")
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(stdin)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
 
 
 def _fault(error: OSError, path: str) -> MachineError:

@@ -68,7 +68,7 @@ class Rooted:
         below: list[str] = []
         directory = open_below(self._root, f"{source}/{relative}", _DIRECTORY)
         try:
-            for name in sorted(os.listdir(directory)):
+            for name in sorted(os.listdir(directory)):  # noqa: PTH208  # a descriptor, not a path
                 found = os.lstat(name, dir_fd=directory)
                 path = f"{relative}/{name}".lstrip("/")
                 local = destination / path
@@ -162,7 +162,7 @@ def _entry(path: Path, source: Path, exclude: Sequence[str]) -> Iterator[Path]:
 def _fault(error: OSError, path: str, verb: str, tree: str) -> Diagnostic:
     code, following = "machine.io", "Look at the free space and the permissions there."
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        code, following = "machine.no-such-file", "Check the path; the directory of a file must exist before the file is put there."
+        code, following = "machine.no-such-file", "Check the path; a file is put into a directory that exists."
     elif error.errno in (errno.ENOSPC, errno.EDQUOT):
         code, following = "machine.disk-full", "Make room and run the build again; finished steps come from the cache."
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else path

@@ -23,6 +23,7 @@ from goldsmith.machines.journal import Journal
 from goldsmith.machines.machine import DISCONNECTED, OutputSink
 from goldsmith.machines.request import Cache, Command, RootPlan
 from goldsmith.machines.rooted import Rooted
+from goldsmith.machines.standard_input import standard_input
 
 ENVIRONMENT = {
     "DEBIAN_FRONTEND": "noninteractive",
@@ -137,9 +138,7 @@ class Sandbox:
                     os.close(descriptor)
                 theirs.clear()
                 try:
-                    follow(
-                        {out: "out", err: "err"}, first.ended, output=output, timeout_s=timeout_s, cancellation=cancellation
-                    )
+                    follow({out: "out", err: "err"}, first.ended, output=output, timeout_s=timeout_s, cancellation=cancellation)
                 except BaseException:
                     first.end_all()
                     raise
@@ -265,7 +264,7 @@ def _streams(stdin: bytes | None) -> Iterator[tuple[list[int], int, int]]:
     theirs: list[int] = []
     ours: list[int] = []
     try:
-        theirs.append(_input(stdin))
+        theirs.append(standard_input(stdin))
         for _ in ("output", "error"):
             reads, writes = os.pipe()
             ours.append(reads)
@@ -274,13 +273,3 @@ def _streams(stdin: bytes | None) -> Iterator[tuple[list[int], int, int]]:
     finally:
         for descriptor in (*theirs, *ours):
             os.close(descriptor)
-
-
-def _input(stdin: bytes | None) -> int:
-    if stdin is None:
-        return os.open("/dev/null", os.O_RDONLY)
-    descriptor = os.memfd_create("stdin")
-    with os.fdopen(os.dup(descriptor), "wb") as file:
-        file.write(stdin)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -6,17 +6,19 @@ nothing survives even a `kill -9` of Goldsmith. It imports little, because each 
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import signal
 import socket
 import struct
+import sys
 
 from goldsmith.machines import kernel
 from goldsmith.machines.confinement import KEPT_CAPABILITIES, call_filter
 from goldsmith.machines.sandbox_root import enter_root
 
-TYPE_CHECKING = False  # `typing` takes longer to import than the sandbox to start
+TYPE_CHECKING = False  # `typing` itself is slow to import
 if TYPE_CHECKING:
     from types import FrameType
 
@@ -63,6 +65,7 @@ def _first_process(control: socket.socket, plan: RootPlan) -> None:
     try:
         kernel.die_with_parent()
         os.umask(0o022)
+        sys.meta_path.clear()  # from here on, a module would be read from the sandbox's tree
         enter_root(plan)
         if program := call_filter():
             kernel.filter_calls(program)
@@ -123,13 +126,27 @@ def _become(command: Command, descriptors: list[int]) -> None:
             signal.signal(ignored, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.chdir(command["cwd"])
-        os.execvpe(command["argv"][0], command["argv"], command["env"])
+        _execute(command["argv"], command["env"])
     except OSError as error:
         os.write(2, f"{error.filename or command['argv'][0]}: {error.strerror}\n".encode())
         # A shell's numbers: 127 for what is not there, 126 for what cannot be run.
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)
     finally:
         os._exit(126)
+
+
+def _execute(argv: list[str], environment: dict[str, str]) -> None:
+    """Like `os.execvpe`, which imports a module first: that would be read from the sandbox's tree."""
+    refused: OSError | None = None
+    searched = [""] if "/" in argv[0] else [f"{directory}/" for directory in environment.get("PATH", "").split(":")]
+    for directory in searched:
+        try:
+            os.execve(f"{directory}{argv[0]}", argv, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            refused = refused or error
+    raise refused or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
 
 
 def _exit_code(status: int) -> int:
@@ -141,5 +158,5 @@ def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
     data, descriptors, _, _ = socket.recv_fds(control, 16, 4, socket.MSG_CMSG_CLOEXEC)
     if not data or not descriptors:
         return data, descriptors
-    with open(descriptors[0], "rb") as file:
+    with os.fdopen(descriptors[0], "rb") as file:
         return file.read(), descriptors[1:]

@@ -4,6 +4,8 @@ Nothing here is seen by the host, and nothing is left when the last process of t
 sandbox's own mount namespace.
 """
 
+# ruff: noqa: PTH  # pathlib takes longer to import than the sandbox to start
+
 from __future__ import annotations
 
 import errno
@@ -15,7 +17,7 @@ import struct
 
 from goldsmith.machines import kernel
 
-TYPE_CHECKING = False  # `typing` takes longer to import than the sandbox to start
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from goldsmith.machines.request import Cache, RootPlan
 
@@ -175,12 +177,13 @@ def _make_mount_point(place: str, tree: int) -> None:
 
 
 def _system_mounts(devices: dict[str, int]) -> None:
+    # No mount lets device nodes act but those of the devices themselves: a node of the host's disk can be made, not opened.
     quiet = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("proc", "/proc", "proc", quiet | kernel.MS_NOEXEC)
     kernel.mount("sysfs", "/sys", "sysfs", quiet | kernel.MS_NOEXEC | kernel.MS_RDONLY)
     kernel.mount("tmpfs", "/run", "tmpfs", quiet, "mode=0755")
     kernel.mount("tmpfs", "/tmp", "tmpfs", quiet, "mode=1777")
-    kernel.mount("tmpfs", "/dev", "tmpfs", kernel.MS_NOSUID, "mode=0755,size=1m")
+    kernel.mount("tmpfs", "/dev", "tmpfs", quiet, "mode=0755,size=1m")
     os.mkdir("/run/lock")
     os.chmod("/run/lock", 0o1777)
     for name, tree in devices.items():
@@ -190,7 +193,8 @@ def _system_mounts(devices: dict[str, int]) -> None:
         os.symlink(target, f"/dev/{name}")
     os.mkdir("/dev/pts")
     os.mkdir("/dev/shm")
-    kernel.mount("devpts", "/dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5")
+    terminals = "newinstance,ptmxmode=0666,mode=0620,gid=5"
+    kernel.mount("devpts", "/dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, terminals)
     kernel.mount("tmpfs", "/dev/shm", "tmpfs", quiet, "mode=1777")
     _guard_proc()
 

@@ -71,7 +71,7 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
     project, layered = session.project, result.layered
     assert project is not None
     assert layered is not None
-    document = version_document(image.name, layered.image)
+    document = version_document(image.name, layered.image, layered.base.epoch)
     digest = version_digest(document)
     session.lookup.built(image.name, layered.image, layered.base)
     before = _last(project, image.name, digest)

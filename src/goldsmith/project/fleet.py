@@ -148,7 +148,7 @@ def parent_of(image: ImageDeclaration, session: Session) -> str:
     """The image that an image is built on: what its template's source says, or an empty string."""
     plan = session.plan(image.template, image)
     for build, source in layered_builds(plan):
-        context = session.context(build, plan, image.name, Path("/nonexistent"))
+        context = session.context(build, plan, image.name, session.work)
         return source.parent_image(build.source.config(context)) or ""
     return ""
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from goldsmith.build import StepCache
 from goldsmith.components import Base
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.images import SealedImage
-from goldsmith.project.pins import LockFile
 from goldsmith.project.project import Project
 from goldsmith.project.version_document import version_digest, version_document
 
@@ -28,16 +26,15 @@ class BuiltParent:
 class ParentLookup:
     """Gives the `image` source its parent."""
 
-    def __init__(self, project: Project | None, steps: StepCache, cache: Path, lock_file: LockFile) -> None:
+    def __init__(self, project: Project | None, steps: StepCache, template_base: Callable[[str], Base | None]) -> None:
         self._project = project
         self._steps = steps
-        self._cache = cache
-        self._lock_file = lock_file
+        self._template_base = template_base
         self._built: dict[str, BuiltParent] = {}
 
     def built(self, name: str, image: SealedImage, base: Base) -> None:
         """Remember what this run built for an image."""
-        digest = version_digest(version_document(name, image))
+        digest = version_digest(version_document(name, image, base.epoch))
         self._built[name] = BuiltParent(image=image, base=base, version=digest)
 
     def find(self, image: str, *, channel: str, version: str, digest: str) -> Base:
@@ -48,32 +45,19 @@ class ParentLookup:
         return self._recorded(image, digest or _reference(image, channel, version))
 
     def _recorded(self, image: str, reference: str) -> Base:
+        """A registered version; what its template says of the archive serves the steps on top of it."""
         from goldsmith.project.records import open_registry, recorded_layers
 
         project = self._checked(image)
         detail = open_registry(project).show(reference)
-        inputs = detail.version.inputs_digest
-        lock = next((lock for lock in self._lock_file.before.values() if lock.digest == inputs), None)
         base = Base(
             layers=recorded_layers(detail, self._steps),
             parent=detail.version.digest,
-            lock_digest=inputs,
-            epoch=lock.epoch if lock else detail.version.created_at // 1_000_000,
+            lock_digest=detail.version.inputs_digest,
+            epoch=int(str(detail.document["epoch"])),
             materials=(_material(detail.version.digest),),
         )
-        if lock is None:
-            return base
-        from goldsmith.sources.archive import reopened
-
-        archive = reopened(lock, self._cache)
-        return replace(
-            base,
-            packages_cache=archive.packages_cache,
-            lists_cache=archive.lists_cache,
-            keep_packages=archive.keep_packages,
-            keyring=archive.keyring,
-            lists_now=archive.lists_now,
-        )
+        return _with_archive_of(self._template_base(image) or base, base)
 
     def _checked(self, image: str) -> Project:
         if self._project is None:
@@ -102,18 +86,24 @@ def _reference(image: str, channel: str, version: str) -> str:
 
 
 def _on_top_of(parent: BuiltParent) -> Base:
-    base = parent.base
-    return Base(
+    base = Base(
         layers=parent.image.layers,
         parent=parent.version,
-        lock_digest=base.lock_digest,
-        epoch=base.epoch,
+        lock_digest=parent.base.lock_digest,
+        epoch=parent.base.epoch,
         materials=(_material(parent.version),),
-        packages_cache=base.packages_cache,
-        lists_cache=base.lists_cache,
-        keep_packages=base.keep_packages,
-        keyring=base.keyring,
-        lists_now=base.lists_now,
+    )
+    return _with_archive_of(parent.base, base)
+
+
+def _with_archive_of(source: Base, base: Base) -> Base:
+    return replace(
+        base,
+        packages_cache=source.packages_cache,
+        lists_cache=source.lists_cache,
+        keep_packages=source.keep_packages,
+        keyring=source.keyring,
+        lists_now=source.lists_now,
     )
 
 

@@ -6,11 +6,14 @@ import os
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from goldsmith.build import StepCache, Workshop
-from goldsmith.components import Context
+from goldsmith.components import Base, Context, LayeredSource
 from goldsmith.events import Emit, scrubbed
 from goldsmith.machines import Journal
 from goldsmith.machines.cancellation import Cancellation
@@ -43,7 +46,7 @@ class Request:
 
 
 class Session:
-    """Everything that the parts of one run share."""
+    """Everything that the parts of one run share; a context manager, because it has a work directory."""
 
     def __init__(
         self, project: Project | None, template: Path, request: Request, emit: Emit, cancellation: Cancellation
@@ -62,7 +65,29 @@ class Session:
         steps = StepCache(self.cache, project.cache_limit_bytes) if project else StepCache(self.cache)
         self.workshop = Workshop(cache=steps, journal=self.journal, logs=self.state.logs, use_cache=request.use_cache)
         self.lock_file = LockFile(root, must_hold=request.locked, ignore_existing=request.upgrade)
-        self.lookup = ParentLookup(project, self.workshop.cache, self.cache, self.lock_file)
+        self._held = ExitStack()
+        self.work = Path()
+        """A private directory of the run, between entering and leaving."""
+        self.lookup = ParentLookup(project, self.workshop.cache, self._template_base)
+
+    def __enter__(self) -> Self:
+        self.work = self._held.enter_context(self.journal.work_directory(self.workshop.cache.root / "work"))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._held.close()
+
+    def _template_base(self, image: str) -> Base | None:
+        """Where the template of an image of the project begins, without building it."""
+        assert self.project is not None
+        declaration = self.project.images[image]
+        plan = self.plan(declaration.template, declaration)
+        for build in plan.builds:
+            source = build.source.component()
+            if isinstance(source, LayeredSource):
+                context = self.context(build, plan, image, self.work / f"parent-{image}")
+                return source.base(build.source.config(context), context, self.lookup)
+        return None
 
     def plan(self, template: Path, image: ImageDeclaration | None) -> Plan:
         """Load a template with this run's variables and plan its builds."""

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from goldsmith.registry import JSON
 
 
-def version_document(name: str, image: SealedImage) -> Mapping[str, JSON]:
-    """The canonical document of a version of the image `name`."""
+def version_document(name: str, image: SealedImage, epoch: int) -> Mapping[str, JSON]:
+    """The canonical document of a version of the image `name`; `epoch` is the time stamp that its files were given."""
     return {
         "image": name,
         "parent": image.parent,
         "inputs": image.lock_digest,
+        "epoch": epoch,
         "layers": list(image.layers),
         "boot": dict(image.boot),
         "disks": {image.architecture: image.disk_digest},

@@ -44,13 +44,13 @@ class Apt:
         if not configuration.exists():
             configuration.write_text(_configuration(directory, architecture) + self._way_out())
 
-    def update(self, sources: str) -> None:
+    def update(self, sources: str, distribution: str, release: str) -> None:
         """Fetch the signed indexes of the sources. Raises when one is unreachable, unsigned, of another key or expired."""
         (self._directory / "etc/sources.list").write_text(sources)
         code, _, errors = self._run(["apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])
         # A warning is a failure as well: apt goes on with old lists where we must not.
         if code != 0 or re.search(r"(?m)^(E|Err|W: .*(?:GPG|Failed to fetch|not signed))", errors):
-            raise index_fault(errors)
+            raise index_fault(errors, distribution, release)
 
     def downloads(self, packages: Sequence[str]) -> list[str]:
         """What apt would fetch to install packages on an empty system: lines of 'URL' NAME SIZE SHA256:HEX."""

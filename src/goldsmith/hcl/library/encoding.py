@@ -1,0 +1,118 @@
+"""Functions that encode and decode text."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import csv
+import gzip
+import io
+from collections.abc import Callable, Sequence
+from urllib.parse import quote_plus
+
+from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.library.arguments import TEXT, named, of, text
+from goldsmith.hcl.library.json_text import from_json, to_json
+from goldsmith.hcl.library.strings import normalized
+from goldsmith.hcl.library.yaml_text import from_yaml, to_yaml
+from goldsmith.hcl.types import DYNAMIC, STRING, ListType, ObjectType
+from goldsmith.hcl.values import Value, object_of, string
+
+
+def functions() -> tuple[Function, ...]:
+    """All functions of this family."""
+    anything, encoding = Parameter("val", DYNAMIC, allow_null=True), named("encoding", TEXT)
+    return (
+        of("base64decode", _base64decode, TEXT, result=STRING),
+        of("base64encode", lambda given: string(_base64(text(given[0]).encode())), TEXT, result=STRING),
+        of("base64gzip", lambda given: string(_base64(gzip.compress(text(given[0]).encode(), mtime=0))), TEXT, result=STRING),
+        of("csvdecode", _csvdecode, TEXT),
+        of("jsondecode", lambda given: _decoded(from_json, given), TEXT),
+        of("jsonencode", lambda given: string(to_json(given[0])), anything, result=STRING),
+        of("textdecodebase64", _textdecodebase64, named("source", TEXT), encoding, result=STRING),
+        of("textencodebase64", _textencodebase64, named("string", TEXT), encoding, result=STRING),
+        of("urlencode", lambda given: string(quote_plus(text(given[0]))), TEXT, result=STRING),
+        of("yamldecode", lambda given: _decoded(from_yaml, given), TEXT),
+        of("yamlencode", lambda given: string(to_yaml(given[0])), anything, result=STRING),
+    )
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def _bytes(encoded: str) -> bytes:
+    try:
+        # Line ends are passed over, as Go does; nothing else is.
+        return base64.b64decode(encoded.replace("\n", "").replace("\r", ""), validate=True)
+    except binascii.Error as fault:
+        raise FunctionFault(f"failed to decode base64 data: {fault}", 0) from fault
+
+
+def _base64decode(given: Sequence[Value]) -> Value:
+    try:
+        return normalized(_bytes(text(given[0])).decode())
+    except UnicodeDecodeError as fault:
+        raise FunctionFault("the result of decoding the provided string is not valid UTF-8", 0) from fault
+
+
+_PYTHON_ONLY = frozenset({"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape", "utf-8-sig", "mbcs", "oem"})
+
+
+def _codec(given: Value) -> str:
+    """The codec of an IANA name. A plain "UTF-16" is written with a byte order mark, big-endian, as Go does."""
+    name = text(given)
+    try:
+        # The decoding proves that it is an encoding of text, which base64 or zlib are not.
+        b"".decode(name)
+        canonical = codecs.lookup(name).name
+    except LookupError:
+        canonical = "undefined"
+    if canonical in _PYTHON_ONLY:
+        raise FunctionFault(f'"{name}" is not a supported IANA encoding name or alias', 1)
+    return canonical
+
+
+def _textencodebase64(given: Sequence[Value]) -> Value:
+    codec = _codec(given[1])
+    try:
+        if codec == "utf-16":
+            return string(_base64(codecs.BOM_UTF16_BE + text(given[0]).encode("utf-16-be")))
+        return string(_base64(text(given[0]).encode(codec)))
+    except UnicodeEncodeError as fault:
+        raise FunctionFault(f"the given string contains characters that cannot be represented in {text(given[1])}", 0) from fault
+
+
+def _textdecodebase64(given: Sequence[Value]) -> Value:
+    codec = _codec(given[1])
+    try:
+        return normalized(_bytes(text(given[0])).decode(codec))
+    except UnicodeDecodeError as fault:
+        raise FunctionFault(f"the provided string contains bytes that are not valid {text(given[1])}", 0) from fault
+
+
+def _decoded(read: Callable[[str], Value], given: Sequence[Value]) -> Value:
+    try:
+        return read(text(given[0]))
+    except ValueError as fault:
+        raise FunctionFault(str(fault), 0) from fault
+
+
+def _csvdecode(given: Sequence[Value]) -> Value:
+    """A list of objects; the first line names the attributes."""
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text(given[0]), newline=""), strict=True) if row]
+    except csv.Error as fault:
+        raise FunctionFault(f"invalid CSV: {fault}", 0) from fault
+    if not rows:
+        raise FunctionFault("missing header line", 0)
+    header = rows[0]
+    repeated = next((name for place, name in enumerate(header) if name in header[:place]), None)
+    if repeated is not None:
+        raise FunctionFault(f'duplicate column name "{repeated}"', 0)
+    for place, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise FunctionFault(f"record {place} has {len(row)} fields, the header has {len(header)}", 0)
+    items = [object_of({name: normalized(field) for name, field in zip(header, row, strict=True)}) for row in rows[1:]]
+    return Value(ListType(ObjectType(dict.fromkeys(sorted(header), STRING))), tuple(items))

@@ -1,0 +1,202 @@
+"""The package store of a host: .debs by digest, in the view that apt takes for its own archive directory."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.lock import LockedPackage
+from goldsmith.sources.deb import control_of, repacked
+from goldsmith.sources.indexes import listed
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A package ready for installing: the file, and the stanza of an index that offers it."""
+
+    path: Path
+    stanza: str
+
+
+class PackageStore:
+    """Below one directory: `debs/` by digest, `prepared/` with what installs faster, `archives/TRUST/` with apt's names.
+
+    A file is verified when it enters; later its name and size are trusted, because nobody else writes here: sandboxes
+    see a view only below an overlay. Views are apart by `trust`, so that a package which one set of keys vouched for is
+    not found where another is trusted.
+    """
+
+    def __init__(self, root: Path, trust: str) -> None:
+        self._debs = root / "debs"
+        self._prepared = root / "prepared"
+        self.view = root / "archives" / trust[:32]
+        for directory in (self._debs, self._prepared, self.view / "partial"):
+            directory.mkdir(parents=True, exist_ok=True)
+
+    def path(self, package: LockedPackage) -> Path:
+        """Where the package is, if it is here."""
+        return self._debs / f"{package.sha256}.deb"
+
+    def missing(self, packages: Iterable[LockedPackage]) -> list[LockedPackage]:
+        """Those packages that are not here; the others are shown in the view."""
+        return [package for package in packages if not self._has(package)]
+
+    def add(self, file: Path, package: LockedPackage) -> None:
+        """Take over a file. Raises `MachineError` with code `archive.mismatch` when it is not what was promised."""
+        temporary = self._debs / f".{secrets.token_hex(8)}"
+        try:
+            if _copy_and_digest(file, temporary) != package.sha256:
+                raise MachineError(_mismatch(package))
+            temporary.rename(self.path(package))
+        finally:
+            temporary.unlink(missing_ok=True)
+        self._show(package)
+
+    def keep(self, directory: Path, lists: Path) -> tuple[LockedPackage, ...]:
+        """Take over what a step downloaded: those regular files of a directory that the signed indexes in `lists` name.
+
+        Everything else in the directory is left where it is: a step is never trusted with names or contents.
+        """
+        kept = []
+        for path in sorted(directory.glob("*.deb")):
+            if path.is_symlink() or not path.is_file():
+                continue
+            package = _promised(path, lists)
+            if package is not None and not self._has(package):
+                self.add(path, package)
+                kept.append(package)
+        return tuple(kept)
+
+    def prepare(self, packages: Sequence[LockedPackage], *, fast: bool) -> list[Prepared]:
+        """Make packages ready for installing. With `fast`, data in xz is packed again in zstd, once, and kept."""
+        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="repack") as pool:
+            largest_first = sorted(packages, key=lambda package: -package.size)
+            made = dict(zip(largest_first, pool.map(lambda item: self._prepare(item, fast), largest_first), strict=True))
+        return [made[package] for package in packages]
+
+    def _prepare(self, package: LockedPackage, fast: bool) -> Prepared:
+        kind = "zst" if fast else "deb"
+        file, note = (self._prepared / f"{package.sha256}.{ending}" for ending in (kind, f"{kind}.stanza"))
+        if not note.exists():
+            self._write_prepared(package, file, note, fast)
+        return Prepared(file if file.exists() else self.path(package), note.read_text())
+
+    def _write_prepared(self, package: LockedPackage, file: Path, note: Path, fast: bool) -> None:
+        content = self.path(package).read_bytes()
+        try:
+            faster = repacked(content) if fast else None
+            fields = control_of(content)
+        except ValueError as error:
+            raise MachineError(_broken(package, str(error))) from error
+        size, digest = package.size, package.sha256
+        if faster is not None:
+            _write(file, faster)
+            size, digest = len(faster), hashlib.sha256(faster).hexdigest()
+        _write(note, f"{fields}Size: {size}\nSHA256: {digest}\n".encode())
+
+    def _has(self, package: LockedPackage) -> bool:
+        try:
+            if self.path(package).stat().st_size != package.size:
+                return False
+        except FileNotFoundError:
+            return False
+        self._show(package)
+        return True
+
+    def _show(self, package: LockedPackage) -> None:
+        """Show a package in the view. Another file of the same name, from another archive, gives way."""
+        shown = self.view / archive_name(package)
+        if shown.exists() and shown.samefile(self.path(package)):
+            return
+        temporary = self.view / f".{secrets.token_hex(8)}"
+        os.link(self.path(package), temporary)
+        temporary.rename(shown)
+
+
+def archive_name(package: LockedPackage) -> str:
+    """The name that apt gives a package in its archive directory."""
+    return f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb"
+
+
+def _promised(path: Path, lists: Path) -> LockedPackage | None:
+    """What the signed indexes say of a file, by its content alone."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    fields = listed(lists, digest)
+    if fields is None:
+        return None
+    package = LockedPackage(
+        name=fields["Package"],
+        version=fields["Version"],
+        architecture=fields["Architecture"],
+        sha256=digest,
+        size=int(fields["Size"]),
+        url=fields["Filename"],
+    )
+    return package if re.fullmatch(r"[a-z0-9][a-z0-9+.-]+_[A-Za-z0-9.+~%-]+_[a-z0-9-]+\.deb", archive_name(package)) else None
+
+
+def _copy_and_digest(source: Path, target: Path) -> str:
+    """Copy a file and return the digest of what was written: the source may change under our hands."""
+    digest = hashlib.sha256()
+    try:
+        with source.open("rb") as reading, target.open("wb") as writing:
+            while block := reading.read(1 << 20):
+                digest.update(block)
+                writing.write(block)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise MachineError(_full(target)) from error
+        raise
+    target.chmod(0o644)
+    shutil.copystat(source, target, follow_symlinks=False)
+    target.chmod(0o644)
+    return digest.hexdigest()
+
+
+def _write(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{secrets.token_hex(8)}")
+    try:
+        temporary.write_bytes(content)
+        temporary.rename(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno == errno.ENOSPC:
+            raise MachineError(_full(path)) from error
+        raise
+
+
+def _mismatch(package: LockedPackage) -> Diagnostic:
+    return Diagnostic(
+        code="archive.mismatch",
+        what=f"the package {package.name} {package.version} is not the one that was promised",
+        why=f"{package.url} has another SHA-256 than {package.sha256}",
+        next="Build again; if it stays, use another mirror, or move the lock on purpose: goldsmith lock -upgrade",
+    )
+
+
+def _broken(package: LockedPackage, reason: str) -> Diagnostic:
+    return Diagnostic(
+        code="archive.broken-package",
+        what=f"the package {package.name} {package.version} cannot be read",
+        why=f"{package.url}: {reason}",
+        next="Report it to the archive, or leave the package out.",
+    )
+
+
+def _full(path: Path) -> Diagnostic:
+    return Diagnostic(
+        code="disk.full",
+        what="there is no room for downloaded packages",
+        why=f'the file system of "{path.parent}" is full',
+        next="Free space there, or choose another cache with GOLDSMITH_CACHE.",
+    )

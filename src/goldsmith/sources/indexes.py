@@ -1,0 +1,172 @@
+"""The signed indexes of archives, kept on this host: each state of an archive is a directory that never changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mmap
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.images.lock import LockedSuite
+from goldsmith.sources.apt import list_prefix
+from goldsmith.sources.archive import ArchiveSuite, fetchable
+
+STAMP = "goldsmith-fetched"
+"""Names the file that says when the indexes were last known to be current: JSON {"at": seconds since 1970}."""
+
+FRESH_S = 24 * 3600
+"""Seconds after which indexes are fetched again for a gate: half of the age that it allows."""
+
+
+class IndexStore:
+    """Below one directory: a directory for each state of a set of suites, and `content/` that they share by hard links.
+
+    `trust` is a digest of the suites and of the keys that vouched for them: what one set of keys let in is never shown
+    where another is trusted.
+    """
+
+    def __init__(self, root: Path, trust: str) -> None:
+        self._root = root
+        self._trust = trust
+
+    def path(self, suites: Sequence[LockedSuite]) -> Path:
+        """Where the indexes of this state are, if they are here."""
+        state = "\n".join([self._trust, *(f"{item.url} {item.suite} {item.sha256}" for item in suites)])
+        return self._root / hashlib.sha256(state.encode()).hexdigest()[:32]
+
+    def newest(self) -> Path | None:
+        """The state that was fetched last, or None."""
+        pointer = self._root / f"newest-{self._trust[:32]}"
+        return pointer.resolve() if pointer.is_dir() else None
+
+    def adopt(self, fetched: Path, chosen: Sequence[ArchiveSuite]) -> tuple[Path, tuple[LockedSuite, ...]]:
+        """Keep indexes that apt has just fetched and verified, under the names of the recorded archives."""
+        suites = tuple(sorted(_locked(fetched, item) for item in chosen))
+        final = self.path(suites)
+        if not final.is_dir():
+            self._root.mkdir(parents=True, exist_ok=True)
+            making = self._root / f".{secrets.token_hex(8)}"
+            making.mkdir()
+            for item in chosen:
+                self._link_all(fetched, item, making)
+            _rename_directory(making, final)
+        stamp(final)
+        pointer = self._root / f".{secrets.token_hex(8)}"
+        pointer.symlink_to(final.name)
+        pointer.rename(self._root / f"newest-{self._trust[:32]}")
+        return final, suites
+
+    def _link_all(self, fetched: Path, item: ArchiveSuite, making: Path) -> None:
+        content = self._root / "content"
+        content.mkdir(exist_ok=True)
+        for old, new in _list_names(fetched, item):
+            with (fetched / old).open("rb") as file:
+                kept = content / hashlib.file_digest(file, "sha256").hexdigest()
+            if not kept.exists():
+                temporary = content / f".{secrets.token_hex(8)}"
+                temporary.write_bytes((fetched / old).read_bytes())
+                temporary.chmod(0o644)
+                os.utime(temporary, ns=((fetched / old).stat().st_mtime_ns,) * 2)
+                temporary.rename(kept)
+            os.link(kept, making / new)
+
+
+def stamp(lists: Path) -> None:
+    """Note that indexes are known to be current now. The clock is the real one: age is what gates measure by it."""
+    temporary = lists / f".{secrets.token_hex(8)}"
+    temporary.write_text(json.dumps({"at": int(time.time())}) + "\n")
+    temporary.chmod(0o644)
+    temporary.rename(lists / STAMP)
+
+
+def is_fresh(lists: Path) -> bool:
+    """Whether indexes were known to be current less than `FRESH_S` ago."""
+    try:
+        return time.time() - json.loads((lists / STAMP).read_bytes())["at"] < FRESH_S
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def listed(lists: Path, sha256: str) -> dict[str, str] | None:
+    """What signed indexes say of the package with this digest: its fields; None when they do not list it."""
+    wanted = f"\nSHA256: {sha256}\n".encode()
+    for path in sorted(lists.glob("*_Packages")):
+        with _mapped(path) as data:
+            place = data.find(wanted)
+            if place < 0:
+                continue
+            start = max(data.rfind(b"\n\n", 0, place) + 2, 0) if data.rfind(b"\n\n", 0, place) >= 0 else 0
+            end = data.find(b"\n\n", place)
+            stanza = data[start : end if end >= 0 else len(data)].decode(errors="replace")
+        return {match[1]: match[2] for match in re.finditer(r"(?m)^([A-Za-z0-9-]+): *(.*)$", stanza)}
+    return None
+
+
+def lists_package(lists: Path, name: str) -> bool:
+    """Whether a package of this name is in the indexes."""
+    wanted = f"Package: {name}\n".encode()
+    for path in lists.glob("*_Packages"):
+        with _mapped(path) as data:
+            if data.find(b"\n" + wanted) >= 0 or data[: len(wanted)] == wanted:
+                return True
+    return False
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """A file's content; mapped, because an index of a whole distribution has 50 MB."""
+    if path.stat().st_size == 0:
+        yield b""
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        yield data
+
+
+def _list_names(fetched: Path, item: ArchiveSuite) -> Iterator[tuple[str, str]]:
+    """(apt's name, the name by the recorded archive) of each list of a suite."""
+    old, new = list_prefix(item, fetchable(item.reached)), list_prefix(item, item.recorded)
+    for path in sorted(fetched.iterdir()):
+        if path.is_file() and path.name.startswith(old):
+            yield path.name, new + path.name.removeprefix(old)
+
+
+def _locked(fetched: Path, item: ArchiveSuite) -> LockedSuite:
+    prefix = list_prefix(item, fetchable(item.reached))
+    for name in ("InRelease", "Release"):
+        path = fetched / (prefix + name)
+        if path.is_file():
+            content = path.read_bytes()
+            date = re.search(rb"(?m)^Date: (.+)$", content)
+            if date is None:
+                break
+            moment = parsedate_to_datetime(date[1].decode(errors="replace").strip())
+            digest = hashlib.sha256(content).hexdigest()
+            return LockedSuite(url=item.recorded, suite=item.suite, sha256=digest, date=int(moment.timestamp()))
+    raise UserError(
+        Diagnostic(
+            code="archive.undated",
+            what=f'the suite "{item.suite}" of {item.recorded} has no dated index',
+            why="images take their time stamps from it",
+            next="Use a mirror that carries the archive's InRelease file.",
+        )
+    )
+
+
+def _rename_directory(making: Path, final: Path) -> None:
+    try:
+        making.rename(final)
+    except OSError:
+        if not final.is_dir():
+            raise
+        # Another build made the same state meanwhile: its directory has the same content.
+        for path in making.iterdir():
+            path.unlink()
+        making.rmdir()

@@ -1,0 +1,122 @@
+"""Fixtures of the tests of templates: components that are found as installed ones are, and templates written on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Unpack
+
+import pytest
+
+from goldsmith.components import Context
+from goldsmith.events import ignore
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.template import Plan, Template, load, load_options
+from goldsmith.template.options import PartialOptions
+
+# An installed package needs no more than these two files to offer components.
+_ENTRY_POINTS = """\
+[goldsmith.sources]
+mock = template_doubles:MockSource
+amazon-ebs = template_doubles:MockSource
+virtualbox-iso = template_doubles:MockSource
+
+[goldsmith.provisioners]
+mock = template_doubles:MockProvisioner
+shell = template_doubles:MockProvisioner
+file = template_doubles:MockProvisioner
+
+[goldsmith.postprocessors]
+mock = template_doubles:MockPostProcessor
+amazon-import = template_doubles:MockPostProcessor
+manifest = template_doubles:MockPostProcessor
+
+[goldsmith.datasources]
+mock = template_doubles:MockData
+amazon-ami = template_doubles:MockAmi
+"""
+
+
+@pytest.fixture(autouse=True)
+def doubles(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package that offers the doubles, found before the built-in components."""
+    place = tmp_path_factory.mktemp("doubles")
+    metadata = place / "goldsmith_doubles-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: goldsmith-doubles\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text(_ENTRY_POINTS)
+    monkeypatch.syspath_prepend(place)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A directory with templates in it, which is also the directory that commands start in."""
+
+    root: Path
+
+    def write(self, text: str, name: str = "test.pkr.hcl") -> Path:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def load(self, text: str = "", **options: Unpack[PartialOptions]) -> Template:
+        if text:
+            self.write(text)
+        chosen: PartialOptions = {"environment": {}, "clock_s": 1_700_000_000, "cwd": self.root, **options}
+        return load(self.root, load_options(**chosen))
+
+    def plan(self, text: str = "", **options: Unpack[PartialOptions]) -> Plan:
+        return self.load(text, **options).plan()
+
+    def faults(self, text: str = "", **options: Unpack[PartialOptions]) -> tuple[Diagnostic, ...]:
+        """What loading, planning or preparing complains about."""
+        try:
+            plan = self.plan(text, **options)
+        except UserError as error:
+            return error.diagnostics
+        return tuple(item for _, error in plan.failed for item in error.diagnostics)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    monkeypatch.chdir(tmp_path)
+    return Workplace(tmp_path)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Context:
+    return Context(
+        build="mock.a",
+        type="mock",
+        name="a",
+        root=tmp_path,
+        cwd=tmp_path,
+        work=tmp_path,
+        emit=ignore,
+        cancellation=Cancellation(),
+        run_uuid="6f2e",
+        clock_s=1_700_000_000,
+    )
+
+
+@pytest.fixture
+def conformance() -> Path:
+    """Packer's own test rows; they lie beside the repository and are no part of it."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "conformance"
+    place = Path(os.environ.get("GOLDSMITH_CONFORMANCE", beside)) / "packer"
+    if not place.is_dir():
+        pytest.skip(f"Packer's test rows are not at {place}; GOLDSMITH_CONFORMANCE names another place")
+    return place
+
+
+Say = Callable[[tuple[Diagnostic, ...]], list[str]]
+
+
+@pytest.fixture
+def whats() -> Say:
+    """The summaries of diagnostics."""
+    return lambda diagnostics: [item.what for item in diagnostics]

@@ -1,0 +1,111 @@
+"""Which files make a template, and what they may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import Say, Workplace
+
+from goldsmith.hcl.diagnostics import UserError
+from goldsmith.template import check_syntax, load, load_options
+from goldsmith.template.discovery import discover
+
+
+def test_a_directory_is_read_without_what_is_below_it(workplace: Workplace) -> None:
+    for name in ("b.pkr.hcl", "a.pkr.hcl", "notes.hcl", "z.auto.pkrvars.hcl", "a.auto.pkrvars.json", "below/c.pkr.hcl"):
+        workplace.write("", name)
+    files = discover(workplace.root)
+    assert [path.name for path in files.templates] == ["a.pkr.hcl", "b.pkr.hcl"]
+    assert [path.name for path in files.variable_files] == ["z.auto.pkrvars.hcl", "a.auto.pkrvars.json"]
+
+
+def test_a_single_file_is_read_without_automatic_variable_files(workplace: Workplace) -> None:
+    workplace.write("", "z.auto.pkrvars.hcl")
+    path = workplace.write("", "a.pkr.hcl")
+    files = discover(Path("a.pkr.hcl"))
+    assert (files.root, files.templates, files.variable_files) == (Path(), (Path("a.pkr.hcl"),), ())
+    assert discover(path).root == workplace.root
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("none.pkr.hcl", "Could not find any config file in"),
+        ("old.json", "is not a template in HCL"),
+        ("new.pkr.json", "is not a template in HCL"),
+        ("empty", "Could not find any config file in"),
+    ],
+)
+def test_what_is_no_template_is_told_with_a_way_on(workplace: Workplace, name: str, what: str) -> None:
+    workplace.write("{}", "old.json")
+    workplace.write("{}", "new.pkr.json")
+    (workplace.root / "empty").mkdir()
+    with pytest.raises(UserError) as error:
+        load(workplace.root / name, load_options())
+    (fault,) = error.value.diagnostics
+    assert what in fault.what
+    assert fault.next
+
+
+def test_a_legacy_template_under_a_new_name_is_recognised(workplace: Workplace) -> None:
+    (fault,) = workplace.faults('{"builders": [{"type": "null"}]}')
+    assert fault.code == "template.json"
+    assert "hcl2_upgrade" in fault.next
+
+
+def test_syntax_errors_of_all_files_are_told(workplace: Workplace) -> None:
+    workplace.write("a = = 1", "a.pkr.hcl")
+    workplace.write("build {", "b.pkr.hcl")
+    told = {Path(item.where.file).name for item in workplace.faults() if item.where is not None}
+    assert told == {"a.pkr.hcl", "b.pkr.hcl"}
+
+
+def test_the_wanted_version_is_checked_before_anything_else(workplace: Workplace, whats: Say) -> None:
+    workplace.write('packer { required_version = ">= 700000.0.0" }\nnovelty "x" {}\nnew = 1')
+    assert whats(workplace.faults()) == ["Unsupported Packer Core version"]
+    assert whats(workplace.faults('packer { required_version = "soon" }')) == ["Invalid version constraint"]
+    assert whats(workplace.faults('packer { version = ">= 1" }')) == ['Unsupported argument "version"']
+
+
+def test_an_unknown_block_is_told_with_a_suggestion(workplace: Workplace) -> None:
+    faults = workplace.faults('sorce "mock" "a" {}\nregion = "x"\nvariable {}')
+    assert {item.what for item in faults} == {
+        'Unsupported block type "sorce"',
+        'Unsupported argument "region"',
+        "Missing name for variable",
+    }
+    assert 'Did you mean "source"?' in {item.next for item in faults}
+
+
+@pytest.mark.parametrize(
+    ("entry", "what"),
+    [
+        ('">= 1"', "Invalid required_plugins object"),
+        ('{ version = ">= 1" }', "No source was set"),
+        ('{ source = "github.com/a/b" }', "No version constraint was set"),
+        ('{ version = "x", source = "github.com/a/b" }', "Invalid version constraint"),
+        ('{ version = "1.0.0-beta", source = "github.com/a/b" }', "Invalid version constraint"),
+        ('{ version = ">= 1", source = "amazon" }', "Invalid plugin source string"),
+        ('{ version = ">= 1", source = "https://github.com/a/b" }', "Invalid plugin source string"),
+        ('{ version = ">= 1", source = "github.com/a/packer-b" }', "Invalid plugin source string"),
+        ('{ version = ">= 1", source = "github.com/a/b--c" }', "Invalid plugin source string"),
+        ('{ version = ">= 1", source = "github.com/a/b", extra = 1 }', "Invalid required_plugins object"),
+    ],
+)
+def test_a_malformed_plugin_is_refused(workplace: Workplace, whats: Say, entry: str, what: str) -> None:
+    workplace.write(f"packer {{\n required_plugins {{\n a = {entry}\n }}\n}}")
+    assert what in whats(workplace.faults())
+
+
+def test_a_well_formed_plugin_is_accepted_whether_or_not_it_exists(workplace: Workplace) -> None:
+    plugin = '{ version = "~> 1", source = "github.com/hashicorp/ansible" }'
+    loaded = workplace.load(f"packer {{\n required_plugins {{\n ansible = {plugin}\n }}\n}}")
+    assert [item.name for item in loaded.declared.plugins] == ["ansible"]
+
+
+def test_syntax_is_checked_without_values(workplace: Workplace, whats: Say) -> None:
+    workplace.write('variable "a" {}\nlocals { b = nope.nope }\nbuild { sources = ["x"] }')
+    assert check_syntax(workplace.root) == ()
+    workplace.write("variable {}")
+    assert whats(check_syntax(workplace.root)) == ["Missing name for variable"]
