@@ -14,7 +14,7 @@ from goldsmith.cli.options import flag
 @flag("json", "Print the capabilities as JSON.")
 def command(json: bool) -> int:
     """Probe each capability for real. Exit code 1 when one that every build needs does not work."""
-    from goldsmith.project import capabilities
+    from goldsmith.project.capabilities import capabilities
 
     found = capabilities()
     if json:

@@ -1,0 +1,34 @@
+"""The language: source positions and diagnostics, parser, values, evaluator, functions, formatter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from goldsmith.hcl.evaluate import evaluate
+from goldsmith.hcl.function import Function
+from goldsmith.hcl.parser import parse, parse_expression, parse_template
+from goldsmith.hcl.reading import read_source
+from goldsmith.hcl.references import references
+from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.type_expressions import type_expression
+
+
+def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
+    """All functions; files are looked up in `root`, the time is `clock_s`."""
+    from goldsmith.hcl.library import functions as library
+
+    return library(root, clock_s)
+
+
+__all__ = [
+    "Scope",
+    "evaluate",
+    "functions",
+    "parse",
+    "parse_expression",
+    "parse_template",
+    "read_source",
+    "references",
+    "type_expression",
+]

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import stat
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.images.tools import run_tool
@@ -38,8 +38,8 @@ class Ext4:
     disk: Path
     offset: int
     size_bytes: int
-    uuid: uuid.UUID
-    hash_seed: uuid.UUID
+    uuid: UUID
+    hash_seed: UUID
     label: str
     epoch: int
 

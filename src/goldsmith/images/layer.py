@@ -87,7 +87,7 @@ def _drop_stale_bytecode(entries: Sequence[Entry]) -> None:
 
 
 def _is_stale(entry: Entry, source: os.stat_result) -> bool:
-    with open(entry.place, "rb") as file:  # noqa: PTH123  # names are bytes, which pathlib does not know
+    with open(entry.place, "rb") as file:
         header = file.read(16)
     checked_by_time = header[4:8] == bytes(4)
     return checked_by_time and header[8:12] != (int(source.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
@@ -107,11 +107,9 @@ def _drop_unchanged(entries: Sequence[Entry], lowers: Sequence[bytes]) -> None:
         if _is_unchanged(entry, lower):
             unchanged.append(entry)
     parents: dict[bytes, Entry] = {entry.path: entry for entry in entries if entry.kind == "directory"}
-    touched: list[Entry] = []
-    for entry in reversed(unchanged):
-        if _remove(entry) and (parent := parents.get(entry.path.rpartition(b"/")[0])):
-            touched.append(parent)
-    _keep_times(touched)
+    removed = [entry for entry in reversed(unchanged) if _remove(entry)]
+    touched = [parents.get(entry.path.rpartition(b"/")[0]) for entry in removed]
+    _keep_times([parent for parent in touched if parent is not None])
 
 
 def _is_unchanged(entry: Entry, lower: Entry | None) -> bool:
@@ -134,7 +132,7 @@ def _same_status(entry: Entry, lower: Entry) -> bool:
 def _same_content(entry: Entry, lower: Entry) -> bool:
     if entry.status.st_size != lower.status.st_size:
         return False
-    with open(entry.place, "rb") as one, open(lower.place, "rb") as other:  # noqa: PTH123  # names are bytes
+    with open(entry.place, "rb") as one, open(lower.place, "rb") as other:
         while data := one.read(_BUFFER_BYTES):
             if data != other.read(_BUFFER_BYTES):
                 return False
@@ -148,14 +146,14 @@ def _remove(entry: Entry) -> bool:
     with os.scandir(entry.place) as listing:
         if any(listing):
             return False
-    os.rmdir(entry.place)  # noqa: PTH106  # names are bytes, which pathlib does not know
+    os.rmdir(entry.place)
     return True
 
 
 def _keep_times(directories: Sequence[Entry]) -> None:
     for entry in directories:
         # A directory that has gone meanwhile was unchanged itself.
-        if os.path.isdir(entry.place):  # noqa: PTH112  # names are bytes, which pathlib does not know
+        if os.path.isdir(entry.place):
             os.utime(entry.place, ns=(entry.status.st_mtime_ns, entry.status.st_mtime_ns))
 
 
@@ -174,4 +172,4 @@ def _forget_opaque(entry: Entry) -> None:
 
 
 def _unlink(entry: Entry) -> None:
-    os.unlink(entry.place)  # noqa: PTH108  # names are bytes, which pathlib does not know
+    os.unlink(entry.place)

@@ -105,6 +105,39 @@ def write_lock(path: Path, images: Mapping[str, ImageLock]) -> None:
     temporary.rename(path)
 
 
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Change:
+    """A package whose pin moved; an empty version means that it was not there."""
+
+    name: str
+    architecture: str
+    before: str
+    after: str
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        if not self.before:
+            return f"+ {self.name} {self.after}"
+        return f"- {self.name} {self.before}" if not self.after else f"  {self.name} {self.before} → {self.after}"
+
+
+def changes(old: ImageLock | None, new: ImageLock) -> tuple[Change, ...]:
+    """What moved between two locks, by name; everything when there was none before."""
+    before = {(item.name, item.architecture): item.version for item in (old.packages if old else ())}
+    after = {(item.name, item.architecture): item.version for item in new.packages}
+    return tuple(
+        Change(
+            name=name,
+            architecture=architecture,
+            before=before.get((name, architecture), ""),
+            after=after.get((name, architecture), ""),
+        )
+        for name, architecture in sorted({*before, *after})
+        if before.get((name, architecture)) != after.get((name, architecture))
+    )
+
+
 def _image_lock(data: Mapping[str, object]) -> ImageLock:
     fields = dict(data)
     for name, record in (("suites", LockedSuite), ("packages", LockedPackage), ("added", LockedPackage)):

@@ -40,7 +40,7 @@ def _make(entries: Sequence[Entry], target: Path, *, link: bool, cancellation: C
             cancellation.check()
         place = base + entry.path
         if entry.kind == "directory":
-            os.mkdir(place)  # noqa: PTH102  # names are bytes, which pathlib does not know
+            os.mkdir(place)
         elif not (link and _linked(entry.place, place)):
             link = False
             _copied(entry, place, names)

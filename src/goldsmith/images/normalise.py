@@ -141,7 +141,7 @@ def _apply(rule: Rule, entry: Entry) -> bool:
     if entry.kind == "directory":
         shutil.rmtree(entry.place)
     else:
-        os.unlink(entry.place)  # noqa: PTH108  # names are bytes, which pathlib does not know
+        os.unlink(entry.place)
     return True
 
 

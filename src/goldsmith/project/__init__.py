@@ -1,6 +1,5 @@
 """`goldsmith.hcl` and the pipeline that joins build, gates and registry."""
 
-from goldsmith.project.capabilities import capabilities
 from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
@@ -21,7 +20,6 @@ __all__ = [
     "build_fleet",
     "build_template",
     "cache_directory",
-    "capabilities",
     "check_names",
     "declare_channels",
     "expiry_policy",

@@ -81,7 +81,9 @@ def _textencodebase64(given: Sequence[Value]) -> Value:
             return string(_base64(codecs.BOM_UTF16_BE + text(given[0]).encode("utf-16-be")))
         return string(_base64(text(given[0]).encode(codec)))
     except UnicodeEncodeError as fault:
-        raise FunctionFault(f"the given string contains characters that cannot be represented in {text(given[1])}", 0) from fault
+        raise FunctionFault(
+            f"the given string contains characters that cannot be represented in {text(given[1])}", 0
+        ) from fault
 
 
 def _textdecodebase64(given: Sequence[Value]) -> Value:

@@ -40,9 +40,7 @@ def quoted(content: str) -> str:
 def from_json(document: str) -> Value:
     """The value that a JSON text describes. Raises ValueError with the reason when it is not JSON."""
     try:
-        parsed: object = json.loads(
-            unicodedata.normalize("NFC", document), parse_float=_decimal, parse_constant=_not_a_number
-        )
+        parsed: object = json.loads(unicodedata.normalize("NFC", document), parse_float=_decimal, parse_constant=_not_a_number)
         return from_plain(parsed)
     except json.JSONDecodeError as fault:
         raise ValueError(f"invalid JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}") from fault
