@@ -8,5 +8,5 @@ source "bootstrap" "base" {
   release          = var.release
   packages         = concat(local.boot, local.access)
   hostname         = "golden"
-  output_directory = "output"
+  output_directory = "${path.root}/output"
 }

@@ -1,5 +1,5 @@
 source "image" "web" {
   parent           = "base"
   hostname         = "web"
-  output_directory = "output"
+  output_directory = "${path.root}/output"
 }

@@ -8,7 +8,7 @@ from dataclasses import replace
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
 from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import JSON, canonical, digest_of
-from goldsmith.registry.channels import Pointer, Stop
+from goldsmith.registry.channels import Pointer
 from goldsmith.registry.db import Reader, Transaction
 from goldsmith.registry.entities import Assignment, Evidence, Version
 from goldsmith.registry.fitness import Facts, Stay, Unmet, decide
@@ -68,7 +68,7 @@ def gather(reader: Reader, pointer: Pointer, version: Version, *, again: bool = 
         evidence={gate: newest_by_disk(reader, version, gate) for gate in sorted(gates)},
         stay=_stay(reader, pointer, version) if policy.after else None,
         frozen=pointer.reason if pointer.state == "frozen" else None,
-        rolled_back=not again and was_rolled_back(channels.stops(reader, pointer.id), version.id),
+        rolled_back=not again and was_rolled_back(reader, pointer.id, version.id),
     )
 
 
@@ -77,10 +77,15 @@ def newest_by_disk(reader: Reader, version: Version, gate: str) -> Mapping[str, 
     return {disk: newest(reader, version.id, gate, disk) for disk in disks_of(reader, version.id) or ("",)}
 
 
-def was_rolled_back(stops: Sequence[Stop], version: int) -> bool:
+def was_rolled_back(reader: Reader, channel: int, version: int) -> bool:
     """Whether the channel left the version last by a rollback."""
-    left = [after.assignment.kind for stop, after in zip(stops, stops[1:], strict=False) if stop.version == version]
-    return bool(left) and left[-1] == "rollback" and stops[-1].version != version
+    row = reader.first(
+        """SELECT (SELECT n.kind FROM assignment n WHERE n.channel = a.channel AND n.generation = a.generation + 1) AS left_by
+        FROM assignment a WHERE a.channel = :channel AND a.version = :version ORDER BY a.generation DESC LIMIT 1""",
+        channel=channel,
+        version=version,
+    )
+    return row is not None and row.text_or_none("left_by") == "rollback"
 
 
 def record_decision(tx: Transaction, pointer: Pointer, facts: Facts, unmet: Sequence[Unmet]) -> str:
@@ -138,13 +143,15 @@ def _stay(reader: Reader, pointer: Pointer, version: Version) -> Stay:
     row = reader.first(sql, image=pointer.image, name=after)
     if row is None:
         return Stay(channel=after, exists=False, longest_us=None)
-    stops = channels.stops(reader, row.whole("id"))
-    ends = [(stop.assignment.at, stop.assignment.kind) for stop in stops[1:]] + [(reader.now, "promote")]
-    lengths = [
-        end - stop.assignment.at
-        for stop, (end, kind) in zip(stops, ends, strict=False)
-        if stop.version == version.id and kind == "promote"
-    ]
+    stays = reader.rows(
+        """SELECT a.generation, e.at AS came, n.kind AS left_by, f.at AS went FROM assignment a JOIN event e ON e.seq = a.seq
+        LEFT JOIN assignment n ON n.channel = a.channel AND n.generation = a.generation + 1 LEFT JOIN event f ON f.seq = n.seq
+        WHERE a.channel = :channel AND a.version = :version""",
+        channel=row.whole("id"),
+        version=version.id,
+    )
+    counting = [stay for stay in stays if stay.text_or_none("left_by") in (None, "promote", "break_glass")]
+    lengths = [(stay.whole_or_none("went") or reader.now) - stay.whole("came") for stay in counting]
     return Stay(channel=after, exists=True, longest_us=max(lengths, default=None))
 
 

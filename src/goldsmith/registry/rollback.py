@@ -54,7 +54,7 @@ def candidates(reader: Reader, pointer: Pointer, wanted: Version | None = None) 
             continue
         seen.add(stop.version)
         version = versions.by_id(reader, stop.version)
-        yield Candidate(version=version, why_not=_why_not(reader, pointer, version, stops))
+        yield Candidate(version=version, why_not=_why_not(reader, pointer, version))
 
 
 def _earlier(stops: Sequence[Stop], pointer: Pointer, wanted: Version | None) -> Sequence[Stop]:
@@ -67,12 +67,12 @@ def _earlier(stops: Sequence[Stop], pointer: Pointer, wanted: Version | None) ->
     return stops[: promoted[-1]] if promoted else stops
 
 
-def _why_not(reader: Reader, pointer: Pointer, version: Version, stops: Sequence[Stop]) -> str:
+def _why_not(reader: Reader, pointer: Pointer, version: Version) -> str:
     if version.revoked:
         return f"revoked: {version.revoked}"
     if version.storage != "present":
         return f"its bytes are {version.storage}"
-    if was_rolled_back(stops, version.id):
+    if was_rolled_back(reader, pointer.id, version.id):
         return "the channel was rolled back from it"
     bad = _bad_verdicts(gather(reader, pointer, version), pointer.policy.rollback_requires)
     return "; ".join(bad)

@@ -10,6 +10,7 @@ from typing import Any
 from goldsmith.components import Component, Context, DirectSource, Kind, find, names
 from goldsmith.hcl.ast import Block
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.packer_templates import UNKNOWN_TEXT
@@ -67,6 +68,8 @@ class Plan:
     """Builds that could not be prepared, by full name; they are left out while the others run."""
     secrets: tuple[str, ...]
     """Every string inside a sensitive value, also line by line."""
+    variables: Mapping[str, str]
+    """The values of the variables as text, for provenance; sensitive ones as `<sensitive>`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +120,14 @@ def make_plan(material: Material) -> Plan:
         warnings=faults.warnings,
         failed=failed,
         secrets=material.secrets,
+        variables=_variables(material.scope),
     )
+
+
+def _variables(scope: Scope) -> Mapping[str, str]:
+    values = scope.find("var")
+    named = values.raw if values is not None and isinstance(values.raw, Mapping) else {}
+    return {name: "<sensitive>" if item.is_sensitive_anywhere else display(item) for name, item in named.items()}
 
 
 def _full_name(block: BuildBlock, reference: SourceReference) -> str:

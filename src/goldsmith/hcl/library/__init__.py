@@ -29,5 +29,7 @@ def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
 
 def default_functions(environment: Mapping[str, str]) -> Mapping[str, Function]:
     """The one function of variable defaults: `env`."""
-    read = Function("env", (Parameter("key", STRING),), call=lambda given: string(environment.get(str(given[0].raw), "")), result=STRING)
+    read = Function(
+        "env", (Parameter("key", STRING),), call=lambda given: string(environment.get(str(given[0].raw), "")), result=STRING
+    )
     return {"env": read}

@@ -32,7 +32,7 @@ def to_yaml(value: Value) -> str:
         yaml.DocumentEndEvent(explicit=False),
         yaml.StreamEndEvent(),
     ]
-    emitted = yaml.emit(events, allow_unicode=True, width=10**9)
+    emitted: str = yaml.emit(events, allow_unicode=True)
     return emitted.removesuffix("...\n")
 
 
@@ -197,7 +197,8 @@ def _integer(digits: str) -> int:
 
 def _timestamp(text: str) -> str | None:
     found = _DATE.fullmatch(text)
-    if found is None or (found[4] == " ") == bool(found[8]) != (found[4] is None):
+    # A zone goes with "T", and only with it.
+    if found is None or bool(found[8]) != (found[4] in ("T", "t")):
         return None
     try:
         if found[4] is None:
