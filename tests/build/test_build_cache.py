@@ -89,8 +89,6 @@ def test_a_sealed_disk_of_another_size_is_not_used(tmp_path: Path) -> None:
 def test_pruning_removes_the_least_recently_used_until_it_fits(tmp_path: Path) -> None:
     cache = StepCache(tmp_path)
     names = [layer(cache, letter, 100_000) for letter in "abc"]
-    for name in names:
-        cache.layers.path(name)
     told: list[Event] = []
 
     freed = cache.prune(told.append, limit_bytes=cache.size_bytes() - 1)
@@ -100,13 +98,17 @@ def test_pruning_removes_the_least_recently_used_until_it_fits(tmp_path: Path) -
     assert sum(cache.layers.has(name) for name in names) == 2
 
 
-def test_a_layer_in_use_is_never_pruned(tmp_path: Path) -> None:
-    cache = StepCache(tmp_path)
-    name = layer(cache, "x", 1000)
+def test_a_layer_that_another_build_uses_is_never_pruned(tmp_path: Path) -> None:
+    building, pruning = StepCache(tmp_path), StepCache(tmp_path)
+    name = layer(building, "x", 1000)
+    building.layers.path(name)
 
-    cache.prune(ignore, limit_bytes=0, in_use=frozenset({name}))
+    pruning.prune(ignore, limit_bytes=0)
+    assert building.layers.has(name)
 
-    assert cache.layers.has(name)
+    building.layers.release(name)
+    pruning.prune(ignore, limit_bytes=0)
+    assert not building.layers.has(name)
 
 
 def test_two_builds_make_a_step_once(tmp_path: Path) -> None:

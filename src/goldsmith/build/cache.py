@@ -131,10 +131,10 @@ class StepCache:
         """How much the layers and sealed disks take."""
         return self.layers.size_bytes() + sum(_disk_usage(path) for path in (self.root / "images").glob("*"))
 
-    def prune(self, emit: Emit, limit_bytes: int | None = None, in_use: frozenset[str] = frozenset()) -> int:
+    def prune(self, emit: Emit, limit_bytes: int | None = None) -> int:
         """Remove the least recently used disks and layers until the cache fits; returns the bytes freed.
 
-        A layer in `in_use` is kept. An entry whose lock is held is being made or used, and is kept.
+        A layer that a build uses is kept. A disk whose lock is held is being made, and is kept.
         """
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
         size, freed = self.size_bytes(), 0
@@ -145,7 +145,7 @@ class StepCache:
         for layer in self.layers.least_recently_used():
             if size - freed <= limit:
                 return freed
-            if layer.diff_id not in in_use and self.layers.remove(layer.diff_id):
+            if self.layers.remove(layer.diff_id):
                 emit(CacheEvicted(key=layer.diff_id, size=layer.size, reason="least recently used"))
                 freed += layer.size
         return freed

@@ -29,8 +29,7 @@ def text_of(diagnostic: Diagnostic) -> str:
     if diagnostic.where is not None:
         lines += _excerpt(diagnostic.where)
     lines += [f"  while evaluating {place}" for place in diagnostic.context]
-    told = " ".join(part for part in (diagnostic.why, diagnostic.next) if part)
-    lines += [f"  {line}" for line in told.splitlines()]
+    lines += [f"  {line}" for part in (diagnostic.why, diagnostic.next) for line in part.splitlines()]
     return "\n".join(lines) + "\n"
 
 

@@ -21,14 +21,19 @@ def command(image: str, channel: str, reference: str | None, generation: int | N
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile.
     """
     from goldsmith.cli.references import open_here
+    from goldsmith.hcl.diagnostics import Refused
     from goldsmith.project import actor, check_names, declare_channels
 
     project, registry = open_here()
     check_names(project, image, channel)
     declare_channels(project, registry, image)
-    assignment = registry.promote(
-        image, channel, reference or image, if_generation=generation, reason=reason, dry_run=dry_run, actor=actor()
-    )
+    try:
+        assignment = registry.promote(
+            image, channel, reference or image, if_generation=generation, reason=reason, dry_run=dry_run, actor=actor()
+        )
+    except Refused as refusal:
+        click.echo(f"{reference or image} may not move to {image}@{channel}: {len(refusal.diagnostics)} unmet.\n")
+        raise
     verb = "would move to" if dry_run else ("moved to" if assignment.moved else "is already at")
     click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")
     return 0

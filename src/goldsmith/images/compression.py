@@ -22,6 +22,14 @@ def library_version() -> str:
     return zstd.zstd_version
 
 
+def decompress(data: bytes, size: int) -> bytes:
+    """The first `size` bytes of the first frame in `data`, which may be followed by anything. Raises ValueError."""
+    try:
+        return zstd.ZstdDecompressor().decompress(data, max_length=size)
+    except zstd.ZstdError as error:
+        raise ValueError(f"broken zstd data: {error}") from error
+
+
 def open_reader(path: Path) -> zstd.ZstdFile:
     """A stream of the uncompressed bytes of a file."""
     return zstd.ZstdFile(path, "rb")

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from goldsmith.hcl.diagnostics import Diagnostic, MachineError
-from goldsmith.images.layer import Layer, digest_of, normalise_upper
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.images.layer import Layer, describe, digest_of, normalise_upper
+from goldsmith.images.tarstream import write_tar
 from goldsmith.images.tree import scan
 
 
@@ -55,7 +56,10 @@ class LayerStore:
 
     def layer(self, diff_id: str) -> Layer:
         """What is known of a layer. Raises `MachineError` with code `layer.missing`."""
-        return self._read(_hex(diff_id)) or self._missing(diff_id)
+        layer = self._read(_hex(diff_id))
+        if layer is None:
+            raise self._missing(diff_id)
+        return layer
 
     def path(self, diff_id: str) -> Path:
         """The directory of a layer, named by the digest's hex digits; nothing may write to it.
@@ -66,12 +70,12 @@ class LayerStore:
         if name not in self._leases:
             descriptor = self._open_record(name)
             if descriptor is None:
-                self._missing(diff_id)
+                raise self._missing(diff_id)
             fcntl.flock(descriptor, fcntl.LOCK_SH)
             self._leases[name] = descriptor
             if not self.has(diff_id):
                 self.release(diff_id)
-                self._missing(diff_id)
+                raise self._missing(diff_id)
         os.utime(self._leases[name])
         return self._trees / name
 
@@ -103,6 +107,31 @@ class LayerStore:
     def verify(self, diff_id: str) -> bool:
         """Whether the layer's content still has its digest. Reads all of it."""
         return digest_of(scan(self.path(diff_id))) == diff_id
+
+    def export_tar(self, diff_id: str, path: Path) -> None:
+        """Write a layer as an OCI layer tar, compressed with zstd; the uncompressed stream has the digest `diff_id`."""
+        from goldsmith.images.compression import open_writer
+
+        with open_writer(path) as file:
+            write_tar(scan(self.path(diff_id)), file.write)
+
+    def unpack(self, tar: Path, diff_id: str) -> Layer:
+        """Take a layer from an OCI layer tar (plain or zstd). Nothing is kept unless its content has the digest `diff_id`.
+
+        Raises `UserError` with the name of the entry for a tar that may not be unpacked, or with code `layer.digest`.
+        """
+        from goldsmith.images.unpack import unpack_tar
+
+        _need_root()
+        if self.has(diff_id):
+            return self.layer(diff_id)
+        with self._private_directory() as directory:
+            unpack_tar(tar, directory / "layer")
+            layer = describe(scan(directory / "layer"))
+            if layer.diff_id != diff_id:
+                raise UserError(_other_digest(tar, layer.diff_id, diff_id))
+            self._publish(directory / "layer", layer)
+        return layer
 
     def least_recently_used(self) -> list[Layer]:
         """All layers, the one whose last use is longest ago first."""
@@ -173,8 +202,8 @@ class LayerStore:
         except (FileNotFoundError, ValueError, KeyError):
             return None
 
-    def _missing(self, diff_id: str) -> Layer:
-        raise MachineError(
+    def _missing(self, diff_id: str) -> MachineError:
+        return MachineError(
             Diagnostic(
                 code="layer.missing",
                 what=f"the layer {diff_id} is not on this host",
@@ -206,6 +235,15 @@ def _remove_abandoned(directory: Path) -> None:
         return
     finally:
         os.close(descriptor)
+
+
+def _other_digest(tar: Path, found: str, wanted: str) -> Diagnostic:
+    return Diagnostic(
+        code="layer.digest",
+        what=f'"{tar}" is not the layer {wanted}',
+        why=f"its content has the digest {found}",
+        next="Fetch it again from where it was exported.",
+    )
 
 
 def _need_root() -> None:

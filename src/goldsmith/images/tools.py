@@ -87,13 +87,14 @@ def run_tool(
 @functools.cache
 def versions(hybrid: bool) -> Mapping[str, str]:
     """The versions of the tools whose code or files decide the bytes of a disk."""
-    from goldsmith.images.compression import library_version
-
-    found = {"e2fsprogs": _version(["mke2fs", "-V"], r"mke2fs (\S+)"), "zstd": library_version()}
+    found = {
+        "e2fsprogs": _version(["mke2fs", "-V"], r"mke2fs (\S+)"),
+        "qemu-img": _version(["qemu-img", "--version"], r"version (\S+)"),
+    }
     if hybrid:
         found |= {
             "dosfstools": _version(["mkfs.vfat", "--help"], r"mkfs\.fat (\S+)"),
-            "mtools": _version(["mcopy", "--version"], r"mtools\) (\S+?),"),
+            "mtools": _version(["mcopy", "--version"], r"mtools\) ([\d.]+)"),
             "grub": _version(["grub-mkimage", "--version"], r"\) (\S+)"),
             "systemd-boot": _boot_loader_version(),
         }
