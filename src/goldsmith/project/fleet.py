@@ -11,6 +11,7 @@ from goldsmith.build import BuildDecision, BuildResult, explain, run_plan
 from goldsmith.components import LayeredSource
 from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.project.additions import pin_additions
 from goldsmith.project.certify import Certificate, certify
 from goldsmith.project.project import ImageDeclaration
 from goldsmith.project.session import Session
@@ -58,10 +59,12 @@ def build_template(template: Path, session: Session) -> ImageOutcome:
             session.workshop,
             session.request.parallel,
         )
-        if session.lock_file.save():
-            session.emit(Output(text=f"Pinned what the archive delivered in {session.lock_file.path}"))
         outcome = ImageOutcome(image=name, results=results, failed=tuple(error for _, error in plan.failed))
         made = _image_result(image, results) if image else None
+        if made is not None and made.layered is not None:
+            pin_additions(name, made.layered, session.lock_file, session.workshop.cache)
+        if session.lock_file.save():
+            session.emit(Output(text=f"Pinned what the archive delivered in {session.lock_file.path}"))
         if image is None or made is None:
             return outcome
         return replace(outcome, certificate=certify(image, made, plan, session, work))

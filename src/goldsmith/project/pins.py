@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
-from goldsmith.images.lock import ImageLock, read_lock, write_lock
+from goldsmith.images.lock import ImageLock, LockedPackage, read_lock, write_lock
 from goldsmith.project.state import LOCK_FILE
 
 
@@ -32,6 +33,17 @@ class LockFile:
     def note(self, image: str, lock: ImageLock) -> None:
         """Take a new lock of an image."""
         self._noted[image] = lock
+
+    def added(self, image: str) -> tuple[LockedPackage, ...]:
+        """What the steps of an image installed when that was recorded."""
+        lock = self.lock(image) or self.before.get(image)
+        return lock.added if lock is not None else ()
+
+    def note_added(self, image: str, epoch: int, added: tuple[LockedPackage, ...]) -> None:
+        """Record what the steps of an image installed; an image on a parent has no other pins."""
+        lock = self.lock(image) or ImageLock(request="", epoch=epoch, suites=(), packages=())
+        if lock.added != added:
+            self.note(image, replace(lock, added=added))
 
     def save(self) -> bool:
         """Write what was noted, keeping what other runs wrote meanwhile; returns whether anything was written."""

@@ -76,6 +76,7 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._held.close()
+        self.workshop.cache.prune(self.emit)
 
     def _template_base(self, image: str) -> Base | None:
         """Where the template of an image of the project begins, without building it."""

@@ -22,6 +22,7 @@ from goldsmith.sources.archive import (
     runtime_sources,
     suites,
 )
+from goldsmith.sources.disk import boot_of, disk_faults, not_one_of
 from goldsmith.sources.resolution import Archive, PackageRequest
 from goldsmith.sources.rootfs import RootfsRequest, make_rootfs, reads_zstd, tool_versions
 
@@ -109,26 +110,12 @@ def refresh_lists(config: BootstrapConfig, context: Context) -> Path:
     return Archive(_request(config, context), context).refresh()[0]
 
 
-def boot_of(boot: str) -> Literal["hybrid", "none"]:
-    """The checked word for how a disk boots."""
-    return "none" if boot == "none" else "hybrid"
-
-
-def disk_faults(boot: str, formats: tuple[str, ...]) -> list[Diagnostic]:
-    """What is wrong with the settings of a disk."""
-    faults = []
-    if boot not in ("hybrid", "none"):
-        faults.append(_not_one_of("boot", boot, ("hybrid", "none")))
-    faults += [_not_one_of("formats", name, ("raw", "qcow2")) for name in formats if name not in ("raw", "qcow2")]
-    return faults
-
-
 def _faults(config: BootstrapConfig) -> list[Diagnostic]:
     faults = []
     if config.distribution not in RELEASES:
-        faults.append(_not_one_of("distribution", config.distribution, tuple(RELEASES)))
+        faults.append(not_one_of("distribution", config.distribution, tuple(RELEASES)))
     if config.variant != "minbase":
-        faults.append(_not_one_of("variant", config.variant, ("minbase",)))
+        faults.append(not_one_of("variant", config.variant, ("minbase",)))
     for name, values, pattern, example in (
         ("release", (config.release, *config.suites), r"[a-z0-9][a-z0-9./-]*", "bookworm"),
         ("packages", config.packages, r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?", "openssh-server"),
@@ -151,18 +138,9 @@ def _faults(config: BootstrapConfig) -> list[Diagnostic]:
     return faults
 
 
-def _not_one_of(name: str, value: str, choices: tuple[str, ...]) -> Diagnostic:
-    return Diagnostic(
-        code="bootstrap.invalid-value",
-        what=f'"{value}" is no value of "{name}"',
-        why=f"it is one of: {', '.join(choices)}",
-        next=did_you_mean(value, choices) or f'Write "{choices[0]}".',
-    )
-
-
 def _malformed(name: str, value: str, example: str) -> Diagnostic:
     return Diagnostic(
-        code="bootstrap.invalid-value",
+        code="source.invalid-value",
         what=f'"{value}" in "{name}" is malformed',
         why=f"a value looks like: {example}",
         next="Correct the value.",
@@ -257,7 +235,6 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
             wanted=tuple(re.split("[=/]", name)[0] for name in config.packages),
             architecture=request.architecture,
             epoch=lock.epoch,
-            hostname=config.hostname,
             sources=sources,
             sources_name=config.distribution,
             keyring=own_keys,
@@ -270,7 +247,6 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
             "request": lock.request,
             "packages": [f"{package.name} {package.version} {package.sha256}" for package in lock.packages],
             "sources": sources,
-            "hostname": config.hostname,
             "tools": dict(tool_versions()),
             "architecture": request.architecture,
         },

@@ -8,7 +8,7 @@ from typing import ClassVar
 from goldsmith.components import REQUIRED, Base, Context, ImageLookup, LayeredSource, attribute
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images.sealed import DiskConfig
-from goldsmith.sources.bootstrap import boot_of, disk_faults
+from goldsmith.sources.disk import boot_of, disk_faults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import mmap
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class IndexStore:
         return pointer.resolve() if pointer.is_dir() else None
 
     def adopt(self, fetched: Path, chosen: Sequence[ArchiveSuite]) -> tuple[Path, tuple[LockedSuite, ...]]:
-        """Keep indexes that apt has just fetched and verified, under the names of the recorded archives."""
+        """Take over indexes that apt has just fetched and verified, under the names of the recorded archives."""
         suites = tuple(sorted(_locked(fetched, item) for item in chosen))
         final = self.path(suites)
         if not final.is_dir():
@@ -72,9 +73,8 @@ class IndexStore:
                 kept = content / hashlib.file_digest(file, "sha256").hexdigest()
             if not kept.exists():
                 temporary = content / f".{secrets.token_hex(8)}"
-                temporary.write_bytes((fetched / old).read_bytes())
+                shutil.move(fetched / old, temporary)
                 temporary.chmod(0o644)
-                os.utime(temporary, ns=((fetched / old).stat().st_mtime_ns,) * 2)
                 temporary.rename(kept)
             os.link(kept, making / new)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import tempfile
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -79,11 +80,11 @@ class Archive:
     def resolve(self) -> ImageLock:
         """Decide which packages an image gets from the archive of now. Raises `UserError` and `MachineError`."""
         chosen, apt = self._updated()
-        lists, locked = self.indexes.adopt(apt.lists, chosen)
         # Links of the file system merge /usr before the first package: the package that would do it drags in perl.
-        merged = ("usr-is-merged",) if lists_package(lists, "usr-is-merged") else ()
+        merged = ("usr-is-merged",) if lists_package(apt.lists, "usr-is-merged") else ()
         wanted = [*_ESSENTIAL, *merged, *self.request.packages]
         packages = sorted(_package(line, chosen) for line in apt.downloads(wanted))
+        _, locked = self.indexes.adopt(apt.lists, chosen)
         return ImageLock(
             request=self.request.digest,
             epoch=max(suite.date for suite in locked),
@@ -108,14 +109,13 @@ class Archive:
             raise _not_fetched(missing[0], len(missing), complaints)
 
     def _fetch_from(self, chosen: Sequence[ArchiveSuite], missing: Sequence[LockedPackage]) -> str:
-        directory = self._context.work / "packages"
-        directory.mkdir(parents=True, exist_ok=True)
+        directory = self._work("packages")
         downloads = [
             Download(translated(package.url, chosen, to_recorded=False), directory / package.sha256, package.sha256)
             for package in missing
         ]
         total = sum(package.size for package in missing)
-        apt = Apt(self._context.work / "apt", self.request.architecture, self._context.cancellation)
+        apt = Apt(self._work("apt"), self.request.architecture, self._context.cancellation)
 
         def watch() -> None:
             done = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
@@ -132,8 +132,8 @@ class Archive:
     def _updated(self) -> tuple[tuple[ArchiveSuite, ...], Apt]:
         request = self.request.archive
         fault: GoldsmithError | None = None
-        for number, chosen in enumerate(suites(request)):
-            apt = Apt(self._context.work / f"apt-{number}", self.request.architecture, self._context.cancellation)
+        for chosen in suites(request):
+            apt = Apt(self._work("apt"), self.request.architecture, self._context.cancellation)
             past = bool(request.snapshot)
             lines = [item.sources_line(self.request.keyring, self.request.architecture, past=past) for item in chosen]
             try:
@@ -143,6 +143,11 @@ class Archive:
                 fault = fault or error
         assert fault is not None
         raise fault
+
+    def _work(self, name: str) -> Path:
+        """A directory of its own: builds of one run share `context.work`."""
+        self._context.work.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._context.work))
 
 
 def _package(line: str, chosen: Sequence[ArchiveSuite]) -> LockedPackage:

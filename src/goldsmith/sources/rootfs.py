@@ -8,6 +8,7 @@ import selectors
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -76,7 +77,6 @@ class RootfsRequest:
     """The packages that were asked for by name: the package manager marks them so."""
     architecture: str
     epoch: int
-    hostname: str
     sources: str
     """The run-time sources of the image's package manager."""
     sources_name: str
@@ -90,8 +90,7 @@ def make_rootfs(request: RootfsRequest, tree: Path, context: Context) -> None:
     Raises `MachineError` with code `tool.missing`, `rootfs.needs-root`, `disk.full` or `rootfs.failed`, and `Cancelled`.
     """
     _require_tools()
-    room = context.work / "rootfs"
-    shutil.rmtree(room, ignore_errors=True)
+    room = Path(tempfile.mkdtemp(prefix="rootfs-", dir=context.work))
     offered, hooks = room / "packages", room / "hooks"
     for directory in (offered, hooks, room / "room"):
         directory.mkdir(parents=True)
@@ -274,7 +273,6 @@ def _finish(request: RootfsRequest, tree: Path) -> None:
     _require_all(request, tree)
     for left in ("etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"):
         (tree / left).unlink(missing_ok=True)
-    (tree / "etc/hostname").write_text(f"{request.hostname}\n")
     if request.keyring is not None:
         keys = tree / "etc/apt/keyrings" / f"{request.sources_name}{request.keyring.suffix}"
         keys.parent.mkdir(mode=0o755, exist_ok=True)
@@ -282,8 +280,7 @@ def _finish(request: RootfsRequest, tree: Path) -> None:
         keys.chmod(0o644)
     sources = tree / "etc/apt/sources.list.d" / f"{request.sources_name}.sources"
     sources.write_text(request.sources)
-    for path in (tree / "etc/hostname", sources):
-        path.chmod(0o644)
+    sources.chmod(0o644)
 
 
 def _require_all(request: RootfsRequest, tree: Path) -> None:
