@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import click
@@ -25,7 +26,10 @@ def command(image: Path, evidence: Path | None, key: Path | None) -> int:
     keys = [load_public_key(key or public_key_here())]
     bundles = read_bundles(evidence or image.with_suffix(".evidence.jsonl"))
     format = "raw" if image.suffix in (".raw", ".img") else "qcow2"
-    verified = verify_file(file_digest(image).removeprefix("sha256:"), lambda: disk_digest_of(image, format), bundles, keys)
+    with tempfile.TemporaryDirectory(prefix="goldsmith-verify-") as work:
+        verified = verify_file(
+            file_digest(image).removeprefix("sha256:"), lambda: disk_digest_of(image, format, Path(work)), bundles, keys
+        )
     how = "is another encoding of the proven disk" if verified.by_disk else "is the proven file"
     click.echo(f"{image} {how}")
     click.echo(f"  disk      {verified.disk_digest}")
