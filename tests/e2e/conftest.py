@@ -1,68 +1,22 @@
-"""A project in a directory of its own, driven by the command line as a user would; packages are fetched once a session."""
+"""Workspaces for end-to-end tests; packages are fetched and the fleet is built once a session."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-GOLDSMITH = Path(__file__).parents[2] / ".venv/bin/goldsmith"
-FLEET = Path(__file__).parents[2] / "examples/fleet"
-
-
-@dataclass
-class Workspace:
-    """A project's directory and the cache that its commands use."""
-
-    root: Path
-    cache: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def write(self, name: str, text: str) -> Path:
-        """Write a file below the project."""
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def goldsmith(self, *arguments: str, code: int | None = 0, timeout: float = 1500) -> str:
-        """Run a command, check its exit code and return what it printed."""
-        done = subprocess.run(
-            [GOLDSMITH, *arguments],
-            cwd=self.root,
-            env=self.env(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-        if code is not None:
-            assert done.returncode == code, f"goldsmith {' '.join(arguments)} gave {done.returncode}:\n{done.stdout[-6000:]}"
-        return done.stdout
-
-    def env(self) -> dict[str, str]:
-        """The environment of the commands."""
-        return {**os.environ, "GOLDSMITH_CACHE": str(self.cache), "PACKER_NO_COLOR": "1", **self.environment}
+from tests.e2e.workspace import FLEET, Workspace
 
 
 @pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Path]:
-    """A cache for all workspaces of this session and worker."""
-    path = tmp_path_factory.mktemp(f"cache-{worker_id}")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache for all workspaces of this session."""
+    path = tmp_path_factory.mktemp("cache")
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, shared_cache: Path) -> Workspace:
-    """An empty project."""
-    return Workspace(tmp_path, shared_cache)
 
 
 @pytest.fixture(scope="session")
@@ -74,3 +28,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Itera
     space.goldsmith("build", ".")
     yield space
     shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def project(fleet: Workspace, tmp_path: Path) -> Iterator[Workspace]:
+    """A copy of the built fleet with one more image, `small`, whose template the test writes."""
+    copy = Workspace(tmp_path / "project", fleet.cache, fleet.environment)
+    shutil.copytree(fleet.root, copy.root, symlinks=True)
+    with (copy.root / "goldsmith.hcl").open("a") as file:
+        file.write('\nimage "small" {\n  template = "small"\n}\n')
+    (copy.root / "small").mkdir()
+    yield copy
+    shutil.rmtree(copy.root, ignore_errors=True)

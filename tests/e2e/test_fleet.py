@@ -8,7 +8,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Workspace
+
+from tests.e2e.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fleet")]
 
@@ -138,9 +139,7 @@ def test_the_same_lock_file_gives_the_same_disk_elsewhere(fleet: Workspace, tmp_
     """Another directory, another cache of layers, another time; only downloaded packages are shared."""
     other = Workspace(tmp_path / "elsewhere", tmp_path / "cache", {**fleet.environment, "TZ": "Asia/Tokyo", "LANG": "C"})
     shutil.copytree(fleet.root, other.root, ignore=shutil.ignore_patterns(".goldsmith", "output", "keys"))
-    for name in ("debs", "lists"):
-        if (fleet.cache / name).exists():
-            shutil.copytree(fleet.cache / name, other.cache / name, symlinks=True)
+    shutil.copytree(fleet.cache / "packages", other.cache / "packages", symlinks=True)
 
     other.goldsmith("build", "-no-gates", "-locked", "base")
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from conftest import GOLDSMITH, Workspace
+
+from tests.e2e.workspace import GOLDSMITH, Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fleet")]
 
 MOMENTS = 20
 TEMPLATE = """
 source "image" "small" {
-  parent = "base"
+  parent           = "base"
+  output_directory = "${path.root}/output"
 }
 
 build {
@@ -34,17 +35,6 @@ build {
   }
 }
 """
-
-
-@pytest.fixture
-def project(fleet: Workspace, tmp_path: Path) -> Workspace:
-    """The fleet with one more image on its base, in a directory of its own."""
-    copy = Workspace(tmp_path / "project", fleet.cache, fleet.environment)
-    shutil.copytree(fleet.root, copy.root, symlinks=True)
-    with (copy.root / "goldsmith.hcl").open("a") as file:
-        file.write('\nimage "small" {\n  template = "small"\n}\n')
-    copy.write("small/small.pkr.hcl", TEMPLATE % "first")
-    return copy
 
 
 def build_and_kill(project: Workspace, after_s: float) -> bool:
@@ -75,7 +65,6 @@ def leftovers(project: Workspace) -> list[str]:
 
 
 def test_nothing_is_left_and_the_next_build_is_right(project: Workspace) -> None:
-    project.goldsmith("build", "-no-gates", "small")
     whole = duration(project)
     chance = random.Random(4711)
     killed = 0
@@ -102,8 +91,7 @@ def duration(project: Workspace) -> float:
 def content(project: Workspace) -> str:
     """/srv/two of the disk that was built, read from its file system."""
     raw = project.root / "small.raw"
-    disk = next((project.root / "small").rglob("*.qcow2"), None) or next(project.root.rglob("output-small/*.qcow2"))
-    subprocess.run(["qemu-img", "convert", "-O", "raw", disk, raw], check=True)
+    subprocess.run(["qemu-img", "convert", "-O", "raw", project.root / "small/output/small.qcow2", raw], check=True)
     partitions = subprocess.run(["sfdisk", "-J", raw], capture_output=True, text=True, check=True).stdout
     root = json.loads(partitions)["partitiontable"]["partitions"][-1]
     place = root["start"] * 512

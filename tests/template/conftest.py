@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
 
 import pytest
+from template_workplace import Say, Workplace
 
 from goldsmith.components import Context
 from goldsmith.events import ignore
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.cancellation import Cancellation
-from goldsmith.template import Plan, Template, load, load_options
-from goldsmith.template.options import PartialOptions
 
 # An installed package needs no more than these two files to offer components.
 _ENTRY_POINTS = """\
@@ -51,36 +46,6 @@ def doubles(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(place)
 
 
-@dataclass(frozen=True)
-class Workplace:
-    """A directory with templates in it, which is also the directory that commands start in."""
-
-    root: Path
-
-    def write(self, text: str, name: str = "test.pkr.hcl") -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
-    def load(self, text: str = "", **options: Unpack[PartialOptions]) -> Template:
-        if text:
-            self.write(text)
-        chosen: PartialOptions = {"environment": {}, "clock_s": 1_700_000_000, "cwd": self.root, **options}
-        return load(self.root, load_options(**chosen))
-
-    def plan(self, text: str = "", **options: Unpack[PartialOptions]) -> Plan:
-        return self.load(text, **options).plan()
-
-    def faults(self, text: str = "", **options: Unpack[PartialOptions]) -> tuple[Diagnostic, ...]:
-        """What loading, planning or preparing complains about."""
-        try:
-            plan = self.plan(text, **options)
-        except UserError as error:
-            return error.diagnostics
-        return tuple(item for _, error in plan.failed for item in error.diagnostics)
-
-
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
     monkeypatch.chdir(tmp_path)
@@ -111,9 +76,6 @@ def conformance() -> Path:
     if not place.is_dir():
         pytest.skip(f"Packer's test rows are not at {place}; GOLDSMITH_CONFORMANCE names another place")
     return place
-
-
-Say = Callable[[tuple[Diagnostic, ...]], list[str]]
 
 
 @pytest.fixture

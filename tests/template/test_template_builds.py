@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from conftest import Say, Workplace
 from template_doubles import MockConfig, MockProvisioner, NestedConfig, Tag
+from template_workplace import Say, Workplace
 
 from goldsmith.components import Context
 from goldsmith.template import Build, Plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Workplace
+from template_workplace import Workplace
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import Console, inspect, load_options

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Say, Workplace
+from template_workplace import Say, Workplace
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import check_syntax, load, load_options

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conftest import Say, Workplace
+from template_workplace import Say, Workplace
 
 from goldsmith.hcl.values import to_plain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import Say, Workplace
+from template_workplace import Say, Workplace
 
 from goldsmith.hcl.values import to_plain
 from goldsmith.template import PACKER_VERSION
