@@ -24,6 +24,7 @@ PACKAGES: Mapping[str, str] = {
     "mmd": "mtools",
     "grub-mkimage": "grub-common",
     "qemu-img": "qemu-utils",
+    "setpriv": "util-linux",
 }
 """The Debian package of each program."""
 
@@ -63,7 +64,8 @@ def run_tool(
     Raises `MachineError` with code `tool.missing`, `disk.full` or `tool.failed` (with the last lines that it wrote to
     standard error), and `Cancelled` after the program was ended.
     """
-    command = [tool(argv[0]), *argv[1:]]
+    # The program ends with the thread that started it, whatever ends that: nothing is left to write into a dead build.
+    command = [tool("setpriv"), "--pdeathsig", "KILL", "--", tool(argv[0]), *argv[1:]]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

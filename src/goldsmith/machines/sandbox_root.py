@@ -4,9 +4,6 @@ Nothing here is seen by the host, and nothing is left when the last process of t
 sandbox's own mount namespace.
 """
 
-# pathlib takes longer to import than the sandbox to start:
-# ruff: noqa: PTH
-
 from __future__ import annotations
 
 import errno

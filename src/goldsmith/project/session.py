@@ -82,7 +82,7 @@ class Session:
         """Where the template of an image of the project begins, without building it."""
         assert self.project is not None
         declaration = self.project.images[image]
-        plan = self.plan(declaration.template, declaration)
+        plan = self.plan(declaration.template, declaration, as_asked=False)
         for build in plan.builds:
             source = build.source.component()
             if isinstance(source, LayeredSource):
@@ -90,9 +90,9 @@ class Session:
                 return source.base(build.source.config(context), context, self.lookup)
         return None
 
-    def plan(self, template: Path, image: ImageDeclaration | None) -> Plan:
-        """Load a template with this run's variables and plan its builds."""
-        request = self.request
+    def plan(self, template: Path, image: ImageDeclaration | None, as_asked: bool = True) -> Plan:
+        """Load a template and plan its builds, with the variables and choices of the command line unless it is another's."""
+        request = self.request if as_asked else Request()
         files = request.variable_files
         if image is not None and self.project is not None:
             files = tuple(self.project.root / name for name in image.config.var_files) + files

@@ -179,7 +179,9 @@ def _resolution_fault(errors: str, output: str, lists: Path) -> UserError:
             )
         )
     known = {
-        name for path in lists.glob("*_Packages") for name in re.findall(r"(?m)^Package: (\S+)", path.read_text(errors="replace"))
+        name
+        for path in lists.glob("*_Packages")
+        for name in re.findall(r"(?m)^Package: (\S+)", path.read_text(errors="replace"))
     }
     return UserError(
         Diagnostic(

@@ -9,9 +9,10 @@ from typing import ClassVar, Literal
 
 from goldsmith.components import REQUIRED, Base, BaseStep, Context, ImageLookup, LayeredSource, attribute
 from goldsmith.events import Output, Warned
-from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.images.lock import ImageLock
 from goldsmith.images.sealed import DiskConfig
+from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.sources.archive import (
     KEYRINGS,
     RELEASES,
@@ -125,7 +126,8 @@ def _faults(config: BootstrapConfig) -> list[Diagnostic]:
         ("snapshot", (config.snapshot,) if config.snapshot else (), r"\d{8}T\d{6}Z", "20260301T000000Z"),
         ("mirrors", (*config.mirrors, *filter(None, [config.security_mirror])), r"(https?|file|copy)://?[^\s\[\]]+", "an URL"),
     ):
-        faults += [_malformed(name, value, example) for value in values if not re.fullmatch(pattern, value)]
+        known = (value for value in values if value != UNKNOWN_TEXT)
+        faults += [_malformed(name, value, example) for value in known if not re.fullmatch(pattern, value)]
     if config.snapshot and config.mirrors:
         faults.append(
             Diagnostic(

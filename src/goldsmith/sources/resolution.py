@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from goldsmith.events import Progress
 from goldsmith.components import Context
+from goldsmith.events import Progress
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
 from goldsmith.images.lock import ImageLock, LockedPackage, LockedSuite
 from goldsmith.sources.apt import Apt, Download, index_fault

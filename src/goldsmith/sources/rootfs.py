@@ -262,9 +262,7 @@ def _listen(process: subprocess.Popen[bytes], packages: int, context: Context) -
                     lines = [*lines[-30:], text]
                 if text.startswith("Setting up "):
                     done += 1
-                    context.emit(
-                        Progress(build=context.build, what="installing", done=done, total=packages, unit="packages")
-                    )
+                    context.emit(Progress(build=context.build, what="installing", done=done, total=packages, unit="packages"))
             if not block:
                 return lines
 
