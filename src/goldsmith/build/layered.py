@@ -277,6 +277,7 @@ def _sandbox(
             network="outbound",
             binds=shown,
             shared_caches=caches,
+            epoch=base.epoch,
         ) as machine,
     ):
         yield machine

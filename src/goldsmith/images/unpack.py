@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import tarfile
 from pathlib import Path
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.tarstream import OPAQUE, WHITEOUT
@@ -134,7 +135,7 @@ class _Unpacking:
         return self.base + b"/" + path
 
 
-def _opened(tar: Path) -> IO[bytes]:
+def _opened(tar: Path) -> io.BufferedIOBase:
     with tar.open("rb") as file:
         magic = file.read(4)
     if magic != _ZSTD_MAGIC:

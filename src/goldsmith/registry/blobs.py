@@ -70,7 +70,8 @@ class BlobStore:
     def put(self, source: Path, expected: str = "") -> Blob:
         """Copy a file in: hashed while it is copied, holes kept, extents shared where the file system can.
 
-        Never a hard link: who owns the source may write to it. Raises `MachineError` when the bytes are not those of `expected`.
+        Never a hard link: who owns the source may write to it.
+        Raises `MachineError` when the bytes are not those of `expected`.
         """
         with _told(self.root, source), source.open("rb") as reader, self._incoming() as (writer, temporary):
             blob = _cloned(reader, writer) or _copied(reader, writer)

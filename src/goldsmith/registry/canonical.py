@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
-JSON: TypeAlias = "None | bool | int | str | Sequence[JSON] | Mapping[str, JSON]"
+JSON: TypeAlias = "bool | int | str | Sequence[JSON] | Mapping[str, JSON] | None"
 """What a canonical document may hold: no floats, because their text differs between writers."""
 
 LARGEST = 2**53 - 1

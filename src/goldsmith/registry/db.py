@@ -150,9 +150,7 @@ class Transaction(Reader):
         self._note(table, {"id": row.whole("id"), **values})
         return row.whole("id")
 
-    def update(
-        self, table: str, key: Mapping[str, int | str], values: Cells, **expected: int | str
-    ) -> None:
+    def update(self, table: str, key: Mapping[str, int | str], values: Cells, **expected: int | str) -> None:
         """Change the row of a key. `expected` are columns that must still hold what was read."""
         sets = ", ".join(f"{name} = :{name}" for name in values)
         where = " AND ".join([f"{name} = :{name}" for name in key] + [f"{name} = :was_{name}" for name in expected])

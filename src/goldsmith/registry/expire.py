@@ -120,8 +120,8 @@ def _certify(tx: Transaction, item: Expiring, policy: RetentionPolicy, run: int,
         "references": {"channels": 0, "rollback_windows": 0, "pins": 0, "descendants": 0, "copies_elsewhere": 0},
     }
     digest = digest_of(document)
-    row: Cells = {"digest": digest, "run": run, "version": item.id, "stage": stage, "doc": canonical(document).decode(), "seq": tx.seq}
-    tx.insert("certificate", row)
+    row: Cells = {"digest": digest, "run": run, "version": item.id, "stage": stage, "seq": tx.seq}
+    tx.insert("certificate", {**row, "doc": canonical(document).decode()})
     return digest
 
 

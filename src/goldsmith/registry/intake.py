@@ -34,8 +34,8 @@ FUTURE_US = 30_000_000
 MOST_FINDINGS = 1_000
 """Findings beyond this are counted in one entry that no waiver can name, so that an image with very many still fails."""
 
-_SELECT = """SELECT e.disk, e.gate, e.predicate_type, e.statement_digest, e.blob, e.signer, e.verdict, e.failing, e.config_digest,
-e.issued_at, e.expires_at, e.seq, v.digest AS version FROM evidence e JOIN version v ON v.id = e.version """
+_SELECT = """SELECT e.disk, e.gate, e.predicate_type, e.statement_digest, e.blob, e.signer, e.verdict, e.failing,
+e.config_digest, e.issued_at, e.expires_at, e.seq, v.digest AS version FROM evidence e JOIN version v ON v.id = e.version """
 
 _VERDICTS: Mapping[str, Verdict] = {"pass": "pass", "warn": "warn", "fail": "fail", "error": "error"}
 

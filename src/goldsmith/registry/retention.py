@@ -199,7 +199,8 @@ def _holds(reader: Reader, lines: Sequence[_Line], policy: RetentionPolicy, at: 
     for row in reader.stream("SELECT version, kind, holder FROM pin WHERE until IS NULL OR until > :at ORDER BY id", at=at):
         holds[row.whole("version")].append(f"{row.text('kind')} by {row.text('holder')}")
     copies = reader.stream(
-        "SELECT version, platform, region, external_id FROM artifact WHERE state <> 'gone' AND (platform <> 'local' OR external_id <> digest)"
+        """SELECT version, platform, region, external_id FROM artifact
+        WHERE state <> 'gone' AND (platform <> 'local' OR external_id <> digest)"""
     )
     for row in copies:
         place = f"{row.text('platform')} {row.text('region')}".strip()
@@ -233,7 +234,8 @@ def _hold_channels(holds: defaultdict[int, list[str]], reader: Reader) -> None:
             holds[current].append(f"in {name}")
         first = channel.whole("generation") - read_policy(parse(channel.text("doc"))).keep
         passing = "SELECT MAX(generation) FROM assignment WHERE channel = :id AND kind IN :passing"
-        sql = f"SELECT DISTINCT version FROM assignment WHERE channel = :id AND (generation >= :first OR generation = ({passing}))"
+        window = f"generation >= :first OR generation = ({passing})"
+        sql = f"SELECT DISTINCT version FROM assignment WHERE channel = :id AND ({window})"
         for row in reader.rows(sql, id=channel.whole("id"), first=first, passing=PASSING):
             version = row.whole_or_none("version")
             if version is not None and version != current:
@@ -245,7 +247,8 @@ def _sizes(reader: Reader, store: BlobStore, going: Sequence[int]) -> Mapping[in
     leaving = set(going)
     users: defaultdict[str, list[int]] = defaultdict(list)
     if leaving:
-        sql = "SELECT vb.digest, vb.version FROM version_blob vb JOIN storage s ON s.version = vb.version WHERE s.state <> 'deleted'"
+        sql = """SELECT vb.digest, vb.version FROM version_blob vb
+            JOIN storage s ON s.version = vb.version WHERE s.state <> 'deleted'"""
         for row in reader.stream(sql):
             users[row.text("digest")].append(row.whole("version"))
     sizes: defaultdict[int, int] = defaultdict(int)

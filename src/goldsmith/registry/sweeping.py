@@ -14,6 +14,7 @@ from goldsmith.registry.db import Database, Transaction
 GRACE_US = 24 * 3600 * 1_000_000
 """Bytes without a version are kept this long: their registration may be under way."""
 
+_NEW_BLOB = "INSERT INTO blob (digest, size, state, generation, touched_at, scrubbed_at) VALUES"
 _UNUSED = """NOT EXISTS (SELECT 1 FROM version_blob vb JOIN storage s ON s.version = vb.version
 WHERE vb.digest = b.digest AND s.state NOT IN ('deleting', 'deleted'))
 AND NOT EXISTS (SELECT 1 FROM evidence e WHERE e.blob = b.digest)"""
@@ -28,7 +29,7 @@ def admit(tx: Transaction, store: BlobStore, blobs: Iterable[Blob]) -> tuple[str
     if lost:
         return lost
     tx.unlogged(
-        "INSERT INTO blob (digest, size, state, generation, touched_at, scrubbed_at) VALUES (:digest, :size, 'live', 1, :at, :at)",
+        f"{_NEW_BLOB} (:digest, :size, 'live', 1, :at, :at)",
         [{"digest": blob.digest, "size": blob.size, "at": tx.at} for blob in blobs if blob.digest not in states],
     )
     tx.unlogged(
@@ -40,8 +41,8 @@ def admit(tx: Transaction, store: BlobStore, blobs: Iterable[Blob]) -> tuple[str
 
 def free(tx: Transaction, version: int) -> tuple[str, ...]:
     """Mark the blobs that only this version needs; the version's storage must be `deleting` by now."""
-    sql = f"SELECT b.digest FROM blob b JOIN version_blob mine ON mine.digest = b.digest WHERE mine.version = :version AND {_UNUSED}"
-    digests = tuple(row.text("digest") for row in tx.rows(sql, version=version))
+    mine = "SELECT b.digest FROM blob b JOIN version_blob mine ON mine.digest = b.digest WHERE mine.version = :version"
+    digests = tuple(row.text("digest") for row in tx.rows(f"{mine} AND {_UNUSED}", version=version))
     tx.unlogged(
         "UPDATE blob SET state = 'sweeping', generation = generation + 1 WHERE digest = :digest AND state <> 'gone'",
         [{"digest": digest} for digest in digests],
@@ -66,7 +67,7 @@ def collect(database: Database, store: BlobStore, actor: str) -> tuple[str, ...]
         before = tx.at - GRACE_US
         strays = [digest for digest, written in store.digests() if digest not in known and written * 1_000_000 < before]
         tx.unlogged(
-            "INSERT INTO blob (digest, size, state, generation, touched_at, scrubbed_at) VALUES (:digest, 0, 'sweeping', 1, :at, NULL)",
+            f"{_NEW_BLOB} (:digest, 0, 'sweeping', 1, :at, NULL)",
             [{"digest": digest, "at": tx.at} for digest in strays],
         )
         sql = f"SELECT b.digest FROM blob b WHERE b.state IN ('live', 'condemned') AND b.touched_at <= :before AND {_UNUSED}"

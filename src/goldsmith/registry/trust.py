@@ -33,7 +33,8 @@ def standing_revocations(reader: Reader, version: int, at: int) -> tuple[int, ..
 
 def inherited_revocations(reader: Reader, version: int) -> tuple[int, ...]:
     """The live revocations of ancestors that reach the version."""
-    sql = f"SELECT r.id FROM revocation r JOIN closure c ON c.ancestor = r.version WHERE c.version = :version AND {_LIVE} ORDER BY r.id"
+    inherited = "SELECT r.id FROM revocation r JOIN closure c ON c.ancestor = r.version WHERE c.version = :version"
+    sql = f"{inherited} AND {_LIVE} ORDER BY r.id"
     return tuple(row.whole("id") for row in reader.rows(sql, version=version, at=reader.now))
 
 

@@ -10,8 +10,8 @@ from goldsmith.registry.trust import why_revoked
 SHORTEST_DIGEST = len("sha256:") + 8
 """A shorter beginning of a digest is too likely to mean two versions soon."""
 
-_SELECT = """SELECT v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest, v.created_at, v.builder, s.state
-FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
+_SELECT = """SELECT v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest,
+v.created_at, v.builder, s.state FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
 
 _STATES: dict[str, StorageState] = {"present": "present", "expiring": "expiring", "deleting": "deleting", "deleted": "deleted"}
 

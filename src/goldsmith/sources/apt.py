@@ -151,8 +151,8 @@ _INDEX_FAULTS = (
         "Use a mirror with an InRelease file; unsigned packages are never installed.",
     ),
     (
-        r"(?i)could not resolve|could not connect|unable to connect|connection (failed|refused|timed out)|network is unreachable"
-        r"|temporary failure|connection reset|\b50[0-9] ",
+        r"(?i)could not resolve|could not connect|unable to connect|connection (failed|refused|reset|timed out)"
+        r"|network is unreachable|temporary failure|\b50[0-9] ",
         "archive.unreachable",
         "the archive cannot be reached",
         'Check the network and the proxy of this host\'s apt, or name another mirror in "mirrors".',
@@ -178,11 +178,8 @@ def _resolution_fault(errors: str, output: str, lists: Path) -> UserError:
                 next='Change "packages", or add the suite or component that has what is missing.',
             )
         )
-    known = {
-        name
-        for path in lists.glob("*_Packages")
-        for name in re.findall(r"(?m)^Package: (\S+)", path.read_text(errors="replace"))
-    }
+    indexes = (path.read_text(errors="replace") for path in lists.glob("*_Packages"))
+    known = {name for text in indexes for name in re.findall(r"(?m)^Package: (\S+)", text)}
     return UserError(
         Diagnostic(
             code="archive.unknown-package",

@@ -129,7 +129,7 @@ def require_runnable(architecture: str, binfmt: Path = Path("/proc/sys/fs/binfmt
     """Raise `MachineError` when programs of an architecture cannot run here, not even through qemu-user."""
     if architecture == host_architecture():
         return
-    emulator = {debian: qemu for debian, qemu in _ARCHITECTURES.values()}.get(architecture)
+    emulator = dict(_ARCHITECTURES.values()).get(architecture)
     if emulator is not None and _is_enabled(binfmt / f"qemu-{emulator}"):
         return
     raise MachineError(

@@ -264,9 +264,9 @@ def _keys(config: BootstrapConfig, request: PackageRequest) -> tuple[str, Path |
 
 
 def _materials(lock: ImageLock) -> tuple[dict[str, object], ...]:
-    indexes = ({"uri": f"{item.url}/dists/{item.suite}/InRelease", "digest": {"sha256": item.sha256}} for item in lock.suites)
-    packages = ({"uri": item.url, "digest": {"sha256": item.sha256}} for item in lock.packages)
-    return (*indexes, *packages)
+    taken = [(f"{item.url}/dists/{item.suite}/InRelease", item.sha256) for item in lock.suites]
+    taken += [(item.url, item.sha256) for item in lock.packages]
+    return tuple({"uri": uri, "digest": {"sha256": sha256}} for uri, sha256 in taken)
 
 
 def _keep(archive: Archive, lists: Path, directory: Path) -> None:

@@ -103,7 +103,8 @@ def listed(lists: Path, sha256: str) -> dict[str, str] | None:
             place = data.find(wanted)
             if place < 0:
                 continue
-            start = max(data.rfind(b"\n\n", 0, place) + 2, 0) if data.rfind(b"\n\n", 0, place) >= 0 else 0
+            before = data.rfind(b"\n\n", 0, place)
+            start = before + 2 if before >= 0 else 0
             end = data.find(b"\n\n", place)
             stanza = data[start : end if end >= 0 else len(data)].decode(errors="replace")
         return {match[1]: match[2] for match in re.finditer(r"(?m)^([A-Za-z0-9-]+): *(.*)$", stanza)}

@@ -361,13 +361,15 @@ def append_only(name: str) -> None:
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(
-                f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
+                f"CREATE TRIGGER {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
+                f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
             )
         return
     body = f"BEGIN RAISE EXCEPTION '{name} is append-only'; END"
     op.execute(f"CREATE FUNCTION {name}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
     op.execute(
-        f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} FOR EACH ROW EXECUTE FUNCTION {name}_is_append_only()"
+        f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} "
+        f"FOR EACH ROW EXECUTE FUNCTION {name}_is_append_only()"
     )
 
 
@@ -378,12 +380,14 @@ def guard_storage() -> None:
     condition = f"{used} OR EXISTS ({pins})"
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
-            f"CREATE TRIGGER storage_guard BEFORE UPDATE ON storage WHEN NEW.state IN ('expiring','deleting') AND ({condition}) "
+            "CREATE TRIGGER storage_guard BEFORE UPDATE ON storage "
+            f"WHEN NEW.state IN ('expiring','deleting') AND ({condition}) "
             "BEGIN SELECT RAISE(ABORT, 'a channel or a pin names this version'); END"
         )
         return
     body = (
-        f"BEGIN IF NEW.state IN ('expiring','deleting') AND ({condition}) THEN RAISE EXCEPTION 'a channel or a pin names this version'; "
+        f"BEGIN IF NEW.state IN ('expiring','deleting') AND ({condition}) "
+        "THEN RAISE EXCEPTION 'a channel or a pin names this version'; "
         "END IF; RETURN NEW; END"
     )
     op.execute(f"CREATE FUNCTION storage_guard() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
