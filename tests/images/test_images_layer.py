@@ -13,9 +13,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from conftest import EPOCH, facts, times, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from image_workbench import EPOCH, facts, times, write
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images import LayerStore
@@ -36,36 +36,35 @@ TREES = st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES | LONG_NAMES, i
 ROOTS = st.dictionaries(NAMES | LONG_NAMES, TREES, max_size=6)
 
 
-def plant(directory: bytes, content: object, owner: int = 0) -> None:
+def plant(directory: Path, content: object, owner: int = 0) -> None:
     """Make a tree of hypothesis's on the disk. A "hard" leaf is a second name of the first file beside it."""
     assert isinstance(content, dict)
-    first: bytes | None = None
+    first: Path | None = None
     for name, node in content.items():
-        place = directory + b"/" + name
+        place = directory / os.fsdecode(name)
         owner += 70_001
         if isinstance(node, dict):
-            os.mkdir(place)
+            place.mkdir()
             plant(place, node, owner)
             os.chown(place, owner, owner)
             continue
         kind, data, mode = node
         if kind == "hard" and first is not None:
-            os.link(first, place)
+            place.hardlink_to(first)
             continue
         if kind == "link":
-            os.symlink(data, place)
+            place.symlink_to(os.fsdecode(data))
         elif kind == "fifo":
             os.mkfifo(place)
         elif kind == "device":
             os.mknod(place, stat.S_IFCHR | 0o600, os.makedev(1, 3))
         else:
-            with open(place, "wb") as file:
-                file.write(data)
+            place.write_bytes(data)
             os.setxattr(place, "user.note", data[:50])
             first = first or place
         os.chown(place, owner, owner, follow_symlinks=False)
         if kind != "link":
-            os.chmod(place, mode)
+            place.chmod(mode)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -74,7 +73,7 @@ def test_a_tree_goes_through_a_layer_tar_and_back_unchanged(content: object) -> 
     with tempfile.TemporaryDirectory() as directory:
         base = Path(directory)
         (base / "tree").mkdir()
-        plant(os.fsencode(base / "tree"), content)
+        plant(base / "tree", content)
         one, other = LayerStore(base / "one"), LayerStore(base / "other")
         layer = one.adopt(base / "tree", (), EPOCH)
         one.export_tar(layer.diff_id, base / "layer.tar.zst")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import EPOCH, write
+from image_workbench import EPOCH, write
 
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.images import LayerStore

@@ -16,10 +16,12 @@ from goldsmith.images.tree import scan
 from goldsmith.images.unpack import unpack_tar
 
 
-def entry(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", content: bytes = b"", **headers: str) -> tarfile.TarInfo:
+def entry(
+    name: str, kind: bytes = tarfile.REGTYPE, target: str = "", content: bytes = b"", headers: dict[str, str] | None = None
+) -> tarfile.TarInfo:
     info = tarfile.TarInfo(name)
     info.type, info.linkname, info.size = kind, target, len(content)
-    info.pax_headers = headers
+    info.pax_headers = headers or {}
     return info
 
 
@@ -44,10 +46,10 @@ HOSTILE: dict[str, Callable[[], list[tarfile.TarInfo]]] = {
     "hard-link-to-directory": lambda: [directory("d"), entry("a", tarfile.LNKTYPE, "d")],
     "twice": lambda: [entry("a"), entry("a")],
     "directory-then-link": lambda: [directory("a"), entry("a", tarfile.SYMTYPE, "/etc")],
-    "unknown-xattr": lambda: [entry("a", **{"SCHILY.xattr.trusted.overlay.redirect": "/x"})],
-    "unknown-header": lambda: [entry("a", **{"GNU.sparse.major": "9"})],
+    "unknown-xattr": lambda: [entry("a", headers={"SCHILY.xattr.trusted.overlay.redirect": "/x"})],
+    "unknown-header": lambda: [entry("a", headers={"GNU.sparse.major": "9"})],
     "whiteout-device": lambda: [entry("a", tarfile.CHRTYPE)],
-    "unknown-kind": lambda: [entry("a", b"7")],
+    "unknown-kind": lambda: [entry("a", b"V")],
 }
 
 

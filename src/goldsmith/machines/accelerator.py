@@ -30,7 +30,7 @@ def probe_accelerator(kernel: Path, cache: Path) -> Accelerator:
 
     The answer is kept in the directory `cache` for this boot of the host, this QEMU and this kernel.
     """
-    refused = _refused_without_probe()
+    refused = kvm_refused()
     if refused:
         return Accelerator("tcg", refused)
     remembered = cache / f"accelerator-{_identity(kernel)}.json"
@@ -43,7 +43,8 @@ def probe_accelerator(kernel: Path, cache: Path) -> Accelerator:
     return found
 
 
-def _refused_without_probe() -> str:
+def kvm_refused() -> str:
+    """Why KVM cannot work here, as far as that shows without a kernel; empty when it may."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "/dev/kvm cannot be opened"
     flags = Path("/proc/cpuinfo").read_text(errors="replace")

@@ -123,16 +123,24 @@ def _release_cgroup(handle: str) -> bool:
         return False
     deadline = time.monotonic() + _GONE_WITHIN_S
     while True:
-        for pid in (path / "cgroup.procs").read_text().split():
-            with suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
         try:
-            path.rmdir()
+            _empty_cgroup(path)
             return True
         except OSError:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.002)
+
+
+def _empty_cgroup(path: Path) -> None:
+    """End the processes of a group and of those below it, and remove them. Raises `OSError` while some still end."""
+    for below in path.iterdir():
+        if below.is_dir():
+            _empty_cgroup(below)
+    for pid in (path / "cgroup.procs").read_text().split():
+        with suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    path.rmdir()
 
 
 def _unescaped(text: str) -> str:

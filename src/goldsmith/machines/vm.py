@@ -101,7 +101,21 @@ def running(spec: VmSpec, accelerator: Accelerator, work: Path, journal: Journal
 
 def _command(spec: VmSpec, accelerator: Accelerator, work: Path, control: Path, port: int) -> Sequence[str]:
     # QEMU ends with the thread that started it, whatever ends that.
-    command = ["setpriv", "--pdeathsig", "KILL", "--", QEMU, "-name", spec.name, "-machine", "q35", "-m", str(spec.memory_mib), "-smp", str(spec.cpus)]
+    command = [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "--",
+        QEMU,
+        "-name",
+        spec.name,
+        "-machine",
+        "q35",
+        "-m",
+        str(spec.memory_mib),
+        "-smp",
+        str(spec.cpus),
+    ]
     if accelerator.name == "kvm":
         command += ["-accel", "kvm", "-cpu", "host"]
     else:

@@ -45,9 +45,7 @@ class AnsibleConfig:
     user: str = attribute("", "The user to log in as; a sandbox has root only.")
     inventory_file: str = attribute("", "An inventory to use in place of the written one.", names_file=True)
     inventory_directory: str = attribute("", "A directory with further inventory; the written one is put there.")
-    inventory_file_template: str = attribute(
-        "", "A line of the inventory; not used: the connection is Goldsmith's own.", rendered=False
-    )
+    inventory_file_template: str = attribute("", "Accepted: the connection is Goldsmith's own.", rendered=False)
     keep_inventory_file: bool = attribute(False, "Whether a written inventory stays in inventory_directory.")
     galaxy_file: str = attribute("", "Roles and collections to install first.", names_file=True)
     galaxy_command: str = attribute("ansible-galaxy", "The program that installs them.")

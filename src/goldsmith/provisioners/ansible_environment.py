@@ -45,7 +45,7 @@ def required_ansible(command: str) -> Path:
                 code="ansible.missing",
                 what=f'"{command}" is not installed',
                 why='the provisioner "ansible" runs it',
-                next="Run ./bootstrap, or install ansible-core and put it on the PATH or name its directory in GOLDSMITH_ANSIBLE.",
+                next="Run ./bootstrap, or install ansible-core and name its directory in GOLDSMITH_ANSIBLE.",
             )
         )
     return found
@@ -84,9 +84,7 @@ def portable_python(cache: Path) -> Path:
 
 def _make(place: Path, binary: Path) -> None:
     library = Path(sysconfig.get_path("stdlib"))
-    skipped = shutil.ignore_patterns(
-        "test", "tests", "idlelib", "tkinter", "*-packages", "config-*", "__pycache__", "ensurepip"
-    )
+    skipped = shutil.ignore_patterns("test", "idlelib", "tkinter", "*-packages", "config-*", "__pycache__", "ensurepip")
     shutil.copytree(library, place / "lib" / library.name, ignore=skipped, symlinks=False, ignore_dangling_symlinks=True)
     (place / "bin").mkdir()
     shutil.copy2(binary, place / "bin/python3")

@@ -7,8 +7,9 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.machines.cancellation import Cancellation, Cancelled
@@ -40,19 +41,18 @@ def _serve(listener: socket.socket, machine: Machine, cancellation: Cancellation
             line, _ = listener.accept()
         except OSError:
             return
-        with line, line.makefile("rwb", buffering=-1) as stream, suppress(OSError, ValueError):
-            _answer(stream, machine, cancellation)
+        with line, line.makefile("rb") as requests, line.makefile("wb") as answers, suppress(OSError, ValueError):
+            _answer(requests, answers, machine, cancellation)
 
 
-def _answer(stream: IO[bytes], machine: Machine, cancellation: Cancellation) -> None:
-    request = json.loads(stream.readline())
-    content = stream.read(request["size"])
+def _answer(requests: BufferedReader, answers: BufferedWriter, machine: Machine, cancellation: Cancellation) -> None:
+    request = json.loads(requests.readline())
+    content = requests.read(request["size"])
     try:
         answer, told = _act(request, content, machine, cancellation)
     except (GoldsmithError, Cancelled, OSError) as error:
         answer, told = {"error": str(error) or "the build was cancelled"}, b""
-    stream.write(json.dumps({**answer, "size": len(told)}).encode() + b"\n" + told)
-    stream.flush()
+    answers.write(json.dumps({**answer, "size": len(told)}).encode() + b"\n" + told)
 
 
 def _act(

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry.canonical import JSON, canonical, digest_of, parse
-from goldsmith.registry.db import Cells, Reader, Row, Transaction
 from goldsmith.registry.entities import Assignment, AssignmentKind, Channel, ChannelState
 from goldsmith.registry.policy import Policy, read_policy
+from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
 from goldsmith.registry.versions import channel_id, image_id
 
 _CHANNEL = """SELECT c.id, i.name AS image, c.name, c.generation, c.version, v.digest, v.number, c.state, c.reason,
-c.policy, p.doc FROM channel c JOIN image i ON i.id = c.image JOIN policy p ON p.digest = c.policy LEFT JOIN version v ON v.id = c.version """
+c.policy, p.doc
+FROM channel c JOIN image i ON i.id = c.image JOIN policy p ON p.digest = c.policy LEFT JOIN version v ON v.id = c.version """
 
 _ASSIGNMENT = """SELECT i.name AS image, c.name AS channel, a.generation, a.version, v.digest, v.number, a.kind, e.actor,
-a.reason, e.at, a.seq, a.decision_digest, a.expires_at FROM assignment a JOIN channel c ON c.id = a.channel JOIN image i ON i.id = c.image
+a.reason, e.at, a.seq,
+a.decision_digest, a.expires_at
+FROM assignment a JOIN channel c ON c.id = a.channel JOIN image i ON i.id = c.image
 JOIN event e ON e.seq = a.seq LEFT JOIN version v ON v.id = a.version """
 
 _STATES: Mapping[str, ChannelState] = {"open": "open", "frozen": "frozen", "quarantined": "quarantined"}

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of
-from goldsmith.registry.db import Cells, Database, Transaction
+from goldsmith.registry.db import Database
 from goldsmith.registry.retention import ExpirePlan, Expiring, RetentionPolicy, make_plan
 from goldsmith.registry.sweeping import collect, finish, free
+from goldsmith.registry.transaction import Cells, Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESUL
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, Refused
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, is_digest
-from goldsmith.registry.db import Database, Reader, Row, Transaction
+from goldsmith.registry.db import Database
 from goldsmith.registry.entities import Evidence, Verdict, VerifiedStatement, Version
 from goldsmith.registry.sweeping import admit, finish
+from goldsmith.registry.transaction import Reader, Row, Transaction
 
 PREDICATE_TYPES = frozenset(
     {

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import parse
-from goldsmith.registry.db import Reader, Row
 from goldsmith.registry.entities import ArtifactRecord, ImageSummary, LoggedEvent, Version, VersionDetail
 from goldsmith.registry.intake import evidence_of
 from goldsmith.registry.pins import live_pins
+from goldsmith.registry.transaction import Reader, Row
 
 _EVENT = "SELECT seq, at, actor, type, request, hash, body FROM event "
 

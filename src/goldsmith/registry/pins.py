@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 from goldsmith.registry import versions
-from goldsmith.registry.db import Reader, Transaction
 from goldsmith.registry.entities import Version
+from goldsmith.registry.transaction import Reader, Transaction
 
 PinKind: TypeAlias = Literal["lease", "hold", "lockfile"]
 

@@ -9,10 +9,10 @@ from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
 from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import JSON, canonical, digest_of
 from goldsmith.registry.channels import Pointer
-from goldsmith.registry.db import Reader, Transaction
 from goldsmith.registry.entities import Assignment, Evidence, Version
 from goldsmith.registry.fitness import Facts, Stay, Unmet, decide
 from goldsmith.registry.intake import disks_of, newest
+from goldsmith.registry.transaction import Reader, Transaction
 
 
 class ChannelMoved(Refused):

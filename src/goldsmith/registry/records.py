@@ -10,9 +10,10 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.registry import versions
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes, is_digest
-from goldsmith.registry.db import Database, Reader, Transaction
+from goldsmith.registry.db import Database
 from goldsmith.registry.entities import ArtifactFile, Package, Version
 from goldsmith.registry.sweeping import admit, finish
+from goldsmith.registry.transaction import Reader, Transaction
 
 ATTEMPTS = 5
 """How often bytes are stored again because a deletion of the same bytes was under way."""

@@ -12,7 +12,7 @@ from goldsmith.registry import channels, expire, intake, overview, pins, records
 from goldsmith.registry import promote as promotion
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.db import Clock, Database, host_clock
+from goldsmith.registry.db import Database, host_clock
 from goldsmith.registry.entities import (
     ArtifactFile,
     Assignment,
@@ -27,6 +27,7 @@ from goldsmith.registry.entities import (
     Version,
     VersionDetail,
 )
+from goldsmith.registry.transaction import Clock
 
 SQLITE = "sqlite:///"
 

@@ -12,8 +12,8 @@ from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import schema
 from goldsmith.registry.canonical import JSON, digest_of_bytes
 from goldsmith.registry.chain import GENESIS, event_hash
-from goldsmith.registry.db import Reader, Row
 from goldsmith.registry.records import packages_digest
+from goldsmith.registry.transaction import Reader, Row
 
 Key: TypeAlias = tuple[JSON, ...]
 State: TypeAlias = MutableMapping[str, MutableMapping[Key, dict[str, JSON]]]

@@ -9,11 +9,11 @@ from typing import Literal, TypeAlias
 
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON, digest_of, parse
-from goldsmith.registry.db import Reader
 from goldsmith.registry.entities import StorageState
 from goldsmith.registry.fitness import SECOND_US, spoken
 from goldsmith.registry.policy import read_policy
 from goldsmith.registry.rollback import PASSING
+from goldsmith.registry.transaction import Reader
 from goldsmith.registry.versions import image_id, storage_state
 
 Step: TypeAlias = Literal["mark", "wait", "delete", "finish"]

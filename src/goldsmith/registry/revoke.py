@@ -8,10 +8,10 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import JSON
 from goldsmith.registry.channels import Pointer
-from goldsmith.registry.db import Cells, Transaction
 from goldsmith.registry.entities import Assignment, OnChannels, Revocation, Version
 from goldsmith.registry.promote import gather, record_decision
 from goldsmith.registry.rollback import candidates
+from goldsmith.registry.transaction import Cells, Transaction
 from goldsmith.registry.trust import inherited_revocations, standing_revocations, why_revoked, with_descendants
 
 FOREVER = 2**53

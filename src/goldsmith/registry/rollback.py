@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from goldsmith.hcl.diagnostics import Diagnostic, Refused
 from goldsmith.registry import channels, versions
 from goldsmith.registry.channels import Pointer, Stop
-from goldsmith.registry.db import Reader, Transaction
 from goldsmith.registry.entities import Assignment, Version
 from goldsmith.registry.fitness import Facts, gate_unmet
 from goldsmith.registry.policy import Requirement
 from goldsmith.registry.promote import gather, record_decision, was_rolled_back
+from goldsmith.registry.transaction import Reader, Transaction
 
 PASSING = ("promote", "rollback", "revoke")
 """Assignments that rest on a passing decision; breaking glass does not."""

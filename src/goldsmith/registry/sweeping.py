@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from goldsmith.registry.blobs import Blob, BlobStore
-from goldsmith.registry.db import Database, Transaction
+from goldsmith.registry.db import Database
+from goldsmith.registry.transaction import Transaction
 
 GRACE_US = 24 * 3600 * 1_000_000
 """Bytes without a version are kept this long: their registration may be under way."""

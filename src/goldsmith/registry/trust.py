@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldsmith.registry.db import Reader
+from goldsmith.registry.transaction import Reader
 
 _LIVE = """r.effective_at <= :at
 AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.kind = 'revocation' AND w.target = CAST(r.id AS TEXT))"""

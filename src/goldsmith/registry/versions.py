@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
-from goldsmith.registry.db import Reader, Row
 from goldsmith.registry.entities import StorageState, Version
+from goldsmith.registry.transaction import Reader, Row
 from goldsmith.registry.trust import why_revoked
 
 SHORTEST_DIGEST = len("sha256:") + 8
 """A shorter beginning of a digest is too likely to mean two versions soon."""
 
 _SELECT = """SELECT v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest,
-v.created_at, v.builder, s.state FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
+v.created_at, v.builder, s.state
+FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
 
 _STATES: dict[str, StorageState] = {"present": "present", "expiring": "expiring", "deleting": "deleting", "deleted": "deleted"}
 
