@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from goldsmith.hcl.evaluate import evaluate
+from goldsmith.hcl.format import format_source
 from goldsmith.hcl.function import Function
 from goldsmith.hcl.parser import parse, parse_expression, parse_template
 from goldsmith.hcl.reading import read_source
@@ -24,6 +25,7 @@ def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
 __all__ = [
     "Scope",
     "evaluate",
+    "format_source",
     "functions",
     "parse",
     "parse_expression",

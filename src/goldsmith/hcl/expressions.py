@@ -222,7 +222,9 @@ class ExpressionParser:
         closer = "bracket" if noun == "tuple" else "brace"
         if self.cursor.peek() == END:
             why = f"There is no corresponding closing {closer} before the end of the file. {_NESTING}"
-            return fault("unterminated", f"Unterminated {noun} constructor expression", opened, why, f"Add the closing {closer}.")
+            return fault(
+                "unterminated", f"Unterminated {noun} constructor expression", opened, why, f"Add the closing {closer}."
+            )
         if noun == "tuple":
             why = "Expected a comma to mark the beginning of the next item."
             return fault("missing-comma", "Missing item separator", self.cursor.here(), why, "Add a comma.")

@@ -49,7 +49,7 @@ class _Token:
     """Spaces before it."""
 
 
-_BRACKETS = {kind: 1 for kind in ("{", "[", "(", INTERPOLATION, CONTROL)} | {kind: -1 for kind in ("}", "]", ")", SEQUENCE_END)}
+_BRACKETS = dict.fromkeys(("{", "[", "(", INTERPOLATION, CONTROL), 1) | dict.fromkeys(("}", "]", ")", SEQUENCE_END), -1)
 _NONE = _Token("", "")
 
 

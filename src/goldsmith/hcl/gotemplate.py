@@ -11,6 +11,7 @@ _WORD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|`[^`]*`|[^\s|]+|\|)')
 
 def render(template: str, functions: Mapping[str, Callable[..., object]], data: Mapping[str, object] | None) -> str:
     """The text with every action replaced. Raises ValueError with the reason."""
+
     def replace(match: re.Match[str]) -> str:
         return str(_pipeline(match[2].strip(), functions, data))
 

@@ -103,7 +103,7 @@ _FIELDS: dict[str, Callable[[datetime], str]] = {
     "06": lambda t: f"{t.year % 100:02}",
     "PM": lambda t: "PM" if t.hour >= 12 else "AM",
     "pm": lambda t: "pm" if t.hour >= 12 else "am",
-    "MST": lambda t: t.tzname() if t.utcoffset() == timedelta() else t.strftime("%z"),
+    "MST": lambda t: t.tzname() or "" if t.utcoffset() == timedelta() else t.strftime("%z"),
 }
 
 

@@ -20,7 +20,7 @@ _MEMORY_SHARE = 0.9
 @contextmanager
 def limited(pid: int, journal: Journal) -> Iterator[None]:
     """Put a process, and all that it will start, under limits. Where the host allows none, nothing happens."""
-    parent = _parent()
+    parent = parent_group()
     if parent is None:
         yield
         return
@@ -35,7 +35,7 @@ def limited(pid: int, journal: Journal) -> Iterator[None]:
         yield
 
 
-def _parent() -> Path | None:
+def parent_group() -> Path | None:
     """Where a group with a limit of processes can be made: in the one hierarchy (v2), or in that of `pids` (v1)."""
     unified, separate = Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/pids")
     if (separate / "cgroup.procs").exists() and os.access(separate, os.W_OK):

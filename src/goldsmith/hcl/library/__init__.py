@@ -12,15 +12,36 @@ from goldsmith.hcl.values import string
 
 def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
     """All functions; files are looked up in `root`, the time is `clock_s`."""
-    from goldsmith.hcl.library import collections, combining, dates, encoding, numbers, patterns, sequences, strings
+    from goldsmith.hcl.library import (
+        collections,
+        combining,
+        dates,
+        digests,
+        encoding,
+        files,
+        formatting,
+        lazy,
+        networks,
+        numbers,
+        patterns,
+        remote,
+        sequences,
+        strings,
+    )
 
     families = (
         collections.functions(),
         combining.functions(),
         dates.functions(clock_s),
+        digests.functions(),
         encoding.functions(),
+        files.functions(root),
+        formatting.functions(),
+        lazy.functions(root),
+        networks.functions(),
         numbers.functions(),
         patterns.functions(),
+        remote.functions(),
         sequences.functions(),
         strings.functions(),
     )

@@ -10,3 +10,8 @@ def graphemes(text: str) -> list[str]:
     import regex
 
     return regex.findall(r"\X", text)
+
+
+def count(text: str) -> int:
+    """How many characters people see in `text`."""
+    return len(text) if text.isascii() and "\r" not in text else len(graphemes(text))
