@@ -8,35 +8,11 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 import pytest
+from machine_workbench import BUSYBOX, MakeSandbox, Said, can_make_sandboxes
 
 from goldsmith.machines import Journal, Sandbox
-
-BUSYBOX = Path("/bin/busybox")
-
-
-class MakeSandbox(Protocol):
-    """Starts a sandbox that ends with the test; `lowers` lie above the tiny tree."""
-
-    def __call__(
-        self,
-        *lowers: Path,
-        network: str = "none",
-        binds: dict[str, Path] | None = None,
-        shared_caches: dict[str, Path] | None = None,
-    ) -> Sandbox: ...
-
-
-def can_make_sandboxes() -> str:
-    """Why not; empty when they can be made."""
-    if os.geteuid() != 0:
-        return "needs root"
-    if not BUSYBOX.exists():
-        return "needs /bin/busybox: apt-get install --no-install-recommends busybox-static"
-    tried = subprocess.run(["unshare", "--mount", "--pid", "--net", "--fork", "true"], capture_output=True, check=False)
-    return "" if tried.returncode == 0 else "needs namespaces"
 
 
 @pytest.fixture(scope="session")
@@ -90,31 +66,6 @@ def sandbox(make_sandbox: MakeSandbox) -> Sandbox:
     return make_sandbox()
 
 
-class Said:
-    """An `OutputSink` that remembers."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, str]] = []
-
-    def __call__(self, stream: str, line: str) -> None:
-        self.lines.append((stream, line))
-
-    @property
-    def out(self) -> list[str]:
-        """The lines of standard output."""
-        return [line for stream, line in self.lines if stream == "out"]
-
-    @property
-    def err(self) -> list[str]:
-        """The lines of standard error."""
-        return [line for stream, line in self.lines if stream == "err"]
-
-
 @pytest.fixture
 def said() -> Said:
     return Said()
-
-
-def names_below(directory: Path) -> set[str]:
-    """Everything in a directory, as relative paths."""
-    return {str(path.relative_to(directory)) for path in directory.rglob("*")}

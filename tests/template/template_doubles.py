@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from goldsmith.components import (
     REQUIRED,
@@ -23,6 +24,11 @@ from goldsmith.hcl.values import Value, object_of, string
 from goldsmith.machines.machine import Machine
 
 
+Whole: TypeAlias = int
+Truth: TypeAlias = bool
+"""The types under names that no attribute has."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tag:
     """A block inside a block."""
@@ -36,10 +42,10 @@ class NestedConfig:
     """One attribute of each type."""
 
     string: str = attribute("", "A string.")
-    int: int = attribute(0, "A whole number.")
-    int64: int = attribute(0, "A whole number.")
-    bool: bool = attribute(False, "A bool.")
-    trilean: bool | None = attribute(None, "A bool or nothing.")
+    int: Whole = attribute(0, "A whole number.")
+    int64: Whole = attribute(0, "A whole number.")
+    bool: Truth = attribute(False, "A bool.")
+    trilean: Truth | None = attribute(None, "A bool or nothing.")
     duration: Duration = attribute(Duration(0), "A duration.")
     map_string_string: Mapping[str, str] = attribute(None, "A map.")
     slice_string: tuple[str, ...] = attribute((), "A list.")

@@ -6,18 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from goldsmith.build.attempt import provision
 from goldsmith.build.layered import LayeredResult, Workshop, run_layered, step_names
 from goldsmith.build.outputs import deliver
 from goldsmith.build.postprocess import post_process
 from goldsmith.build.recovery import Recovery, decide, recover
-from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource
+from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, Provisioner
 from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
+from goldsmith.machines import Local
 from goldsmith.machines.cancellation import Cancelled
 from goldsmith.machines.machine import Machine
-from goldsmith.template import Build, Plan
+from goldsmith.template import Build, Plan, ProvisionerUse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,11 +99,18 @@ def _provision_directly(build: Build, context: Context) -> Callable[[Machine, Ma
             started = time.monotonic()
             context.cancellation.check()
             context.emit(StepStarted(build=context.build, step=name))
-            while not _recovered(name, lambda use=use: provision(use, machine, current), build, machine, current):  # type: ignore[misc]
+            place = machine if _acts_on_machine(use) else Local()
+            while not _recovered(name, partial(provision, use, place, current), build, place, current):
                 pass
             context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
 
     return run_all
+
+
+def _acts_on_machine(use: ProvisionerUse) -> bool:
+    component = use.component()
+    assert isinstance(component, Provisioner)
+    return component.acts_on_machine
 
 
 def _recovered(name: str, act: Callable[[], object], build: Build, machine: Machine, context: Context) -> bool:
@@ -118,10 +127,7 @@ def _recovered(name: str, act: Callable[[], object], build: Build, machine: Mach
     return True
 
 
-def _run_cleanup(cleanup: object, machine: Machine, context: Context) -> None:
-    from goldsmith.template import ProvisionerUse
-
-    assert isinstance(cleanup, ProvisionerUse)
+def _run_cleanup(cleanup: ProvisionerUse, machine: Machine, context: Context) -> None:
     provision(cleanup, machine, context)
 
 

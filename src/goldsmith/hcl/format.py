@@ -20,6 +20,7 @@ from goldsmith.hcl.lexer import (
     QUOTED,
     SEQUENCE_END,
     TEXT,
+    Tokens,
     lex,
 )
 
@@ -31,14 +32,17 @@ def format_source(text: str) -> str:
     and trailing comments of neighbouring lines are aligned. Lines are never joined or split. Formatting twice changes
     nothing more. The text should be free of syntax errors; whitespace between tokens is all that changes in any case.
     """
-    lines = _lines(text)
+    tokens = lex(text)
+    lines = _lines(text, tokens)
     _indent(lines)
     for line in lines:
         _space(line.lead)
         _space(line.assignment)
     _align(lines, lambda line: line.assignment, lambda line: line.lead)
     _align(lines, lambda line: line.comment, lambda line: [*line.lead, *line.assignment])
-    return "".join(" " * token.spaces + token.text for line in lines for token in line.tokens())
+    # Packer leaves blanks at the very end of a file as they are.
+    rest = tokens.starts[-1] - (tokens.ends[-2] if len(tokens.ends) > 1 else 0)
+    return "".join(" " * token.spaces + token.text for line in lines for token in line.tokens()) + " " * rest
 
 
 @dataclass(slots=True)
@@ -70,10 +74,10 @@ class _Line:
         yield from self.comment
 
 
-def _lines(text: str) -> list[_Line]:
+def _lines(text: str, all_tokens: Tokens) -> list[_Line]:
     lines: list[_Line] = []
     in_heredoc = False
-    for tokens in _split(text):
+    for tokens in _split(text, all_tokens):
         kinds = {token.kind for token in tokens}
         # With an interpolation of several lines, a heredoc spans several lines of tokens; those have no cells.
         lines.append(_Line(tokens) if in_heredoc else _cells(tokens))
@@ -81,8 +85,7 @@ def _lines(text: str) -> list[_Line]:
     return lines
 
 
-def _split(text: str) -> Iterator[list[_Token]]:
-    tokens = lex(text)
+def _split(text: str, tokens: Tokens) -> Iterator[list[_Token]]:
     line: list[_Token] = []
     for kind, start, end in zip(tokens.kinds, tokens.starts, tokens.ends, strict=True):
         if kind == END:
@@ -164,9 +167,9 @@ def _width(tokens: list[_Token]) -> int:
 def _columns(text: str) -> int:
     if text.isascii():
         return len(text)
-    from goldsmith.hcl.library.graphemes import count  # costs time to import, and text beyond ASCII is rare
+    from goldsmith.hcl.library.graphemes import graphemes  # costs time to import, and text beyond ASCII is rare
 
-    return count(text)
+    return len(graphemes(text))
 
 
 _TEMPLATE_LEFT = frozenset((QUOTED, TEXT, OPEN_QUOTE, OPEN_HEREDOC))

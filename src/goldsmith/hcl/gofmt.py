@@ -36,10 +36,8 @@ def format_real(verb: Verb, amount: Number) -> str:
     """A number by `%e %E %f %F %g %G`, with sign and padding."""
     value = abs(Decimal(amount))
     letter, precision = verb.letter.lower(), verb.precision
-    if letter == "g":
-        digits = _general(value, precision)
-    else:
-        digits = format(value, f".{6 if precision is None else precision}{letter}")
+    plain = 6 if precision is None else precision
+    digits = _general(value, precision) if letter == "g" else format(value, f".{plain}{letter}")
     digits = _two_digit_exponent(digits)
     return _signed(verb, amount < 0, digits.upper() if verb.letter.isupper() else digits, "0" in verb.flags)
 
@@ -93,8 +91,6 @@ def _general(value: Decimal, precision: int | None) -> str:
     exponent = rounded.adjusted() if rounded else 0
     digits = len(rounded.as_tuple().digits)
     limit = _SHORTEST if precision is None else significant
-    if precision is None:
-        limit = max(limit, 21) if value == value.to_integral_value() and digits > limit else limit
     if exponent < -4 or exponent >= limit:
         return format(rounded, f".{digits - 1}e")
     return format(rounded, "f")

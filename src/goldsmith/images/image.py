@@ -16,6 +16,7 @@ from goldsmith.images.identifiers import Identifiers, identifiers
 from goldsmith.images.identity import disk_digest
 from goldsmith.images.seal import Sealing, seal
 from goldsmith.images.sealed import DiskConfig, SealedImage, SealedTree
+from goldsmith.images.space import room_needed
 from goldsmith.images.tools import versions
 from goldsmith.machines.cancellation import Cancellation
 
@@ -88,7 +89,7 @@ def _write(tree: Path, ids: Identifiers, kernel: Kernel | None, sealing: Sealing
     raw, parts = sealing.work / "disk.raw", sealing.work / "parts"
     parts.mkdir()
     try:
-        with phase(sealing.emit, "write disk", sealing.build):
+        with phase(sealing.emit, "write disk", sealing.build), room_needed(sealing.work, "the disk"):
             write_disk(raw, tree, sealing.disk, ids, kernel, epoch=sealing.epoch, work=parts, cancellation=sealing.cancellation)
     finally:
         shutil.rmtree(parts)

@@ -16,6 +16,7 @@ from goldsmith.images.identifiers import Identifiers
 from goldsmith.images.merge import merge_layers
 from goldsmith.images.normalise import Finding, Removed, inside, normalise, refuse
 from goldsmith.images.sealed import DiskConfig, SealedTree
+from goldsmith.images.space import room_needed
 from goldsmith.machines.cancellation import Cancellation
 
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
@@ -43,7 +44,7 @@ def seal(lowers: Sequence[Path], ids: Identifiers, sealing: Sealing) -> tuple[Se
     tree = sealing.work / "tree"
     if tree.exists():
         shutil.rmtree(tree)
-    with phase(sealing.emit, "seal", sealing.build):
+    with phase(sealing.emit, "seal", sealing.build), room_needed(sealing.work, "the sealed tree"):
         merge_layers(lowers, tree, sealing.cancellation)
         removed = [*normalise(tree, sealing.epoch), *_settle_identity(tree, ids, sealing)]
         if sealing.disk.boot != "none":

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.images.layer import Layer, describe, digest_of, normalise_upper
+from goldsmith.images.space import room_needed
 from goldsmith.images.tarstream import write_tar
 from goldsmith.images.tree import scan
 
@@ -45,7 +46,7 @@ class LayerStore:
         if self.has(layer.diff_id):
             shutil.rmtree(upper)
             return layer
-        with self._on_this_file_system(upper) as directory:
+        with room_needed(self.root, "a layer"), self._on_this_file_system(upper) as directory:
             directory.chmod(0o755)
             self._publish(directory, layer)
         return layer
@@ -125,7 +126,7 @@ class LayerStore:
         _need_root()
         if self.has(diff_id):
             return self.layer(diff_id)
-        with self._private_directory() as directory:
+        with room_needed(self.root, "a layer"), self._private_directory() as directory:
             unpack_tar(tar, directory / "layer")
             layer = describe(scan(directory / "layer"))
             if layer.diff_id != diff_id:

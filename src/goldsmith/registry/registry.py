@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -146,14 +147,16 @@ class Registry:
     ) -> Assignment:
         """Move a channel to a version if its policy is met now: see `promote.promote`. A refusal is kept as an event too."""
         with self.database.write(actor, dry_run=dry_run) as tx:
-            return promotion.promote(tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again)
+            assignment = promotion.promote(tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again)
+        return replace(assignment, moved=assignment.moved and not dry_run)
 
     def rollback(
         self, image: str, channel: str, *, to: str | None = None, reason: str = "", dry_run: bool = False, actor: str
     ) -> Assignment:
         """Move a channel back to its newest earlier version that is still fit: see `rollback.rollback`."""
         with self.database.write(actor, dry_run=dry_run) as tx:
-            return rollback.rollback(tx, image, channel, to=to, reason=reason)
+            assignment = rollback.rollback(tx, image, channel, to=to, reason=reason)
+        return replace(assignment, moved=not dry_run)
 
     # ── revocation ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -84,7 +84,7 @@ class ArchiveRequest:
 def suites(request: ArchiveRequest, host_sources: Path = Path("/etc/apt")) -> tuple[tuple[ArchiveSuite, ...], ...]:
     """The suites of a request, once for each mirror to try, in order.
 
-    A declared mirror is recorded and reached. Without one, the public archive is recorded, and it is reached by
+    The first declared mirror is recorded, each is reached. Without one, the public archive is recorded, and it is reached by
     GOLDSMITH_MIRROR_DEBIAN (or _UBUNTU; with _SECURITY behind it for the security archive), else by what the host's own
     package manager uses for the distribution, else directly.
     """
@@ -99,7 +99,7 @@ def suites(request: ArchiveRequest, host_sources: Path = Path("/etc/apt")) -> tu
     reached_security = (
         recorded_security if request.security_mirror or recorded_security != public_security else own[1] or public_security
     )
-    pairs = [(mirror, mirror) for mirror in request.mirrors] or [(public_main, own[0] or public_main)]
+    pairs = [(request.mirrors[0], mirror) for mirror in request.mirrors] or [(public_main, own[0] or public_main)]
     return tuple(_of_mirror(request, pair, (recorded_security, reached_security)) for pair in pairs)
 
 

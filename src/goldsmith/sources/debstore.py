@@ -7,9 +7,9 @@ import hashlib
 import os
 import re
 import secrets
-import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,29 +52,38 @@ class PackageStore:
 
     def add(self, file: Path, package: LockedPackage) -> None:
         """Take over a file. Raises `MachineError` with code `archive.mismatch` when it is not what was promised."""
-        temporary = self._debs / f".{secrets.token_hex(8)}"
-        try:
-            if _copy_and_digest(file, temporary) != package.sha256:
+        with self._copied(file) as (copy, digest):
+            if digest != package.sha256:
                 raise MachineError(_mismatch(package))
-            temporary.rename(self.path(package))
-        finally:
-            temporary.unlink(missing_ok=True)
+            copy.rename(self.path(package))
         self._show(package)
 
     def keep(self, directory: Path, lists: Path) -> tuple[LockedPackage, ...]:
         """Take over what a step downloaded: those regular files of a directory that the signed indexes in `lists` name.
 
-        Everything else in the directory is left where it is: a step is never trusted with names or contents.
+        Everything else in the directory is left where it is: a step is never trusted with names or contents, and what it
+        left running may change both while we look. So each file is copied first, and the copy is judged.
         """
         kept = []
         for path in sorted(directory.glob("*.deb")):
             if path.is_symlink() or not path.is_file():
                 continue
-            package = _promised(path, lists)
-            if package is not None and not self._has(package):
-                self.add(path, package)
-                kept.append(package)
+            with self._copied(path) as (copy, digest):
+                package = _promised(digest, lists)
+                if package is not None and not self._has(package):
+                    copy.rename(self.path(package))
+                    self._show(package)
+                    kept.append(package)
         return tuple(kept)
+
+    @contextmanager
+    def _copied(self, source: Path) -> Iterator[tuple[Path, str]]:
+        """A private copy of a file, and the digest of the copy; removed at the end unless it was renamed."""
+        temporary = self._debs / f".{secrets.token_hex(8)}"
+        try:
+            yield temporary, _copy_and_digest(source, temporary)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def prepare(self, packages: Sequence[LockedPackage], *, fast: bool) -> list[Prepared]:
         """Make packages ready for installing. With `fast`, data in xz is packed again in zstd, once, and kept."""
@@ -127,10 +136,8 @@ def archive_name(package: LockedPackage) -> str:
     return f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb"
 
 
-def _promised(path: Path, lists: Path) -> LockedPackage | None:
+def _promised(digest: str, lists: Path) -> LockedPackage | None:
     """What the signed indexes say of a file, by its content alone."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     fields = listed(lists, digest)
     if fields is None:
         return None
@@ -146,10 +153,11 @@ def _promised(path: Path, lists: Path) -> LockedPackage | None:
 
 
 def _copy_and_digest(source: Path, target: Path) -> str:
-    """Copy a file and return the digest of what was written: the source may change under our hands."""
     digest = hashlib.sha256()
     try:
-        with source.open("rb") as reading, target.open("wb") as writing:
+        # A step may put a link or a pipe in the place of a file at any moment: neither is followed or waited for.
+        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as reading, target.open("wb") as writing:
             while block := reading.read(1 << 20):
                 digest.update(block)
                 writing.write(block)
@@ -157,8 +165,6 @@ def _copy_and_digest(source: Path, target: Path) -> str:
         if error.errno == errno.ENOSPC:
             raise MachineError(_full(target)) from error
         raise
-    target.chmod(0o644)
-    shutil.copystat(source, target, follow_symlinks=False)
     target.chmod(0o644)
     return digest.hexdigest()
 

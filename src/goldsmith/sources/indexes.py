@@ -90,7 +90,7 @@ def stamp(lists: Path) -> None:
 def is_fresh(lists: Path) -> bool:
     """Whether indexes were known to be current less than `FRESH_S` ago."""
     try:
-        return time.time() - json.loads((lists / STAMP).read_bytes())["at"] < FRESH_S
+        return time.time() - float(json.loads((lists / STAMP).read_bytes())["at"]) < FRESH_S
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -7,7 +7,8 @@ import json
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -67,8 +68,8 @@ class Archive:
 
     def refresh(self) -> tuple[Path, tuple[LockedSuite, ...]]:
         """Fetch the signed indexes of now. The first mirror that can be reached answers."""
-        chosen, apt = self._updated()
-        return self.indexes.adopt(apt.lists, chosen)
+        with self._updated() as (chosen, apt):
+            return self.indexes.adopt(apt.lists, chosen)
 
     def lists_of_today(self) -> Path:
         """Indexes that were found current less than `FRESH_S` ago; fetched when there are none. The lock stays."""
@@ -79,12 +80,12 @@ class Archive:
 
     def resolve(self) -> ImageLock:
         """Decide which packages an image gets from the archive of now. Raises `UserError` and `MachineError`."""
-        chosen, apt = self._updated()
-        # Links of the file system merge /usr before the first package: the package that would do it drags in perl.
-        merged = ("usr-is-merged",) if lists_package(apt.lists, "usr-is-merged") else ()
-        wanted = [*_ESSENTIAL, *merged, *self.request.packages]
-        packages = sorted(_package(line, chosen) for line in apt.downloads(wanted))
-        _, locked = self.indexes.adopt(apt.lists, chosen)
+        with self._updated() as (chosen, apt):
+            # Links of the file system merge /usr before the first package: the package that would do it drags in perl.
+            merged = ("usr-is-merged",) if lists_package(apt.lists, "usr-is-merged") else ()
+            wanted = [*_ESSENTIAL, *merged, *self.request.packages]
+            packages = sorted(_package(line, chosen) for line in apt.downloads(wanted))
+            _, locked = self.indexes.adopt(apt.lists, chosen)
         return ImageLock(
             request=self.request.digest,
             epoch=max(suite.date for suite in locked),
@@ -109,31 +110,35 @@ class Archive:
             raise _not_fetched(missing[0], len(missing), complaints)
 
     def _fetch_from(self, chosen: Sequence[ArchiveSuite], missing: Sequence[LockedPackage]) -> str:
-        directory = self._work("packages")
-        downloads = [
-            Download(translated(package.url, chosen, to_recorded=False), directory / package.sha256, package.sha256)
-            for package in missing
-        ]
-        total = sum(package.size for package in missing)
-        apt = Apt(self._work("apt"), self.request.architecture, self._context.cancellation)
-
-        def watch() -> None:
-            done = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-            self._context.emit(Progress(build=self._context.build, what="packages", done=min(done, total), total=total))
-
-        complaints = apt.fetch(downloads, watch)
-        for package, download in zip(missing, downloads, strict=True):
-            if download.target.is_file():
-                self.packages.add(download.target, package)
-                download.target.unlink()
-        self._context.emit(Progress(build=self._context.build, what="packages", done=total, total=total))
+        with self._directory() as directory:
+            apt = Apt(directory / "apt", self.request.architecture, self._context.cancellation)
+            downloads = [
+                Download(translated(package.url, chosen, to_recorded=False), directory / package.sha256, package.sha256)
+                for package in missing
+            ]
+            total = sum(package.size for package in missing)
+            complaints = apt.fetch(downloads, lambda: self._report(_size_of(directory), total))
+            for package, download in zip(missing, downloads, strict=True):
+                if download.target.is_file():
+                    self.packages.add(download.target, package)
+        self._report(total, total)
         return complaints
 
-    def _updated(self) -> tuple[tuple[ArchiveSuite, ...], Apt]:
+    def _report(self, done: int, total: int) -> None:
+        event = Progress(build=self._context.build, what="downloading packages", done=min(done, total), total=total)
+        self._context.emit(event)
+
+    @contextmanager
+    def _updated(self) -> Iterator[tuple[tuple[ArchiveSuite, ...], Apt]]:
+        """apt with the indexes of now, and the suites as they were reached."""
+        with self._directory() as directory:
+            yield self._reach(directory)
+
+    def _reach(self, directory: Path) -> tuple[tuple[ArchiveSuite, ...], Apt]:
         request = self.request.archive
         fault: GoldsmithError | None = None
-        for chosen in suites(request):
-            apt = Apt(self._work("apt"), self.request.architecture, self._context.cancellation)
+        for number, chosen in enumerate(suites(request)):
+            apt = Apt(directory / str(number), self.request.architecture, self._context.cancellation)
             past = bool(request.snapshot)
             lines = [item.sources_line(self.request.keyring, self.request.architecture, past=past) for item in chosen]
             try:
@@ -144,10 +149,21 @@ class Archive:
         assert fault is not None
         raise fault
 
-    def _work(self, name: str) -> Path:
-        """A directory of its own: builds of one run share `context.work`."""
-        self._context.work.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self._context.work))
+    @contextmanager
+    def _directory(self) -> Iterator[Path]:
+        """A directory of its own: builds of one run share `context.work`, and gates ask when a build's is gone."""
+        work = self._context.work
+        with tempfile.TemporaryDirectory(prefix="archive-", dir=work if work.is_dir() else None) as directory:
+            yield Path(directory)
+
+
+def _size_of(directory: Path) -> int:
+    sizes = 0
+    for path in directory.rglob("*"):
+        # apt renames files while we look.
+        with suppress(FileNotFoundError):
+            sizes += path.stat().st_size if path.is_file() else 0
+    return sizes
 
 
 def _package(line: str, chosen: Sequence[ArchiveSuite]) -> LockedPackage:
@@ -173,19 +189,24 @@ def _package(line: str, chosen: Sequence[ArchiveSuite]) -> LockedPackage:
 
 
 def _is_unreachable(complaints: str) -> bool:
-    return any(item.code == "archive.unreachable" for item in index_fault(complaints).diagnostics)
+    return _fault(complaints).code == "archive.unreachable"
+
+
+def _fault(complaints: str) -> Diagnostic:
+    return index_fault(complaints).diagnostics[0]
 
 
 def _not_fetched(package: LockedPackage, count: int, complaints: str) -> MachineError:
     more = f", and {count - 1} more" if count > 1 else ""
-    if _is_unreachable(complaints):
-        fault = index_fault(complaints).diagnostics[0]
+    fault = _fault(complaints)
+    if fault.code in ("archive.unreachable", "disk.full"):
         what = f"the package {package.name} {package.version}{more} could not be fetched: {fault.what}"
         return MachineError(Diagnostic(code=fault.code, what=what, why=fault.why, next=fault.next))
-    reason = "it has another SHA-256 now" if "Hash Sum mismatch" in complaints else "the mirror moved on"
+    changed = "Hash Sum mismatch" in complaints or "unexpected size" in complaints
+    reason = "it has another content now" if changed else "the mirror moved on"
     return MachineError(
         Diagnostic(
-            code="archive.mismatch" if "Hash Sum mismatch" in complaints else "lock.package-gone",
+            code="archive.mismatch" if changed else "lock.package-gone",
             what=f"the locked package {package.name} {package.version} cannot be had any more{more}",
             why=f"{package.url}: {reason}\n{complaints.strip()[-1000:]}",
             next="Move the lock on purpose: goldsmith lock -upgrade",

@@ -62,9 +62,9 @@ chroot "$1" update-initramfs -c -k all
 
 _LEAVE_NOTHING = """\
 set -eu
-rm -f "$1/etc/resolv.conf" "$1/etc/hostname" "$1/etc/apt/sources.list"
+rm -f "$1/etc/resolv.conf" "$1/etc/hostname" "$1/etc/apt/sources.list" "$1"/etc/ssh/ssh_host_*_key*
 """
-"""mmdebstrap copies the host's name and resolver into the tree."""
+"""mmdebstrap copies the host's name and resolver into the tree; a package makes host keys, which must never be shared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,7 @@ def make_rootfs(request: RootfsRequest, tree: Path, context: Context) -> None:
     Raises `MachineError` with code `tool.missing`, `rootfs.needs-root`, `disk.full` or `rootfs.failed`, and `Cancelled`.
     """
     _require_tools()
+    context.work.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix="rootfs-", dir=context.work))
     offered, hooks = room / "packages", room / "hooks"
     for directory in (offered, hooks, room / "room"):
@@ -271,6 +272,9 @@ def _finish(request: RootfsRequest, tree: Path) -> None:
     _require_all(request, tree)
     for left in ("etc/apt/apt.conf.d/99mmdebstrap", "etc/dpkg/dpkg.cfg.d/99mmdebstrap"):
         (tree / left).unlink(missing_ok=True)
+    for left in ("var/cache/apt/archives/partial", "var/lib/apt/lists/partial"):
+        # Made for the user that apt ran as here; apt makes them again for the image's own.
+        shutil.rmtree(tree / left, ignore_errors=True)
     if request.keyring is not None:
         keys = tree / "etc/apt/keyrings" / f"{request.sources_name}{request.keyring.suffix}"
         keys.parent.mkdir(mode=0o755, exist_ok=True)

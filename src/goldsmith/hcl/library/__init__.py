@@ -9,9 +9,11 @@ from goldsmith.hcl.function import Function, Parameter
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import string
 
+__all__ = ["default_functions", "functions"]
+
 
 def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
-    """All functions; files are looked up in `root`, the time is `clock_s`."""
+    """All functions by name, but for `env`: files are looked up below `root`, and it is `clock_s` seconds since 1970."""
     from goldsmith.hcl.library import (
         collections,
         combining,
@@ -24,33 +26,21 @@ def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
         networks,
         numbers,
         patterns,
-        remote,
+        refused,
         sequences,
         strings,
     )
 
     families = (
-        collections.functions(),
-        combining.functions(),
-        dates.functions(clock_s),
-        digests.functions(),
-        encoding.functions(),
-        files.functions(root),
-        formatting.functions(),
-        lazy.functions(root),
-        networks.functions(),
-        numbers.functions(),
-        patterns.functions(),
-        remote.functions(),
-        sequences.functions(),
-        strings.functions(),
+        *(collections.functions(), combining.functions(), dates.functions(clock_s), digests.functions()),
+        *(encoding.functions(), files.functions(root), formatting.functions(), lazy.functions(), networks.functions()),
+        *(numbers.functions(), patterns.functions(), refused.functions(), sequences.functions(), strings.functions()),
     )
-    return {function.name: function for family in families for function in family}
+    named = {function.name: function for family in families for function in family}
+    return named | {"templatefile": lazy.templatefile(root, named)}
 
 
 def default_functions(environment: Mapping[str, str]) -> Mapping[str, Function]:
-    """The one function of variable defaults: `env`."""
-    read = Function(
-        "env", (Parameter("key", STRING),), call=lambda given: string(environment.get(str(given[0].raw), "")), result=STRING
-    )
-    return {"env": read}
+    """The one function that the default of a variable may call: `env`, which is empty for what is not set."""
+    name = Parameter("key", STRING)
+    return {"env": Function("env", (name,), call=lambda given: string(environment.get(str(given[0].raw), "")), result=STRING)}

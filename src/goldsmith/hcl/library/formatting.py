@@ -1,211 +1,158 @@
-"""Functions that write values into a format: `format` and `formatlist`, with the verbs of go-cty."""
+"""The functions format and formatlist."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
-from goldsmith.hcl.library.arguments import TEXT, named, of, text
+from goldsmith.hcl.gofmt import Verb, format_integer, format_real, pad, shortest
+from goldsmith.hcl.library.arguments import TEXT, amount, named, of, text, truth
+from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.library.json_text import quoted, to_json
-from goldsmith.hcl.numerals import number_text
+from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
-from goldsmith.hcl.values import Number, Value, string
+from goldsmith.hcl.values import Value
 
-_VERB = re.compile(
-    r"%(?P<flags>[-+ 0#]*)(?P<width>\*|\d+)?(?:\.(?P<precision>\*|\d+)?)?(?P<dot>)(?:\[(?P<index>\d+)\])?(?P<verb>[a-zA-Z%])"
+_ARGUMENTS = Parameter("args", DYNAMIC, allow_null=True)
+_DIRECTIVE = re.compile(
+    r"%(?P<flags>[ 0#+-]*)(?:\[(?P<first>[1-9][0-9]*)\])?(?P<width>[0-9]+)?(?:\.(?P<precision>[0-9]*))?"
+    r"(?:\[(?P<second>[1-9][0-9]*)\])?(?P<letter>[a-zA-Z%])"
 )
-
-_Write: TypeAlias = "Callable[[Value, str, int | None], str]"
-"""Writes a value with the flags and the precision of a verb."""
+_WIDEST = 1_000_000
+"""A width beyond is refused: a short format must not become gigabytes of padding."""
 
 
 def functions() -> tuple[Function, ...]:
     """All functions of this family."""
-    rest = Parameter("args", DYNAMIC, allow_null=True)
     form = named("format", TEXT)
     return (
-        of("format", lambda given: string(_formatted(text(given[0]), given[1:])), form, rest=rest, result=STRING),
-        of("formatlist", _format_list, form, rest=rest, result=ListType(STRING)),
+        of("format", lambda given: normalized(_formatted(text(given[0]), given[1:])), form, rest=_ARGUMENTS, result=STRING),
+        of("formatlist", _formatlist, form, rest=_ARGUMENTS, result=ListType(STRING)),
     )
-
-
-def _format_list(given: Sequence[Value]) -> Value:
-    lists = [item for item in given[1:] if isinstance(item.type, ListType | SetType | TupleType)]
-    lengths = {len(item.items()) for item in lists}
-    if len(lengths) > 1:
-        raise FunctionFault(f"the lists have different lengths: {', '.join(str(length) for length in sorted(lengths))}")
-    rounds = lengths.pop() if lengths else 1
-    lines = []
-    for number in range(rounds):
-        arguments = [item.items()[number] if item in lists else item for item in given[1:]]
-        lines.append(string(_formatted(text(given[0]), arguments)))
-    return Value(ListType(STRING), tuple(lines))
 
 
 def _formatted(form: str, arguments: Sequence[Value]) -> str:
-    remaining = _Arguments(arguments)
-    pieces: list[str] = []
-    position = 0
-    for match in re.finditer("%", form):
-        if match.start() < position:
+    """The format with each directive replaced. Surplus arguments are a fault unless one was named by number."""
+    parts: list[str] = []
+    at, used, named_one = 0, 0, False
+    while (start := form.find("%", at)) >= 0:
+        parts.append(form[at:start])
+        found = _DIRECTIVE.match(form, start)
+        if found is None:
+            raise FunctionFault(_unreadable(form, start))
+        at = found.end()
+        if found["letter"] == "%":
+            parts.append("%")
             continue
-        verb = _VERB.match(form, match.start())
-        if verb is None:
-            raise FunctionFault(f"unrecognized format verb at offset {match.start()}", 0)
-        pieces += [form[position : match.start()], _written(verb, remaining)]
-        position = verb.end()
-    if remaining.unused:
-        raise FunctionFault("too many arguments; no verb in the format string uses the last one")
-    return "".join([*pieces, form[position:]])
+        number = found["first"] or found["second"]
+        used = int(number) if number else used + 1
+        named_one = named_one or bool(number)
+        if used > len(arguments):
+            raise FunctionFault(
+                f'not enough arguments for "{found[0]}" at {start}: need index {used} but have {len(arguments)} total'
+            )
+        parts.append(_directive(found, arguments[used - 1]))
+    if not named_one and used < len(arguments):
+        raise FunctionFault(f"too many arguments; {'only ' if used else ''}{used or 'none'} used by format string", used + 1)
+    return "".join([*parts, form[at:]])
 
 
-class _Arguments:
-    """The arguments in turn; an explicit index sets where the turn goes on."""
-
-    def __init__(self, values: Sequence[Value]) -> None:
-        self._values = values
-        self._next = 0
-        self._explicit = False
-
-    def take(self, index: str | None = None) -> Value:
-        if index is not None:
-            self._next, self._explicit = int(index) - 1, True
-        if not 0 <= self._next < len(self._values):
-            raise FunctionFault(f"not enough arguments for the format: there are {len(self._values)}")
-        self._next += 1
-        return self._values[self._next - 1]
-
-    @property
-    def unused(self) -> bool:
-        return not self._explicit and self._next < len(self._values)
+def _unreadable(form: str, start: int) -> str:
+    place = start + 1
+    while place < len(form) and form[place] in " 0#+-123456789.[]":
+        place += 1
+    if place == len(form):
+        return "unterminated verb at end of format string"
+    return f"unrecognized format character '{form[place]}' at offset {place}"
 
 
-def _written(match: re.Match[str], arguments: _Arguments) -> str:
-    if match["verb"] == "%":
-        return "%"
-    width = _size(match["width"], arguments)
-    precision = _size(match["precision"], arguments)
-    if "." in match[0].partition("[")[0] and precision is None:
-        precision = 0
-    value = arguments.take(match["index"])
-    flags = match["flags"]
-    told = _VERBS.get(match["verb"], _unknown)(value, flags, precision)
-    return _padded(told, width, flags, numeric=match["verb"] in "dbBoxXeEfgG")
-
-
-def _size(given: str | None, arguments: _Arguments) -> int | None:
-    if given is None:
-        return None
-    if given == "*":
-        return int(str(_converted(arguments.take(), NUMBER).raw))
-    return int(given)
-
-
-def _padded(told: str, width: int | None, flags: str, *, numeric: bool) -> str:
-    missing = max(0, (width or 0) - len(told))
-    if "-" in flags:
-        return told + " " * missing
-    if "0" in flags and numeric:
-        sign, digits = (told[0], told[1:]) if told[:1] in "+- " and told else ("", told)
-        return sign + "0" * missing + digits
-    return " " * missing + told
-
-
-def _converted(value: Value, wanted: Type) -> Value:
-    if value.is_null:
-        raise FunctionFault("a null value cannot be formatted with this verb")
+def _directive(found: re.Match[str], argument: Value) -> str:
+    width = int(found["width"]) if found["width"] else None
+    precision = int(found["precision"] or 0) if found["precision"] is not None else None
+    verb = Verb(found["letter"], found["flags"], width, precision)
+    if max(width or 0, precision or 0) > _WIDEST:
+        raise FunctionFault(f'the width or precision of "{found[0]}" is beyond {_WIDEST}')
+    if argument.is_null and verb.letter != "v":
+        raise FunctionFault(f'unsupported value for "{found[0]}" at {found.start()}: null value cannot be formatted')
     try:
-        return convert(value, wanted)
-    except ValueError as error:
-        raise FunctionFault(f"unsupported value: {error}") from error
+        return _FORMS[verb.letter](verb, argument)
+    except KeyError as fault:
+        raise FunctionFault(f"unsupported format verb '{verb.letter}' in \"{found[0]}\" at offset {found.start()}") from fault
+    except ValueError as fault:
+        raise FunctionFault(f'unsupported value for "{found[0]}" at {found.start()}: {fault}') from fault
 
 
-def _amount(value: Value) -> Number:
-    raw = _converted(value, NUMBER).raw
-    assert isinstance(raw, int | Decimal)
-    return raw
+def _padded(verb: Verb, content: str) -> str:
+    return pad(verb, content, len(graphemes(content)))
 
 
-def _signed(told: str, flags: str) -> str:
-    if told.startswith("-"):
-        return told
-    return "+" + told if "+" in flags else " " + told if " " in flags else told
+def _as_is(verb: Verb, argument: Value) -> str:
+    if "#" not in verb.flags and not argument.is_null:
+        if argument.type == STRING:
+            return _padded(verb, text(argument))
+        if argument.type == NUMBER:
+            return _padded(verb, shortest(amount(argument)))
+    return _padded(verb, to_json(argument))
 
 
-def _any(value: Value, flags: str, precision: int | None) -> str:
-    if "#" in flags or not isinstance(value.raw, str | int | Decimal):
-        return to_json(value)
-    return (
-        value.raw
-        if isinstance(value.raw, str)
-        else number_text(value.raw)
-        if not isinstance(value.raw, bool)
-        else to_json(value)
-    )
+def _bool(verb: Verb, argument: Value) -> str:
+    return "true" if truth(convert(argument, BOOL)) else "false"
 
 
-def _text(value: Value, flags: str, precision: int | None) -> str:
-    raw = str(_converted(value, STRING).raw)
-    return raw if precision is None else raw[:precision]
+def _integer(verb: Verb, argument: Value) -> str:
+    value = amount(convert(argument, NUMBER))
+    if value != int(value):
+        raise ValueError("an integer is required")
+    return format_integer(verb, int(value))
 
 
-def _quoted(value: Value, flags: str, precision: int | None) -> str:
-    return quoted(str(_converted(value, STRING).raw))
+def _real(verb: Verb, argument: Value) -> str:
+    return format_real(verb, amount(convert(argument, NUMBER)))
 
 
-def _truth(value: Value, flags: str, precision: int | None) -> str:
-    return "true" if _converted(value, BOOL).raw else "false"
+def _text(verb: Verb, argument: Value) -> str:
+    content = text(convert(argument, STRING))
+    if verb.precision:
+        content = "".join(graphemes(content)[: verb.precision])
+    return _padded(verb, quoted(content) if verb.letter == "q" else content)
 
 
-def _whole(value: Value, flags: str, precision: int | None) -> str:
-    return _signed(str(int(_amount(value))), flags)
-
-
-def _base(letter: str) -> _Write:
-    def write(value: Value, flags: str, precision: int | None) -> str:
-        return _signed(format(int(_amount(value)), letter), flags)
-
-    return write
-
-
-def _fixed(value: Value, flags: str, precision: int | None) -> str:
-    return _signed(format(Decimal(_amount(value)), f".{6 if precision is None else precision}f"), flags)
-
-
-def _scientific(letter: str) -> _Write:
-    def write(value: Value, flags: str, precision: int | None) -> str:
-        return _signed(format(float(_amount(value)), f".{6 if precision is None else precision}{letter}"), flags)
-
-    return write
-
-
-def _general(value: Value, flags: str, precision: int | None) -> str:
-    if precision is None:
-        return _signed(f"{float(_amount(value)):.15g}", flags)
-    return _signed(format(float(_amount(value)), f".{precision}g"), flags)
-
-
-def _unknown(value: Value, flags: str, precision: int | None) -> str:
-    raise FunctionFault("unsupported format verb", 0)
-
-
-_VERBS: Mapping[str, _Write] = {
-    "v": _any,
-    "s": _text,
-    "q": _quoted,
-    "t": _truth,
-    "d": _whole,
-    "b": _base("b"),
-    "o": _base("o"),
-    "x": _base("x"),
-    "X": _base("X"),
-    "e": _scientific("e"),
-    "E": _scientific("E"),
-    "f": _fixed,
-    "g": _general,
-    "G": _general,
+_FORMS = {
+    "v": _as_is,
+    "t": _bool,
+    **dict.fromkeys("bdoxX", _integer),
+    **dict.fromkeys("eEfgG", _real),
+    **dict.fromkeys("sq", _text),
 }
+
+
+def _formatlist(given: Sequence[Value]) -> Value:
+    """Format once for each element of the arguments that are lists; others are the same each time."""
+    arguments = given[1:]
+    lengths = [len(value.items()) if _is_list(value.type) and not value.is_null else None for value in arguments]
+    wanted = next((length for length in lengths if length is not None), None)
+    for place, length in enumerate(lengths, start=1):
+        if length is not None and wanted is not None and length != wanted:
+            first = lengths.index(wanted) + 1
+            raise FunctionFault(
+                f"argument {place} has length {length}, which is inconsistent with argument {first} of length {wanted}", place
+            )
+    rows: list[Value] = []
+    for row in range(1 if wanted is None else wanted):
+        columns = zip(arguments, lengths, strict=True)
+        picked = [value if length is None else value.items()[row] for value, length in columns]
+        rows.append(normalized(_row(text(given[0]), picked, row)))
+    return Value(ListType(STRING), tuple(rows))
+
+
+def _row(form: str, picked: Sequence[Value], row: int) -> str:
+    try:
+        return _formatted(form, picked)
+    except FunctionFault as fault:
+        raise FunctionFault(f"error on format iteration {row}: {fault}", fault.argument) from fault
+
+
+def _is_list(type: Type) -> bool:
+    return isinstance(type, ListType | SetType | TupleType)

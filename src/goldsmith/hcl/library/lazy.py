@@ -1,94 +1,115 @@
-"""Functions that see their arguments before these are evaluated: try, can, convert and templatefile."""
+"""Functions that get their arguments unevaluated, and the one that evaluates a file."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from goldsmith.hcl.ast import Expression
-from goldsmith.hcl.diagnostics import UserError
-from goldsmith.hcl.function import Function, FunctionFault
+from goldsmith.hcl.convert import convert
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.library.arguments import TEXT, entries, named, of, text
+from goldsmith.hcl.library.files import read_text, within
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.types import BOOL
+from goldsmith.hcl.types import BOOL, DYNAMIC, MapType, ObjectType
 from goldsmith.hcl.values import Value, boolean, unknown
 
+_IDENTIFIER = re.compile(r"[^\W\d][\w-]*")
 
-def functions(root: Path) -> tuple[Function, ...]:
-    """The functions; templates are looked up in `root`."""
 
-    def from_template(arguments: Sequence[Expression], scope: Scope) -> Value:
-        return _templatefile(root, arguments, scope)
-
+def functions() -> tuple[Function, ...]:
+    """The functions can, convert and try."""
     return (
-        Function("try", lazy=_try),
-        Function("can", lazy=_can, result=BOOL),
-        Function("convert", lazy=_convert),
-        Function("templatefile", lazy=from_template),
+        Function("can", (Parameter("expression"),), lazy=_can, result=BOOL),
+        Function("convert", (Parameter("value"), Parameter("type")), lazy=_convert),
+        Function("try", variadic=Parameter("expressions"), lazy=_try),
     )
 
 
+def templatefile(root: Path, others: Mapping[str, Function]) -> Function:
+    """The function templatefile. Templates may call `others`, which do not include it: no template reads another."""
+
+    def call(given: Sequence[Value]) -> Value:
+        return _rendered(root, others, text(given[0]), given[1])
+
+    return of("templatefile", call, named("path", TEXT), Parameter("vars", DYNAMIC, allow_unknown=True))
+
+
 def _try(arguments: Sequence[Expression], scope: Scope) -> Value:
+    """The first expression that evaluates. What is not known yet may still fail, so that it makes the result unknown."""
     from goldsmith.hcl.evaluate import evaluate
 
     if not arguments:
         raise FunctionFault("at least one argument is required")
-    reasons: list[str] = []
+    failures: list[Diagnostic] = []
     for argument in arguments:
         try:
             value = evaluate(argument, scope)
         except UserError as error:
-            reasons.append(str(error))
+            failures += error.diagnostics
             continue
-        # What is not known yet may still fail: then a later argument would be the answer.
-        return value if value.is_wholly_known else unknown().marked(value.is_sensitive_anywhere)
-    raise FunctionFault(f"no expression succeeded: {'; '.join(reasons)}")
+        if value.is_wholly_known:
+            return value
+        return unknown().marked(value.is_sensitive_anywhere)
+    raise FunctionFault("no expression succeeded:\n" + "\n".join(_told(failure) for failure in failures))
+
+
+def _told(failure: Diagnostic) -> str:
+    place = f" (at {failure.where})" if failure.where else ""
+    return f"- {failure.what}{place}\n  {failure.why}"
 
 
 def _can(arguments: Sequence[Expression], scope: Scope) -> Value:
     from goldsmith.hcl.evaluate import evaluate
 
-    (argument,) = _exactly(arguments, 1)
+    if len(arguments) != 1:
+        raise FunctionFault(f"can() takes exactly one expression, not {len(arguments)}")
     try:
-        value = evaluate(argument, scope)
+        return boolean(True) if evaluate(arguments[0], scope).is_wholly_known else unknown(BOOL)
     except UserError:
         return boolean(False)
-    return boolean(True) if value.is_wholly_known else unknown(BOOL)
 
 
 def _convert(arguments: Sequence[Expression], scope: Scope) -> Value:
-    from goldsmith.hcl.convert import convert
     from goldsmith.hcl.evaluate import evaluate
     from goldsmith.hcl.type_expressions import type_expression
 
-    value, wanted = _exactly(arguments, 2)
+    if len(arguments) != 2:
+        raise FunctionFault(f"convert() takes a value and a type, not {len(arguments)} arguments")
+    value, wanted = evaluate(arguments[0], scope), type_expression(arguments[1])
     try:
-        return convert(evaluate(value, scope), type_expression(wanted))
-    except ValueError as error:
-        raise FunctionFault(f'invalid value for "value" parameter: {error}', 0) from error
+        return convert(value, wanted)
+    except ValueError as fault:
+        raise FunctionFault(str(fault), 0) from fault
 
 
-def _templatefile(root: Path, arguments: Sequence[Expression], scope: Scope) -> Value:
+def _rendered(root: Path, others: Mapping[str, Function], path: str, given: Value) -> Value:
     from goldsmith.hcl.evaluate import evaluate
     from goldsmith.hcl.parser import parse_template
-    from goldsmith.hcl.reading import read_source
     from goldsmith.hcl.references import references
+    from goldsmith.hcl.source import SourceFile
 
-    name, given = (evaluate(item, scope) for item in _exactly(arguments, 2))
-    if not (name.is_known and given.is_wholly_known):
+    template = parse_template(SourceFile(str(within(root, path)), read_text(root, path)))
+    if not given.is_known:
         return unknown()
-    if not isinstance(name.raw, str):
-        raise FunctionFault("the path must be a string", 0)
-    if not isinstance(given.raw, Mapping):
-        raise FunctionFault("the variables must be a map or an object", 1)
-    template = parse_template(read_source(root / Path(name.raw).expanduser()))
-    missing = sorted({reference.root for reference in references(template)} - set(given.raw))
-    if missing:
-        raise FunctionFault(f'vars map does not contain key "{missing[0]}", referenced at {name.raw}', 1)
-    inner = {key: function for key, function in scope.functions.items() if key != "templatefile"}
-    return evaluate(template, Scope(given.raw, inner)).marked(name.sensitive or given.sensitive)
+    variables = _variables(given)
+    # Checked for the whole template: a name that is missing in a branch not taken today would fail tomorrow.
+    for reference in references(template):
+        if reference.root not in variables:
+            raise FunctionFault(f'vars map does not contain key "{reference.root}", referenced at {reference.range}', 1)
+    return evaluate(template, Scope(variables, others))
 
 
-def _exactly(arguments: Sequence[Expression], count: int) -> Sequence[Expression]:
-    if len(arguments) != count:
-        raise FunctionFault(f"{count} arguments are required, {len(arguments)} were given")
-    return arguments
+def _variables(given: Value) -> Mapping[str, Value]:
+    if not isinstance(given.type, MapType | ObjectType):
+        raise FunctionFault("invalid vars value: must be a map", 1)
+    for name in entries(given):
+        if not _IDENTIFIER.fullmatch(name):
+            raise FunctionFault(
+                f'invalid template variable name "{name}": must start with a letter, followed by zero or more letters, '
+                "digits, and underscores",
+                1,
+            )
+    return entries(given)

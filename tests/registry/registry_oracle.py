@@ -1,0 +1,206 @@
+"""A second opinion: reads the log and judges every event by the invariants. It imports nothing of the registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Version:
+    image: str
+    parent: str | None
+    disks: list[str]
+    blobs: list[str]
+    storage: str = "present"
+
+
+@dataclass
+class Stop:
+    generation: int
+    version: str
+    kind: str
+    at: int
+
+
+@dataclass
+class World:
+    """The state that the log tells of."""
+
+    versions: dict[str, Version] = field(default_factory=dict)
+    evidence: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    policies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    stops: dict[tuple[str, str], list[Stop]] = field(default_factory=lambda: defaultdict(list))
+    revocations: dict[int, tuple[str, int]] = field(default_factory=dict)
+    withdrawn: set[int] = field(default_factory=set)
+    exempted: set[tuple[int, str]] = field(default_factory=set)
+    pins: dict[tuple[str, str, str], int | None] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def lineage(self, version: str) -> list[str]:
+        found = [version]
+        while (parent := self.versions[found[-1]].parent) is not None:
+            found.append(parent)
+        return found
+
+    def is_revoked(self, version: str, at: int) -> bool:
+        lineage = self.lineage(version)
+        return any(
+            target in lineage and since <= at and number not in self.withdrawn and (number, version) not in self.exempted
+            for number, (target, since) in self.revocations.items()
+        )
+
+    def current(self, channel: tuple[str, str]) -> str | None:
+        return self.stops[channel][-1].version if self.stops[channel] else None
+
+
+def judge(database: Path, store: Path) -> list[str]:
+    """Every violation of I1, I2, I4 and I7 that the log, the tables and the store show."""
+    connection = sqlite3.connect(database)
+    try:
+        world = World()
+        before, last_at = "0" * 64, 0
+        events = connection.execute("SELECT seq, prev, hash, at, body FROM event ORDER BY seq").fetchall()
+        for place, (seq, prev, own, at, body) in enumerate(events, 1):
+            expected = hashlib.sha256(f"{prev}\n{seq}\n{at}\n{body}".encode()).hexdigest()
+            if (seq, prev, own) != (place, before, expected) or at < last_at:
+                world.faults.append(f"I7 event {seq} is not linked to the one before it")
+            before, last_at = own, at
+            document = json.loads(body)
+            _judge_event(world, seq, at, document["type"], document["data"])
+        _judge_end(world, connection, store, last_at)
+        return world.faults
+    finally:
+        connection.close()
+
+
+def _judge_event(world: World, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+    channel = (data.get("image", ""), data.get("channel", ""))
+    version = data.get("version")
+    if kind == "version.registered":
+        world.versions[data["version"]] = Version(data["image"], data["parent"], data["disks"], data["blobs"])
+        for ancestor in world.lineage(data["version"])[1:]:
+            if world.versions[ancestor].storage == "expiring":
+                world.versions[ancestor].storage = "present"
+    elif kind == "version.stored":
+        world.versions[data["version"]].storage = "present"
+        world.versions[data["version"]].blobs += data["blobs"]
+    elif kind == "evidence.accepted":
+        world.evidence[data["version"]].append(data)
+    elif kind == "policy.set":
+        world.policies[channel] = data["document"]
+    elif kind in ("promotion.committed", "promotion.refused"):
+        if version and world.versions[version].storage == "expiring" and "decision" in data:
+            world.versions[version].storage = "present"
+        if kind == "promotion.committed":
+            _judge_promotion(world, seq, at, channel, data)
+            _move(world, seq, at, channel, data, "promote")
+    elif kind == "rollback.committed":
+        if data["version"] not in [stop.version for stop in world.stops[channel]]:
+            world.faults.append(f"I1 event {seq} goes back to a version that was never in {channel}")
+        _move(world, seq, at, channel, data, "rollback")
+    elif kind == "revocation.declared":
+        _judge_revocation(world, seq, at, data)
+    elif kind == "revocation.withdrawn":
+        world.withdrawn |= set(data["revocations"])
+    elif kind == "revocation.exempted":
+        world.exempted |= {(number, data["version"]) for number in data["revocations"]}
+    elif kind == "hold.placed":
+        world.pins[data["version"], data["kind"], data["holder"]] = data["until"]
+        world.versions[data["version"]].storage = "present"
+    elif kind == "hold.released":
+        world.pins.pop((data["version"], data["kind"], data["holder"]))
+    elif kind.startswith("retention."):
+        _judge_retention(world, seq, at, kind, data)
+
+
+def _move(world: World, seq: int, at: int, channel: tuple[str, str], data: dict[str, Any], kind: str) -> None:
+    version = data["version"]
+    known = world.versions[version]
+    if known.image != channel[0]:
+        world.faults.append(f"I1 event {seq} moves {channel} to a version of {known.image}")
+    if world.is_revoked(version, at):
+        world.faults.append(f"I1 event {seq} moves {channel} to a revoked version")
+    if known.storage != "present":
+        world.faults.append(f"I1 event {seq} moves {channel} to a version that is {known.storage}")
+    if data["generation"] != len(world.stops[channel]) + 1:
+        world.faults.append(f"I2 event {seq} gives {channel} the generation {data['generation']}")
+    world.stops[channel].append(Stop(data["generation"], version, kind, at))
+
+
+def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], data: dict[str, Any]) -> None:
+    policy, version = world.policies[channel], data["version"]
+    for need in policy["requires"]:
+        for disk in world.versions[version].disks:
+            speaking = [item for item in world.evidence[version] if item["gate"] == need["gate"] and set(item["disks"]) & {"", disk}]
+            newest = speaking[-1] if speaking else None
+            if newest is None or newest["verdict"] not in (["pass"] if need["strict"] else ["pass", "warn"]):
+                world.faults.append(f"I1 event {seq} promotes with {need['gate']} {newest and newest['verdict']}")
+            elif need["max_age_s"] and at - newest["issued_at"] >= (need["max_age_s"] + 1) * 1_000_000:
+                world.faults.append(f"I1 event {seq} promotes on old evidence")
+            elif newest["expires_at"] is not None and newest["expires_at"] <= at:
+                world.faults.append(f"I1 event {seq} promotes on expired evidence")
+    if policy["approvals"]["count"]:
+        world.faults.append(f"I1 event {seq} promotes without the approvals that {channel} needs")
+    if policy["after"]:
+        stays = _stays(world, (channel[0], policy["after"]), version, at)
+        if not stays or max(stays) < policy["soak_s"] * 1_000_000:
+            world.faults.append(f"I1 event {seq} promotes to {channel} before its time in {policy['after']}")
+
+
+def _stays(world: World, channel: tuple[str, str], version: str, at: int) -> list[int]:
+    stops = world.stops[channel]
+    stays = []
+    for stop, after in zip(stops, [*stops[1:], None], strict=True):
+        if stop.version == version and (after is None or after.kind == "promote"):
+            stays.append((at if after is None else after.at) - stop.at)
+    return stays
+
+
+def _judge_revocation(world: World, seq: int, at: int, data: dict[str, Any]) -> None:
+    world.revocations[data["revocation"]] = (data["version"], data["effective_at"])
+    for move in data["moved"]:
+        _move(world, seq, at, (move["image"], move["channel"]), move, "revoke")
+    if data["channels"] == "leave" or data["effective_at"] > at:
+        return
+    for channel, stops in world.stops.items():
+        hit = bool(stops) and data["version"] in world.lineage(stops[-1].version) and world.is_revoked(stops[-1].version, at)
+        if hit and "@".join(channel) not in data["quarantined"]:
+            world.faults.append(f"I11 event {seq} leaves {channel} on a revoked version")
+
+
+def _judge_retention(world: World, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+    version = data["version"]
+    known = world.versions[version]
+    step = kind.removeprefix("retention.")
+    before = {"marked": "present", "unmarked": "expiring", "deleting": "expiring", "deleted": "deleting"}[step]
+    if known.storage != before:
+        world.faults.append(f"I4 event {seq} has {step} a version that is {known.storage}")
+    known.storage = {"marked": "expiring", "unmarked": "present"}.get(step, step)
+    if step in ("unmarked", "deleted"):
+        return
+    if any(world.current(channel) == version for channel in list(world.stops)):
+        world.faults.append(f"I4 event {seq} has {step} a version that a channel holds")
+    if any(pin[0] == version and (until is None or until > at) for pin, until in world.pins.items()):
+        world.faults.append(f"I4 event {seq} has {step} a pinned version")
+    living = ("present", "expiring") if step == "deleting" else ("present",)
+    if any(version in world.lineage(other)[1:] and item.storage in living for other, item in world.versions.items()):
+        world.faults.append(f"I4 event {seq} has {step} a version with living descendants")
+
+
+def _judge_end(world: World, connection: sqlite3.Connection, store: Path, at: int) -> None:
+    sql = "SELECT i.name, c.name, c.generation, v.digest FROM channel c JOIN image i ON i.id = c.image LEFT JOIN version v ON v.id = c.version"
+    for image, name, generation, version in connection.execute(sql):
+        stops = world.stops[image, name]
+        if (generation, version) != (len(stops), stops[-1].version if stops else None):
+            world.faults.append(f"I2 {image}@{name} is not where its last assignment put it")
+    states = dict(connection.execute("SELECT digest, state FROM blob"))
+    for name, version in world.versions.items():
+        for blob in version.blobs if version.storage in ("present", "expiring") else ():
+            if states.get(blob) != "live" or not (store / "blobs" / blob.replace(":", "/")).is_file():
+                world.faults.append(f"I4 the blob {blob[:14]} of the {version.storage} version {name[:14]} is missing")
