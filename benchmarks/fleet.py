@@ -56,7 +56,7 @@ def measure_fleet(fleet: Path, environment: dict[str, str], runs: int) -> None:
     report("no change, both images", unchanged, goal=1.0)
 
     def change_motd(number: int) -> None:
-        (fleet / "web/files/motd").write_text(f"Change {number}\n")
+        (fleet / "web/etc/motd").write_text(f"Change {number}\n")
 
     last = [
         timed([GOLDSMITH, "build", "-no-gates", "web"], fleet, environment, lambda n=n: change_motd(n)) for n in range(runs)

@@ -62,7 +62,7 @@ build {
   }
 
   provisioner "file" {
-    source      = "%(fleet)s/web/files/motd"
+    source      = "%(fleet)s/web/etc/motd"
     destination = "/etc/motd"
   }
 }

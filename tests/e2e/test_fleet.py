@@ -95,7 +95,7 @@ def test_another_encoding_of_the_disk_is_verified_by_its_content(fleet: Workspac
 
 
 def test_a_change_in_the_last_provisioner_runs_only_that_one(fleet: Workspace) -> None:
-    motd = fleet.root / "web/files/motd"
+    motd = fleet.root / "web/etc/motd"
     before = motd.read_text()
     motd.write_text("Changed.\n")
     try:
@@ -109,7 +109,7 @@ def test_a_change_in_the_last_provisioner_runs_only_that_one(fleet: Workspace) -
 
 
 def test_a_change_in_the_base_rebuilds_the_base_and_its_children(fleet: Workspace) -> None:
-    agent = fleet.root / "base/files/fleet-agent"
+    agent = fleet.root / "base/agent/fleet-agent"
     before = agent.read_text()
     agent.write_text(before.replace(" free=", " memory="))
     try:

@@ -23,7 +23,6 @@ from goldsmith.hcl.types import NUMBER, STRING, ListType, ObjectType
 from goldsmith.hcl.values import Value, object_of, string
 from goldsmith.machines.machine import Machine
 
-
 Whole: TypeAlias = int
 Truth: TypeAlias = bool
 """The types under names that no attribute has."""

@@ -17,13 +17,13 @@ build {
   }
 
   provisioner "file" {
-    source      = "${path.root}/files/fleet-agent"
+    source      = "${path.root}/agent/fleet-agent"
     destination = "/usr/local/sbin/fleet-agent"
   }
 
   provisioner "shell" {
     environment_vars = ["HEARTBEAT=${var.heartbeat}"]
-    script           = "${path.root}/files/install-agent.sh"
+    script           = "${path.root}/agent/install-agent.sh"
   }
 
   post-processor "checksum" {

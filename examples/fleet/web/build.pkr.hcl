@@ -24,7 +24,7 @@ build {
   }
 
   provisioner "file" {
-    source      = "${path.root}/files/motd"
+    source      = "${path.root}/etc/motd"
     destination = "/etc/motd"
   }
 

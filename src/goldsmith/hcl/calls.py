@@ -2,141 +2,152 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from goldsmith.hcl.ast import Call, Expression
+from goldsmith.hcl.ast import Call, Expression, Literal
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.equality import unmarked
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
-from goldsmith.hcl.types import ListType, SetType, TupleType
+from goldsmith.hcl.types import DYNAMIC, ListType, SetType, TupleType
 from goldsmith.hcl.values import Value, unknown
 
-Evaluate = Callable[[Expression, Scope], Value]
 
-
-def call(expression: Call, scope: Scope, evaluate: Evaluate) -> Value:
-    """The value of a function call."""
-    function = _find(expression, scope)
-    if function.lazy is not None:
-        try:
-            return function.lazy(expression.arguments, scope)
-        except FunctionFault as error:
-            raise _refused(expression, error, [item.range for item in expression.arguments]) from error
-    arguments, places = _arguments(expression, scope, evaluate)
-    _check_count(expression, function, len(arguments))
-    return _apply(expression, function, arguments, places)
-
-
-def _find(expression: Call, scope: Scope) -> Function:
-    function = scope.functions.get(expression.name)
-    if function is not None:
-        return function
+def find_function(call: Call, scope: Scope) -> Function:
+    """The function that a call names. Raises `UserError`."""
+    if call.name in scope.functions:
+        return scope.functions[call.name]
     if not scope.functions:
-        raise fault(
-            "functions-not-allowed", "Function calls not allowed", expression.range, "Functions may not be called here."
-        )
-    raise fault(
-        "unknown-function",
-        "Call to unknown function",
-        expression.name_range,
-        f'There is no function named "{expression.name}".',
-        did_you_mean(expression.name, scope.functions) or "",
-    )
+        why = "Functions may not be called here."
+        raise fault("functions-not-allowed", "Function calls not allowed", call.range, why, "Write the value itself.")
+    why = f'There is no function named "{call.name}".'
+    hint = did_you_mean(call.name, scope.functions) or "See the documentation for the list of functions."
+    raise fault("unknown-function", "Call to unknown function", call.name_range, why, hint)
 
 
-def _arguments(expression: Call, scope: Scope, evaluate: Evaluate) -> tuple[list[Value], list[Range]]:
-    values: list[Value] = []
-    problems: list[UserError] = []
-    for item in expression.arguments:
-        try:
-            values.append(evaluate(item, scope))
-        except UserError as error:
-            problems.append(error)
-    if problems:
-        raise UserError(*(diagnostic for error in problems for diagnostic in error.diagnostics))
-    places = [item.range for item in expression.arguments]
-    if expression.expands:
-        last, place = values.pop(), places.pop()
-        if not isinstance(last.type, ListType | SetType | TupleType) or not last.is_known or last.is_null:
-            raise fault(
-                "expansion",
-                "Invalid expanding argument value",
-                place,
-                "The expanding argument (indicated by ...) must be of a tuple, list, or set type.",
-                "Remove the dots, or give a list.",
-            )
-        values += [item.marked(last.sensitive) for item in last.items()]
-        places += [place] * len(last.items())
-    return values, places
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    value: Value
+    range: Range
 
 
-def _check_count(expression: Call, function: Function, count: int) -> None:
+def call_function(function: Function, call: Call, values: Sequence[Value], scope: Scope) -> Value:
+    """The result of a call.
+
+    `values` are those of the arguments as they are written; a lazy function that is called without `...` evaluates its
+    arguments itself and is given none. Raises `UserError`.
+    """
+    if function.lazy is not None and not call.expands:
+        return _apply_lazy(function, call, call.arguments, scope)
+    arguments = [_Argument(value, part.range) for value, part in zip(values, call.arguments, strict=True)]
+    if call.expands:
+        last = arguments.pop()
+        _check_expandable(last)
+        if not last.value.is_known:
+            return unknown(function.result).marked(last.value.sensitive)
+        arguments += [_Argument(item.marked(last.value.sensitive), last.range) for item in last.value.items()]
+    if function.lazy is not None:
+        return _apply_lazy(function, call, [Literal(argument.value, argument.range) for argument in arguments], scope)
+    _check_count(function, call, arguments)
+    return _apply(function, call, arguments)
+
+
+def _check_expandable(argument: _Argument) -> None:
+    what, hint = "Invalid expanding argument value", "Remove the dots, or give a list."
+    if argument.value.is_null:
+        why = "The expanding argument (indicated by ...) must not be null."
+        raise fault("expansion", what, argument.range, why, hint)
+    unsure = argument.value.type == DYNAMIC and not argument.value.is_known
+    if not unsure and not isinstance(argument.value.type, ListType | SetType | TupleType):
+        why = "The expanding argument (indicated by ...) must be of a tuple, list, or set type."
+        raise fault("expansion", what, argument.range, why, hint)
+
+
+def _check_count(function: Function, call: Call, arguments: Sequence[_Argument]) -> None:
     wanted = len(function.parameters)
-    if count < wanted:
-        missing = function.parameters[count].name
-        raise fault(
-            "too-few-arguments",
-            "Not enough function arguments",
-            expression.range,
-            f'Function "{function.name}" expects {"at least " if function.variadic else ""}{wanted} argument(s). '
-            f'Missing value for "{missing}".',
-        )
-    if count > wanted and function.variadic is None:
-        raise fault(
-            "too-many-arguments",
-            "Too many function arguments",
-            expression.arguments[min(wanted, len(expression.arguments) - 1)].range,
-            f'Function "{function.name}" expects only {wanted} argument(s).',
-        )
+    if len(arguments) < wanted:
+        missing = function.parameters[len(arguments)].name
+        qualifier = " at least" if function.variadic else ""
+        why = f'Function "{call.name}" expects{qualifier} {wanted} argument(s). Missing value for "{missing}".'
+        hint = f"Write {_usage(function)}."
+        raise fault("too-few-arguments", "Not enough function arguments", call.range, why, hint)
+    if len(arguments) > wanted and function.variadic is None:
+        where = arguments[wanted].range.to(arguments[-1].range)
+        why = f'Function "{call.name}" expects only {wanted} argument(s).'
+        raise fault("too-many-arguments", "Too many function arguments", where, why, f"Write {_usage(function)}.")
 
 
-def _apply(expression: Call, function: Function, arguments: Sequence[Value], places: Sequence[Range]) -> Value:
-    assert function.call is not None
-    sensitive, known = False, True
+def _usage(function: Function) -> str:
+    names = [parameter.name for parameter in function.parameters]
+    if function.variadic is not None:
+        names.append(f"{function.variadic.name}...")
+    return f"{function.name}({', '.join(names)})"
+
+
+def _apply(function: Function, call: Call, arguments: Sequence[_Argument]) -> Value:
     given: list[Value] = []
-    for number, argument in enumerate(arguments):
-        parameter = _parameter(function, number)
-        value = _converted(expression, function, parameter, argument, places[number])
-        if not parameter.keeps_marks:
-            sensitive = sensitive or value.is_sensitive_anywhere
-            value = unmarked(value)
+    faults: list[Diagnostic] = []
+    sensitive, known = False, True
+    for place, argument in enumerate(arguments):
+        parameter = _parameter(function, place)
+        try:
+            value = _converted(parameter, argument)
+        except UserError as error:
+            faults += error.diagnostics
+            continue
         known = known and (parameter.allow_unknown or value.is_wholly_known)
-        given.append(value)
+        sensitive = sensitive or (not parameter.keeps_marks and value.is_sensitive_anywhere)
+        given.append(value if parameter.keeps_marks else unmarked(value))
+    if faults:
+        raise UserError(*faults)
     if not known:
-        return unknown(function.result).marked(sensitive)
+        hidden = any(value.is_sensitive_anywhere for value in given)
+        return unknown(function.result).marked(sensitive or hidden)
+    assert function.call is not None  # a function has `call` or `lazy`
     try:
         return function.call(given).marked(sensitive)
     except FunctionFault as error:
-        raise _refused(expression, error, places) from error
+        raise _failed(function, call, error, [argument.range for argument in arguments]) from error
 
 
-def _parameter(function: Function, number: int) -> Parameter:
-    if number < len(function.parameters):
-        return function.parameters[number]
-    assert function.variadic is not None
+def _apply_lazy(function: Function, call: Call, arguments: Sequence[Expression], scope: Scope) -> Value:
+    assert function.lazy is not None
+    try:
+        return function.lazy(arguments, scope)
+    except FunctionFault as error:
+        raise _failed(function, call, error, [argument.range for argument in arguments]) from error
+
+
+def _parameter(function: Function, place: int) -> Parameter:
+    if place < len(function.parameters):
+        return function.parameters[place]
+    assert function.variadic is not None  # the count has been checked
     return function.variadic
 
 
-def _converted(expression: Call, function: Function, parameter: Parameter, argument: Value, place: Range) -> Value:
-    if argument.is_null and not parameter.allow_null:
-        why = f'Invalid value for "{parameter.name}" parameter: argument must not be null.'
-        raise fault("invalid-argument", "Invalid function argument", place, why, "Give it a value.")
+def _converted(parameter: Parameter, argument: _Argument) -> Value:
     try:
-        return convert(argument, parameter.type)
+        value = convert(argument.value, parameter.type)
     except ValueError as error:
-        why = f'Invalid value for "{parameter.name}" parameter: {error}.'
-        raise fault(
-            "invalid-argument", "Invalid function argument", place, why, f'See the parameters of "{function.name}".'
-        ) from error
+        raise _invalid(parameter.name, argument.range, str(error)) from error
+    if value.is_null and not parameter.allow_null:
+        raise _invalid(parameter.name, argument.range, "argument must not be null")
+    return value
 
 
-def _refused(expression: Call, error: FunctionFault, places: Sequence[Range]) -> UserError:
-    if error.argument is not None and error.argument < len(places):
-        return fault("invalid-argument", "Invalid function argument", places[error.argument], f"{error}.".replace("..", "."))
-    return fault(
-        "function-call", "Error in function call", expression.range, f'Call to function "{expression.name}" failed: {error}.'
-    )
+def _invalid(name: str, where: Range, reason: str) -> UserError:
+    why = f'Invalid value for "{name}" parameter: {reason}.'
+    return fault("invalid-argument", "Invalid function argument", where, why, "Change the argument, or convert it.")
+
+
+def _failed(function: Function, call: Call, error: FunctionFault, places: Sequence[Range]) -> UserError:
+    place = error.argument
+    names = [parameter.name for parameter in function.parameters]
+    if place is not None and place < len(places) and (place < len(names) or function.variadic):
+        return _invalid(names[place] if place < len(names) else _parameter(function, place).name, places[place], str(error))
+    why = f'Call to function "{call.name}" failed: {error}.'
+    return fault("function-call", "Error in function call", call.range, why, "Change the arguments, or catch it with try().")

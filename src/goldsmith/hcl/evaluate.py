@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from goldsmith.hcl.ast import (
     Binary,
@@ -24,23 +24,45 @@ from goldsmith.hcl.ast import (
     Unary,
     Variable,
 )
-from goldsmith.hcl.calls import call
-from goldsmith.hcl.convert import convert, unify
-from goldsmith.hcl.diagnostics import did_you_mean
+from goldsmith.hcl.calls import call_function, find_function
+from goldsmith.hcl.conditionals import choose
+from goldsmith.hcl.convert import convert
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.faults import fault
+from goldsmith.hcl.iteration import ITEM, loop, splat
 from goldsmith.hcl.operators import binary, unary
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.traversal import attribute_of, element_of
-from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
+from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, object_of, string, tuple_of, unknown
-
-ITEM = "*"
-"""The name under which the item of a splat is in scope; no configuration can spell it."""
 
 
 def evaluate(expression: Expression, scope: Scope) -> Value:
-    """The value of an expression. Raises `UserError` with the place and the reason."""
-    return _EVALUATORS[type(expression)](expression, scope)
+    """The value of an expression.
+
+    Unknown and sensitive values make unknown and sensitive what depends on them. In a scope without variables or
+    functions their use is an error that says so. Raises `UserError` with all faults that do not follow from each other.
+    """
+    try:
+        return _EVALUATORS[type(expression)](expression, scope)
+    except RecursionError:
+        why = "It has more levels of nesting than can be evaluated."
+        raise fault("too-deep", "Expression is nested too deeply", expression.range, why, "Move parts into locals.") from None
+
+
+def _all(expressions: Sequence[Expression], scope: Scope) -> list[Value]:
+    """The values of expressions that do not depend on each other: the faults of all of them are raised together."""
+    values: list[Value] = []
+    faults: list[Diagnostic] = []
+    for expression in expressions:
+        try:
+            values.append(evaluate(expression, scope))
+        except UserError as error:
+            faults += error.diagnostics
+    if faults:
+        raise UserError(*faults)
+    return values
 
 
 def _literal(expression: Literal, scope: Scope) -> Value:
@@ -53,19 +75,16 @@ def _variable(expression: Variable, scope: Scope) -> Value:
         return found
     names = scope.names() - {ITEM}
     if not names:
-        raise fault("variables-not-allowed", "Variables not allowed", expression.range, "Variables may not be used here.")
-    raise fault(
-        "unknown-variable",
-        "Unknown variable",
-        expression.range,
-        f'There is no variable named "{expression.name}".',
-        did_you_mean(expression.name, names) or f"Known here: {', '.join(sorted(names))}.",
-    )
+        why = "Variables may not be used here."
+        raise fault("variables-not-allowed", "Variables not allowed", expression.range, why, "Write the value itself.")
+    why = f'There is no variable named "{expression.name}".'
+    hint = did_you_mean(expression.name, names) or f"Known here: {', '.join(sorted(names))}."
+    raise fault("unknown-variable", "Unknown variable", expression.range, why, hint)
 
 
 def _item(expression: SplatItem, scope: Scope) -> Value:
     found = scope.find(ITEM)
-    assert found is not None
+    assert found is not None  # the parser makes a SplatItem only inside the `each` of a splat
     return found
 
 
@@ -74,61 +93,37 @@ def _attribute(expression: GetAttribute, scope: Scope) -> Value:
 
 
 def _index(expression: Index, scope: Scope) -> Value:
-    return element_of(evaluate(expression.target, scope), evaluate(expression.key, scope), expression.step)
+    target, key = _all((expression.target, expression.key), scope)
+    return element_of(target, key, expression.step)
 
 
 def _splat(expression: Splat, scope: Scope) -> Value:
-    target = evaluate(expression.target, scope)
-    if target.is_null:
-        return tuple_of(()).marked(target.sensitive)
-    if not isinstance(target.type, ListType | SetType | TupleType):
-        if not target.is_known:
-            return unknown().marked(target.sensitive)
-        return tuple_of([evaluate(expression.each, scope.child({ITEM: target}))])
-    if not target.is_known:
-        return unknown().marked(target.sensitive)
-    items = [evaluate(expression.each, scope.child({ITEM: item})) for item in target.items()]
-    if isinstance(target.type, TupleType):
-        return tuple_of(items).marked(target.sensitive)
-    common = unify([item.type for item in items]) if items else DYNAMIC
-    if common is None:
-        return tuple_of(items).marked(target.sensitive)
-    return Value(ListType(common), tuple(convert(item, common) for item in items)).marked(target.sensitive)
+    return splat(expression, evaluate(expression.target, scope), scope, evaluate)
 
 
 def _template(expression: Template, scope: Scope) -> Value:
-    text, known, sensitive = "", True, False
-    for part in expression.parts:
-        value = evaluate(part, scope)
-        sensitive = sensitive or value.is_sensitive_anywhere
-        if value.is_null:
-            raise fault(
-                "null-in-template",
-                "Invalid template interpolation value",
-                part.range,
-                "The expression result is null. Cannot include a null value in a string template.",
-                "Give it a default, for example with coalesce().",
-            )
-        if not value.is_known:
-            known = False
-            continue
-        text += _as_text(value, part)
-    return (string(text) if known else unknown(STRING)).marked(sensitive)
+    values = _all(expression.parts, scope)
+    texts = [_text(value, part) for value, part in zip(values, expression.parts, strict=True)]
+    sensitive = any(value.is_sensitive_anywhere for value in values)
+    known = [text for text in texts if text is not None]
+    if len(known) < len(texts):
+        return unknown(STRING).marked(sensitive)
+    return string(normalized("".join(known))).marked(sensitive)
 
 
-def _as_text(value: Value, part: Expression) -> str:
+def _text(value: Value, part: Expression) -> str | None:
+    """The text that a value adds to a template; None when it is not known yet."""
+    what = "Invalid template interpolation value"
+    if value.is_null:
+        why = "The expression result is null. Cannot include a null value in a string template."
+        raise fault("null-in-template", what, part.range, why, "Give it a default, for example with coalesce().")
     try:
         raw = convert(value, STRING).raw
     except ValueError as error:
-        raise fault(
-            "not-text",
-            "Invalid template interpolation value",
-            part.range,
-            f"Cannot include the given value in a string template: {error}.",
-            "Use jsonencode() or join() to make text of it.",
-        ) from error
-    assert isinstance(raw, str)
-    return raw
+        why = f"Cannot include the given value in a string template: {error}."
+        hint = "Make a string of it, for example with join() or jsonencode()."
+        raise fault("not-text", what, part.range, why, hint) from error
+    return raw if isinstance(raw, str) else None
 
 
 def _wrap(expression: TemplateWrap, scope: Scope) -> Value:
@@ -139,6 +134,7 @@ def _join(expression: TemplateJoin, scope: Scope) -> Value:
     rounds = evaluate(expression.loop, scope)
     if not rounds.is_wholly_known:
         return unknown(STRING).marked(rounds.is_sensitive_anywhere)
+    # The body of each round is a template, so each item is a string.
     return string("".join(str(item.raw) for item in rounds.items())).marked(rounds.is_sensitive_anywhere)
 
 
@@ -151,169 +147,85 @@ def _unary(expression: Unary, scope: Scope) -> Value:
 
 
 def _binary(expression: Binary, scope: Scope) -> Value:
-    return binary(expression, evaluate(expression.left, scope), evaluate(expression.right, scope))
+    # a + b + c is a tree that leans to the left: walked in a loop, its length is not bound by the stack.
+    chain: list[Binary] = []
+    first: Expression = expression
+    while isinstance(first, Binary):
+        chain.append(first)
+        first = first.left
+    chain.reverse()
+    value, *others = _all([first, *(link.right for link in chain)], scope)
+    for link, other in zip(chain, others, strict=True):
+        value = binary(link, value, other)
+    return value
 
 
 def _conditional(expression: Conditional, scope: Scope) -> Value:
-    condition = _condition(expression.condition, scope)
-    if_true, if_false = evaluate(expression.if_true, scope), evaluate(expression.if_false, scope)
-    common = _common(if_true, if_false)
-    if common is None:
-        raise fault(
-            "conditional-types",
-            "Inconsistent conditional result types",
-            expression.range,
-            "The true and false result expressions must have consistent types.",
-            "Make both the same type, for example with convert().",
-        )
-    if not condition.is_known:
-        return unknown(common).marked(condition.sensitive)
-    return convert(if_true if condition.raw else if_false, common).marked(condition.sensitive)
-
-
-def _common(left: Value, right: Value) -> Type | None:
-    if left.is_null and left.type == DYNAMIC:
-        return right.type
-    if right.is_null and right.type == DYNAMIC:
-        return left.type
-    return unify([left.type, right.type])
-
-
-def _condition(expression: Expression, scope: Scope, what: str = "Incorrect condition type") -> Value:
-    value = evaluate(expression, scope)
-    if value.is_null:
-        raise fault(
-            "null-condition", "Null condition", expression.range, "The condition value is null.", "It must be true or false."
-        )
-    try:
-        return convert(value, BOOL)
-    except ValueError as error:
-        raise fault(
-            "condition-type",
-            what,
-            expression.range,
-            f"The condition expression must be of type bool: {error}.",
-            "Compare it with something.",
-        ) from error
+    return choose(expression, scope, evaluate)
 
 
 def _tuple(expression: TupleConstructor, scope: Scope) -> Value:
-    return tuple_of(evaluate(item, scope) for item in expression.items)
+    return tuple_of(_all(expression.items, scope))
 
 
 def _object(expression: ObjectConstructor, scope: Scope) -> Value:
+    faults: list[Diagnostic] = []
     attributes: dict[str, Value] = {}
-    sensitive = False
+    sensitive, known = False, True
     for item in expression.items:
-        key = _key(item.key, scope)
-        if key is None:
-            return unknown()
+        try:
+            key = _key(item.key, scope)
+            value = evaluate(item.value, scope)
+        except UserError as error:
+            faults += error.diagnostics
+            continue
         sensitive = sensitive or key.sensitive
-        attributes[str(key.raw)] = evaluate(item.value, scope)
-    return object_of(attributes).marked(sensitive)
+        known = known and key.is_known
+        attributes[str(key.raw)] = value
+    if faults:
+        raise UserError(*faults)
+    return (object_of(attributes) if known else unknown()).marked(sensitive)
 
 
-def _key(expression: Expression, scope: Scope) -> Value | None:
-    """The key of an object's attribute; None when it is not known yet."""
+def _key(expression: Expression, scope: Scope) -> Value:
+    """The key of an object's attribute, a string."""
+    if _is_traversal(expression):
+        why = "If this expression is intended to be a reference, wrap it in parentheses."
+        hint = "If it is a literal name that contains periods, wrap it in quotes."
+        raise fault("ambiguous-key", "Ambiguous attribute key", expression.range, why, hint)
     key = evaluate(expression, scope)
     if key.is_null:
-        raise fault("null-key", "Null value as key", expression.range, "Can't use a null value as a key.", "Give it a value.")
-    if not key.is_known:
-        return None
+        why = "Can't use a null value as a key."
+        raise fault("null-key", "Null value as key", expression.range, why, "Give it a value.")
     try:
         return convert(key, STRING)
     except ValueError as error:
-        raise fault(
-            "key-type", "Incorrect key type", expression.range, f"Can't use this value as a key: {error}.", "Use a string."
-        ) from error
+        why = f"Can't use this value as a key: {error}."
+        raise fault("key-type", "Incorrect key type", expression.range, why, "Use a string.") from error
+
+
+def _is_traversal(expression: Expression) -> bool:
+    """Whether this is a name with attributes or constant indexes after it, written without parentheses."""
+    while isinstance(expression, GetAttribute | Index):
+        if isinstance(expression, Index) and not _is_constant(expression.key):
+            return False
+        expression = expression.target
+    return isinstance(expression, Variable)
+
+
+def _is_constant(key: Expression) -> bool:
+    return isinstance(key, Literal) or (isinstance(key, Template) and key.literal is not None)
 
 
 def _for(expression: For, scope: Scope) -> Value:
-    collection = evaluate(expression.collection, scope)
-    if collection.is_null:
-        raise fault(
-            "null-collection",
-            "Iteration over null value",
-            expression.collection.range,
-            "A null value cannot be used as the collection in a 'for' expression.",
-        )
-    iterable = isinstance(collection.type, ListType | SetType | TupleType | MapType | ObjectType)
-    if not iterable and collection.type != DYNAMIC:
-        raise fault(
-            "not-iterable",
-            "Iteration over non-iterable value",
-            expression.collection.range,
-            "A value of this type cannot be used as the collection in a 'for' expression.",
-            "Use a list, a set, a map, a tuple or an object.",
-        )
-    if not collection.is_known:
-        return unknown().marked(collection.sensitive)
-    if expression.key is None:
-        return _for_tuple(expression, collection, scope)
-    return _for_object(expression, expression.key, collection, scope)
-
-
-def _rounds(expression: For, collection: Value, scope: Scope) -> Iterator[Scope | None]:
-    """The scope of each round that the condition lets through; None for one whose condition is not known."""
-    for key, value in pairs(collection):
-        names = {expression.value_name: value}
-        if expression.key_name is not None:
-            names[expression.key_name] = key
-        inner = scope.child(names)
-        if expression.condition is None:
-            yield inner
-            continue
-        condition = _condition(expression.condition, inner, "Invalid 'for' condition")
-        if not condition.is_known:
-            yield None
-        elif condition.raw:
-            yield inner
-
-
-def pairs(collection: Value) -> Iterator[tuple[Value, Value]]:
-    """Key and value of each item: numbers for lists and tuples, the item itself for sets, names for maps and objects."""
-    raw = collection.raw
-    if isinstance(raw, Mapping):
-        yield from ((string(name), item) for name, item in raw.items())
-    elif isinstance(collection.type, SetType):
-        yield from ((item, item) for item in collection.items())
-    else:
-        yield from ((Value(NUMBER, place), item) for place, item in enumerate(collection.items()))
-
-
-def _for_tuple(expression: For, collection: Value, scope: Scope) -> Value:
-    items: list[Value] = []
-    for inner in _rounds(expression, collection, scope):
-        if inner is None:
-            return unknown().marked(collection.sensitive)
-        items.append(evaluate(expression.value, inner))
-    return tuple_of(items).marked(collection.sensitive)
-
-
-def _for_object(expression: For, key_expression: Expression, collection: Value, scope: Scope) -> Value:
-    found: dict[str, list[Value]] = {}
-    sensitive = collection.sensitive
-    for inner in _rounds(expression, collection, scope):
-        key = _key(key_expression, inner) if inner is not None else None
-        if inner is None or key is None:
-            return unknown().marked(sensitive)
-        sensitive = sensitive or key.sensitive
-        values = found.setdefault(str(key.raw), [])
-        if values and not expression.group:
-            raise fault(
-                "duplicate-key",
-                "Duplicate object key",
-                key_expression.range,
-                f"Two different items produced the key \"{key.raw}\" in this 'for' expression.",
-                "If duplicates are expected, use the ellipsis (...) after the value expression to enable grouping by key.",
-            )
-        values.append(evaluate(expression.value, inner))
-    grouped = {key: tuple_of(values) if expression.group else values[0] for key, values in found.items()}
-    return object_of(grouped).marked(sensitive)
+    return loop(expression, evaluate(expression.collection, scope), scope, evaluate)
 
 
 def _call(expression: Call, scope: Scope) -> Value:
-    return call(expression, scope, evaluate)
+    function = find_function(expression, scope)
+    if function.lazy is not None and not expression.expands:
+        return call_function(function, expression, (), scope)
+    return call_function(function, expression, _all(expression.arguments, scope), scope)
 
 
 _EVALUATORS: Mapping[type[Expression], Callable[..., Value]] = {

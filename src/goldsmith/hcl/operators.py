@@ -2,126 +2,130 @@
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
-from goldsmith.hcl.ast import Binary, Unary
+from goldsmith.hcl.ast import Binary, Expression, Unary
 from goldsmith.hcl.convert import convert
+from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.equality import equal
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.numerals import normal
 from goldsmith.hcl.types import BOOL, NUMBER, Type
 from goldsmith.hcl.values import Number, Value, boolean, number, unknown
 
-DIGITS = 155
-"""Decimal digits of arithmetic: as many as Packer's 512 binary ones."""
-
-_ARITHMETIC = Context(prec=DIGITS, traps=[DivisionByZero, InvalidOperation, Overflow])
+_ARITHMETIC = Context(prec=155, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation])
+"""As many decimal digits as Packer's 512 binary ones. Dividing by zero gives infinity, as in Packer."""
 
 
 def unary(expression: Unary, operand: Value) -> Value:
-    """`-x` and `!x`."""
-    kind = NUMBER if expression.operator == "-" else BOOL
-    value = _operand(operand, kind, expression)
+    """`-x` and `!x`. Raises `UserError`."""
+    kind = BOOL if expression.operator == "!" else NUMBER
+    value = _operand(operand, kind, "unary", expression.operand, expression)
     if not value.is_known:
-        return unknown(kind).marked(value.sensitive)
-    if expression.operator == "!":
-        return boolean(not value.raw).marked(value.sensitive)
-    return number(-_amount(value)).marked(value.sensitive)
+        return value
+    result = boolean(not value.raw) if kind == BOOL else number(-_amount(value))
+    return result.marked(value.sensitive)
 
 
 def binary(expression: Binary, left: Value, right: Value) -> Value:
-    """All operators with two operands. Both are evaluated always: there is no short cut."""
+    """All operators with two operands.
+
+    `==` and `!=` compare without conversion. Both operands of `&&` and `||` are evaluated always, but one that decides
+    gives the result while the other is still unknown. Raises `UserError`.
+    """
     operator = expression.operator
     if operator in ("==", "!="):
         same = equal(left, right)
         return same if operator == "==" or not same.is_known else boolean(not same.raw).marked(same.sensitive)
     kind = BOOL if operator in ("&&", "||") else NUMBER
-    first, second = _operand(left, kind, expression), _operand(right, kind, expression)
-    sensitive = first.sensitive or second.sensitive
-    result = BOOL if operator in ("&&", "||", "<", ">", "<=", ">=") else NUMBER
-    if not (first.is_known and second.is_known):
-        return _half_known(operator, first, second, result).marked(sensitive)
+    a = _operand(left, kind, "left", expression.left, expression)
+    b = _operand(right, kind, "right", expression.right, expression)
     if kind == BOOL:
-        both = bool(first.raw), bool(second.raw)
-        return boolean(all(both) if operator == "&&" else any(both)).marked(sensitive)
-    a, b = _amount(first), _amount(second)
-    if result == BOOL:
-        return boolean({"<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b}[operator]).marked(sensitive)
-    return number(_arithmetic(expression, a, b)).marked(sensitive)
+        result = _logic(operator, a, b)
+    elif not (a.is_known and b.is_known):
+        result = unknown(BOOL if operator in _COMPARISONS else NUMBER)
+    elif operator in _COMPARISONS:
+        result = boolean(_COMPARISONS[operator](_amount(a), _amount(b)))
+    else:
+        result = number(_calculated(expression, _amount(a), _amount(b)))
+    return result.marked(a.sensitive or b.sensitive)
 
 
-def _half_known(operator: str, first: Value, second: Value, result: Type) -> Value:
-    """`false && ?` is false and `true || ?` is true, whatever the other will be."""
-    decides = {"&&": False, "||": True}.get(operator)
-    if decides is not None and decides in (first.raw, second.raw):
-        return boolean(decides)
-    return unknown(result)
-
-
-def _arithmetic(expression: Binary, a: Number, b: Number) -> Number:
+def _operand(value: Value, kind: Type, side: str, part: Expression, whole: Unary | Binary) -> Value:
     try:
-        match expression.operator:
-            case "+":
-                return (
-                    _exact(a + b)
-                    if isinstance(a, int) and isinstance(b, int)
-                    else _normal(_ARITHMETIC.add(Decimal(a), Decimal(b)))
-                )
-            case "-":
-                return (
-                    _exact(a - b)
-                    if isinstance(a, int) and isinstance(b, int)
-                    else _normal(_ARITHMETIC.subtract(Decimal(a), Decimal(b)))
-                )
-            case "*":
-                return (
-                    _exact(a * b)
-                    if isinstance(a, int) and isinstance(b, int)
-                    else _normal(_ARITHMETIC.multiply(Decimal(a), Decimal(b)))
-                )
-            case "/":
-                return _normal(_ARITHMETIC.divide(Decimal(a), Decimal(b)))
-            case _:
-                return _normal(_ARITHMETIC.remainder(Decimal(a), Decimal(b)))
-    except (DivisionByZero, InvalidOperation) as error:
-        raise fault(
-            "arithmetic",
-            "Division by zero" if b == 0 else "Invalid operand",
-            expression.range,
-            "Dividing by zero has no result.",
-            "Check the divisor first.",
-        ) from error
+        converted = convert(value, kind)
+    except ValueError as error:
+        why = f"Unsuitable value for {side} operand: {error}."
+        hint = f'The operator "{whole.operator}" works on {"true and false" if kind == BOOL else "numbers"}.'
+        raise fault("operand", "Invalid operand", part.range, why, hint) from error
+    if converted.is_null:
+        why = "Error during operation: argument must not be null."
+        raise fault("null-operand", "Operation failed", part.range, why, "Give it a default, for example with coalesce().")
+    return converted
 
 
-def _exact(amount: Number) -> Number:
-    return amount
+def _logic(operator: str, a: Value, b: Value) -> Value:
+    decisive = operator == "||"
+    if decisive in (a.raw, b.raw):
+        return boolean(decisive)
+    return boolean(not decisive) if a.is_known and b.is_known else unknown(BOOL)
 
 
-def _normal(amount: Decimal) -> Number:
-    return normal(amount)
+_COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+_INTEGER: dict[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
+_DECIMAL: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
+    "+": _ARITHMETIC.add,
+    "-": _ARITHMETIC.subtract,
+    "*": _ARITHMETIC.multiply,
+    "/": _ARITHMETIC.divide,
+}
+
+
+def _calculated(expression: Binary, a: Number, b: Number) -> Number:
+    operator = expression.operator
+    if operator == "%":
+        return _remainder(expression, a, b)
+    if isinstance(a, int) and isinstance(b, int):
+        if operator in _INTEGER:
+            return _INTEGER[operator](a, b)
+        if b and a % b == 0:
+            return a // b
+    try:
+        return normal(_DECIMAL[operator](Decimal(a), Decimal(b)))
+    except InvalidOperation as error:
+        raise _undefined(expression) from error
+
+
+def _remainder(expression: Binary, a: Number, b: Number) -> Number:
+    """The remainder of a division that truncates: it has the sign of `a`. Packer's `a % 0` is `a`."""
+    if b == 0:
+        return a
+    if isinstance(a, int) and isinstance(b, int):
+        rest = abs(a) % abs(b)
+        return rest if a >= 0 else -rest
+    try:
+        return normal(_ARITHMETIC.remainder(Decimal(a), Decimal(b)))
+    except InvalidOperation as error:
+        raise _undefined(expression) from error
+
+
+def _undefined(expression: Binary) -> UserError:
+    why = "Error during operation: can't divide zero by zero or infinity by infinity."
+    if expression.operator != "/":
+        why = "Error during operation: the result is not defined."
+    return fault("arithmetic", "Operation failed", expression.range, why, "Check the operands first.")
 
 
 def _amount(value: Value) -> Number:
-    assert isinstance(value.raw, int | Decimal)
+    assert isinstance(value.raw, int | Decimal)  # what was converted to number, is not null and is known
     return value.raw
-
-
-def _operand(value: Value, kind: Type, expression: Unary | Binary) -> Value:
-    if value.is_null:
-        raise fault(
-            "null-operand",
-            "Invalid operand",
-            expression.range,
-            f'Unsuitable value for the operand of "{expression.operator}": argument must not be null.',
-            "Give it a value.",
-        )
-    try:
-        return convert(value, kind)
-    except ValueError as error:
-        raise fault(
-            "operand",
-            "Invalid operand",
-            expression.range,
-            f'Unsuitable value for the operand of "{expression.operator}": {error}.',
-            "",
-        ) from error

@@ -4,86 +4,130 @@ from __future__ import annotations
 
 from goldsmith.hcl.ast import Call, Expression, Literal, ObjectConstructor, Template, TupleConstructor, Variable
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.evaluate import evaluate
 from goldsmith.hcl.faults import fault
+from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value
 
-_NAMES = {"string": STRING, "number": NUMBER, "bool": BOOL, "any": DYNAMIC}
+_PRIMITIVES = {"string": STRING, "number": NUMBER, "bool": BOOL, "any": DYNAMIC}
 _COLLECTIONS = {"list": ListType, "set": SetType, "map": MapType}
-_KINDS = (*_NAMES, *_COLLECTIONS, "object", "tuple")
+_ARGUMENTS = {
+    "list": "requires one argument specifying the element type",
+    "set": "requires one argument specifying the element type",
+    "map": "requires one argument specifying the element type",
+    "object": "requires one argument specifying the attribute types and values as a map",
+    "tuple": "requires one argument specifying the element types as a list",
+}
+_EXAMPLES = {
+    "list": "list(string)",
+    "set": "set(string)",
+    "map": "map(string)",
+    "object": "object({ name = string })",
+    "tuple": "tuple([string, number])",
+}
 
 
 def type_expression(expression: Expression) -> Type:
-    """The type that an expression spells: string, list(number), object({ a = optional(string, "x") }), … Raises `UserError`."""
-    if isinstance(expression, Variable):
-        if expression.name in _NAMES:
-            return _NAMES[expression.name]
-        if expression.name in _COLLECTIONS or expression.name in ("object", "tuple"):
-            raise _invalid(expression.range, f'The type "{expression.name}" needs an argument: {expression.name}(…).', "")
-        raise _unknown(expression.name, expression.range)
-    if isinstance(expression, Call):
-        return _constructed(expression)
-    if isinstance(expression, Template) and expression.literal is not None:
-        text = expression.literal
-        raise _invalid(expression.range, "A type is written without quotes.", f"Write type = {text}." if text in _NAMES else "")
-    raise _invalid(expression.range, "A type is a name such as string, or a construction such as list(string).", "")
+    """The type that an expression spells.
+
+    `string number bool any list(T) set(T) map(T) tuple([T, …]) object({ name = T, other = optional(T, default) })`.
+    Raises `UserError` with all that is wrong.
+    """
+    match expression:
+        case Variable(name):
+            return _named(name, expression.range)
+        case Call():
+            return _constructed(expression)
+        case Template() if expression.literal is not None:
+            known = expression.literal in _PRIMITIVES
+            hint = f"Write {expression.literal} without the quotes." if known else "Remove the quotes."
+            raise _invalid(expression.range, "A type is written without quotes.", hint)
+    why = (
+        "A type specification is either a primitive type keyword (bool, number, string) "
+        "or a complex type constructor call, like list(string)."
+    )
+    raise _invalid(expression.range, why, "Write any to accept every type.")
+
+
+def _named(name: str, where: Range) -> Type:
+    if name in _PRIMITIVES:
+        return _PRIMITIVES[name]
+    if name in _ARGUMENTS:
+        raise _invalid(where, f"The {name} type constructor {_ARGUMENTS[name]}.", f"Write {_EXAMPLES[name]}.")
+    why = f'The keyword "{name}" is not a valid type specification.'
+    raise _invalid(where, why, did_you_mean(name, (*_PRIMITIVES, *_ARGUMENTS)) or "Write string, number, bool or any.")
 
 
 def _constructed(call: Call) -> Type:
-    if call.name not in _KINDS or call.name in _NAMES:
-        raise _unknown(call.name, call.name_range)
-    if len(call.arguments) != 1:
-        raise _invalid(call.range, f'The type constructor "{call.name}" takes one argument.', "")
-    argument = call.arguments[0]
-    if call.name in _COLLECTIONS:
-        return _COLLECTIONS[call.name](type_expression(argument))
-    if call.name == "tuple":
-        if isinstance(argument, TupleConstructor):
-            return TupleType(tuple(type_expression(item) for item in argument.items))
-        raise _invalid(argument.range, "A tuple type is written tuple([TYPE, …]).", "")
-    if isinstance(argument, ObjectConstructor):
+    name = call.name
+    if name in _PRIMITIVES:
+        why = f'Primitive type keyword "{name}" does not expect arguments.'
+        raise _invalid(call.range, why, f"Write {name} alone.")
+    if name == "optional":
+        why = 'Keyword "optional" is valid only as the type of an attribute of an object.'
+        raise _invalid(call.name_range, why, "Write object({ name = optional(string) }).")
+    if name not in _ARGUMENTS:
+        why = f'Keyword "{name}" is not a valid type constructor.'
+        raise _invalid(call.name_range, why, did_you_mean(name, _ARGUMENTS) or "Write list(…), map(…) or object({…}).")
+    argument = call.arguments[0] if len(call.arguments) == 1 and not call.expands else None
+    if argument is not None and name in _COLLECTIONS:
+        return _COLLECTIONS[name](type_expression(argument))
+    if name == "tuple" and isinstance(argument, TupleConstructor):
+        return TupleType(tuple(type_expression(item) for item in argument.items))
+    if name == "object" and isinstance(argument, ObjectConstructor):
         return _object(argument)
-    raise _invalid(argument.range, "An object type is written object({ NAME = TYPE, … }).", "")
+    where = argument.range if argument is not None else call.range
+    raise _invalid(where, f"The {name} type constructor {_ARGUMENTS[name]}.", f"Write {_EXAMPLES[name]}.")
 
 
-def _object(constructor: ObjectConstructor) -> Type:
+def _object(constructor: ObjectConstructor) -> ObjectType:
     attributes: dict[str, Type] = {}
     optional: set[str] = set()
     defaults: dict[str, object] = {}
+    faults: list[Diagnostic] = []
     for item in constructor.items:
-        if not isinstance(item.key, Literal) or not isinstance(item.key.value.raw, str):
-            raise _invalid(item.key.range, "Names of attributes are written as they are.", "")
-        name = item.key.value.raw
-        if isinstance(item.value, Call) and item.value.name == "optional":
-            optional.add(name)
-            attributes[name], default = _optional(item.value)
-            if default is not None:
-                defaults[name] = default
-        else:
-            attributes[name] = type_expression(item.value)
+        try:
+            name = _attribute_name(item.key)
+            if isinstance(item.value, Call) and item.value.name == "optional":
+                optional.add(name)
+                attributes[name], default = _optional(item.value)
+                if default is not None:
+                    defaults[name] = default
+            else:
+                attributes[name] = type_expression(item.value)
+        except UserError as error:
+            faults += error.diagnostics
+    if faults:
+        raise UserError(*faults)
     return ObjectType(attributes, frozenset(optional), defaults)
 
 
-def _optional(call: Call) -> tuple[Type, Value | None]:
-    from goldsmith.hcl.evaluate import evaluate
-    from goldsmith.hcl.scope import Scope
+def _attribute_name(key: Expression) -> str:
+    if isinstance(key, Literal) and isinstance(key.value.raw, str):
+        return key.value.raw
+    raise _invalid(
+        key.range, "Object constructor map keys must be attribute names.", "Write the bare name before the equals sign."
+    )
 
+
+def _optional(call: Call) -> tuple[Type, Value | None]:
     if not 1 <= len(call.arguments) <= 2:
-        raise _invalid(call.range, "optional() takes a type and, if wanted, a default.", "")
+        why = "The optional modifier takes the type of the attribute and, if wanted, its default."
+        raise _invalid(call.range, why, 'Write optional(string) or optional(string, "default").')
     wanted = type_expression(call.arguments[0])
     if len(call.arguments) == 1:
         return wanted, None
-    default = evaluate(call.arguments[1], Scope())
+    default = call.arguments[1]
     try:
-        return wanted, convert(default, wanted)
+        return wanted, convert(evaluate(default, Scope()), wanted)
     except ValueError as error:
-        raise _invalid(call.arguments[1].range, f"The default does not fit the type: {error}.", "") from error
-
-
-def _unknown(name: str, where: Range) -> UserError:
-    return _invalid(where, f'There is no type "{name}".', did_you_mean(name, _KINDS) or f"Types are: {', '.join(_KINDS)}.")
+        why = f"This default value is not compatible with the attribute's type: {error}."
+        raise fault(
+            "invalid-default", "Invalid default value for optional attribute", default.range, why, "Change one of the two."
+        ) from error
 
 
 def _invalid(where: Range, why: str, next: str) -> UserError:

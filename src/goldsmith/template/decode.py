@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 from goldsmith.components import AttributeDeclaration, Duration, Render, Setting, Settings, declarations
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError, did_you_mean
+from goldsmith.hcl.gotime import parse_duration
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import UNKNOWN_TEXT, check
-from goldsmith.template.durations import parse_duration
 from goldsmith.template.faults import Faults
 from goldsmith.template.schema import unexpected_argument, unexpected_block
 
@@ -231,7 +231,7 @@ def _placeholder(annotation: Any, value: Value) -> object:
 
 def _from_text(annotation: Any, text: str) -> object:
     if annotation is Duration:
-        return parse_duration(text) if text else Duration(0)
+        return Duration(parse_duration(text).total_seconds()) if text else Duration(0)
     if get_origin(annotation) is Literal and text not in get_args(annotation):
         raise ValueError(f'"{text}" is none of {", ".join(get_args(annotation))}')
     return Path(text) if annotation is Path else text

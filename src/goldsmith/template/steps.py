@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from goldsmith.components import Duration, Setting, attribute
 from goldsmith.hcl.ast import Block, Body
+from goldsmith.hcl.gotime import parse_duration
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.template.decode import decode, setting_name
-from goldsmith.template.durations import parse_duration
 from goldsmith.template.dynamic import Expanded
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
@@ -147,7 +147,7 @@ def _check_selection(meta: Meta, block: Block, faults: Faults) -> None:
 
 def _duration(block: Block, name: str, text: str, faults: Faults) -> Duration:
     try:
-        return parse_duration(text) if text else Duration(0)
+        return Duration(parse_duration(text).total_seconds()) if text else Duration(0)
     except ValueError as error:
         where = block.body.attributes[name].range
         faults.error("template.duration", f"Failed to parse {name} duration", where, f"{error}.", 'Write for example "10s".')

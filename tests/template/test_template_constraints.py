@@ -1,13 +1,10 @@
-"""Version constraints and Go's durations."""
+"""Version constraints."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from goldsmith.template.constraints import parse_constraints
-from goldsmith.template.durations import parse_duration
 
 
 @pytest.mark.parametrize(
@@ -44,31 +41,3 @@ def test_a_constraint_is_compared_segment_by_segment(text: str, admits: bool) ->
 def test_a_malformed_constraint_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="Malformed constraint"):
         parse_constraints(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1.5h", 5400), ("0", 0), ("-2s", -2), (".5s", 0.5), ("1h0m1s", 3601)],
-)
-def test_a_duration_is_told_in_seconds(text: str, seconds: float) -> None:
-    assert parse_duration(text) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("10", 'missing unit in duration "10"'),
-        ("10d", 'unknown unit "d" in duration "10d"'),
-        ("abc", 'invalid duration "abc"'),
-        ("", 'invalid duration ""'),
-        ("1s ", 'unknown unit "s "'),
-    ],
-)
-def test_a_bad_duration_is_refused_in_the_words_of_go(text: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=reason):
-        parse_duration(text)
-
-
-@given(st.integers(0, 10_000), st.integers(0, 59), st.integers(0, 59))
-def test_hours_minutes_and_seconds_add_up(hours: int, minutes: int, seconds: int) -> None:
-    assert parse_duration(f"{hours}h{minutes}m{seconds}s") == hours * 3600 + minutes * 60 + seconds
