@@ -44,7 +44,7 @@ def check(text: str) -> None:
     if "{{" in text:
         from goldsmith.hcl.gotemplate import check as check_template
 
-        check_template(text, FUNCTION_NAMES)
+        check_template(text, {name: _refusal(name, "nothing is rendered yet") for name in FUNCTION_NAMES})
 
 
 def _functions(context: Context, data: Mapping[str, str]) -> dict[str, Callable[..., object]]:
@@ -64,7 +64,22 @@ def _functions(context: Context, data: Mapping[str, str]) -> dict[str, Callable[
         "upper": lambda text: str(text).upper(),
         "uuid": lambda: str(uuid.uuid4()),
     }
-    return functions | {name: _refusal(name, why) for name, why in _REFUSED.items()}
+    counted = {name: _counted(name, function) for name, function in functions.items()}
+    return counted | {name: _refusal(name, why) for name, why in _REFUSED.items()}
+
+
+def _counted(name: str, function: Callable[..., object]) -> Callable[..., object]:
+    """A function that tells a wrong number of arguments as a fault of the template."""
+    from inspect import signature
+
+    def call(*arguments: object) -> object:
+        try:
+            signature(function).bind(*arguments)
+        except TypeError as error:
+            raise ValueError(f"wrong number of arguments for {name}: {error}") from error
+        return function(*arguments)
+
+    return call
 
 
 _LEGACY = "it works only in the variables of a legacy JSON template"

@@ -89,8 +89,8 @@ def test_two_clones_have_nothing_of_their_identity_in_common(disk: SealedImage, 
 def boot_and_power_off(image: Path, firmware: str, directory: Path) -> str:
     """Boot a larger overlay of a disk until it shows a login, press the power button; returns the console's text."""
     clone, serial, monitor = directory / "clone.qcow2", directory / "serial", directory / "monitor"
-    backing = ["-b", image, "-F", "qcow2"]
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, clone, str(GROWN_BYTES)], check=True)
+    backing = ["-b", str(image), "-F", "qcow2"]
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(clone), str(GROWN_BYTES)], check=True)
     argv = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "qemu64", "-smp", "2", "-m", "1024"]
     argv += ["-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{serial}", "-device", "virtio-rng-pci"]
     argv += ["-drive", f"if=none,id=disk,file={clone},cache=unsafe", "-device", "virtio-blk-pci,drive=disk,bootindex=0"]

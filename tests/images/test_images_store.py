@@ -48,6 +48,32 @@ def test_a_changed_byte_is_found(store: LayerStore, tmp_path: Path) -> None:
     assert not store.verify(digest)
 
 
+def started_again(store: LayerStore, digest: str) -> None:
+    """Make a layer look as if the host had started since it was made."""
+    (store.root / "proofs" / digest.removeprefix("sha256:")).write_text("an earlier start")
+
+
+def test_a_whole_layer_is_still_there_after_the_host_started_again(store: LayerStore, tmp_path: Path) -> None:
+    digest = adopted(store, tmp_path, "good")
+    started_again(store, digest)
+
+    assert store.has(digest)
+    (store.root / "trees" / digest.removeprefix("sha256:") / "x").write_text("not read again")
+    assert store.has(digest)
+
+
+def test_a_layer_that_a_power_cut_damaged_is_no_layer_and_can_be_made_again(store: LayerStore, tmp_path: Path) -> None:
+    digest = adopted(store, tmp_path, "good")
+    (store.root / "trees" / digest.removeprefix("sha256:") / "x").write_text("")
+    started_again(store, digest)
+
+    assert not store.has(digest)
+    with pytest.raises(MachineError, match="is not on this host"):
+        store.path(digest)
+    assert adopted(store, tmp_path, "good") == digest
+    assert store.verify(digest)
+
+
 def test_layers_are_listed_by_last_use(store: LayerStore, tmp_path: Path) -> None:
     first, second = adopted(store, tmp_path, "1"), adopted(store, tmp_path, "2")
     store.path(first)

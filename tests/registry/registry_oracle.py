@@ -139,9 +139,11 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
         for disk in world.versions[version].disks:
             speaking = [item for item in world.evidence[version] if item["gate"] == need["gate"] and set(item["disks"]) & {"", disk}]
             newest = speaking[-1] if speaking else None
-            if newest is None or newest["verdict"] not in (["pass"] if need["strict"] else ["pass", "warn"]):
+            if newest is None or newest["verdict"] not in (["pass"] if need.get("strict") else ["pass", "warn"]):
                 world.faults.append(f"I1 event {seq} promotes with {need['gate']} {newest and newest['verdict']}")
-            elif need["max_age_s"] and at - newest["issued_at"] >= (need["max_age_s"] + 1) * 1_000_000:
+            elif need.get("config", "") not in ("", newest["config"]) or newest["signer"] not in need.get("signers", [newest["signer"]]):
+                world.faults.append(f"I1 event {seq} promotes on evidence of another configuration or signer")
+            elif need.get("max_age_s") and at - newest["issued_at"] >= (need["max_age_s"] + 1) * 1_000_000:
                 world.faults.append(f"I1 event {seq} promotes on old evidence")
             elif newest["expires_at"] is not None and newest["expires_at"] <= at:
                 world.faults.append(f"I1 event {seq} promotes on expired evidence")

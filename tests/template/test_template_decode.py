@@ -70,7 +70,7 @@ def test_unknown_becomes_a_placeholder() -> None:
             script=unknown(),
         )
     )
-    assert (config.string, config.int, config.bool, config.duration) == ("<unknown>", 0, False, 0)
+    assert (config.string, config.int, config.bool, config.duration) == ("<unknown>", 0, False, Duration(0))
     assert config.slice_string == ()
     assert config.map_string_string == {"a": "<unknown>"}
     assert config.script == "<unknown>"
@@ -178,9 +178,9 @@ def test_other_annotations_are_read() -> None:
         ratio=number(Decimal("0.5")),
         maps=from_plain({"a": [1, 2]}),
         needed=string("x"),
-        **{"except": from_plain(["a"])},
     )
-    config = decode(Peculiar, given, None, Path("/"))
+    reserved = {"except": Setting(from_plain(["a"]))}
+    config = decode(Peculiar, Settings({**given.attributes, **reserved}), None, Path("/"))
     assert config == Peculiar(
         anything=from_plain({"a": [1]}),
         mode="slow",

@@ -75,7 +75,7 @@ def run_layered(build: Build, context: Context, images: ImageLookup, workshop: W
     assert isinstance(source, LayeredSource)
     config = build.source.config(context)
     base = source.base(config, context, images)
-    context = replace(context, generated=_generated(context))
+    context = replace(context, generated=generated_values(context))
     progress = _Progress(list(base.layers))
     if base.step is not None:
         _base_step(base, progress, context, workshop)
@@ -365,7 +365,8 @@ def _seal(
         return LayeredResult(image=sealed, tree=tree, base=base, disk=disk, steps=tuple(progress.steps))
 
 
-def _generated(context: Context) -> dict[str, str]:
+def generated_values(context: Context) -> dict[str, str]:
+    """The `build.*` values of a build in a sandbox; what it has no answer for reads as in Packer."""
     missing = {
         name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
         for name, code in (("PackerHTTPIP", "HTTP_IP"), ("PackerHTTPPort", "HTTP_PORT"), ("PackerHTTPAddr", "HTTP_ADDR"))

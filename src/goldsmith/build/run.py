@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from goldsmith.build.attempt import provision
-from goldsmith.build.layered import LayeredResult, Workshop, run_layered, step_names
+from goldsmith.build.layered import LayeredResult, Workshop, generated_values, run_layered, step_names
 from goldsmith.build.outputs import deliver
 from goldsmith.build.postprocess import post_process
 from goldsmith.build.recovery import Recovery, decide, recover
@@ -70,8 +70,7 @@ def run_build(build: Build, context: Context, images: ImageLookup, workshop: Wor
 def _guarded(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> BuildResult:
     try:
         context.cancellation.check()
-        artifact, layered = _make(build, context, images, workshop)
-        generated = dict(artifact.state) or dict(context.generated)
+        artifact, layered, generated = _make(build, context, images, workshop)
         artifacts, errors = post_process(artifact, build.chains, replace(context, generated=generated))
     except Cancelled:
         return BuildResult(build=build, seconds=0, cancelled=True)
@@ -83,17 +82,27 @@ def _guarded(build: Build, context: Context, images: ImageLookup, workshop: Work
     return BuildResult(build=build, seconds=0, artifacts=artifacts, layered=layered, error=failed)
 
 
-def _make(build: Build, context: Context, images: ImageLookup, workshop: Workshop) -> tuple[Artifact, LayeredResult | None]:
+def _make(
+    build: Build, context: Context, images: ImageLookup, workshop: Workshop
+) -> tuple[Artifact, LayeredResult | None, Mapping[str, str]]:
+    """The artifact, the layers behind it if it has any, and the `build.*` values that post-processors see."""
     source = build.source.component()
     if isinstance(source, LayeredSource):
         layered = run_layered(build, context, images, workshop)
-        return deliver(layered, source.disk(build.source.config(context)), context), layered
+        told = replace(context, generated=generated_values(context))
+        artifact = deliver(layered, source.disk(build.source.config(context)), told)
+        return artifact, layered, artifact.state
     assert isinstance(source, DirectSource)
-    return source.run(build.source.config(context), context, _provision_directly(build, context)), None
+    seen: dict[str, str] = {}
+    artifact = source.run(build.source.config(context), context, _provision_directly(build, context, seen))
+    return artifact, None, {**seen, **artifact.state}
 
 
-def _provision_directly(build: Build, context: Context) -> Callable[[Machine, Mapping[str, str]], None]:
+def _provision_directly(build: Build, context: Context, seen: dict[str, str]) -> Callable[[Machine, Mapping[str, str]], None]:
+    """Runs the provisioners of a direct build; `seen` gets the `build.*` values that its source tells."""
+
     def run_all(machine: Machine, generated: Mapping[str, str]) -> None:
+        seen.update(generated)
         current = replace(context, generated=generated)
         for name, use in zip(step_names(build), build.provisioners, strict=True):
             started = time.monotonic()

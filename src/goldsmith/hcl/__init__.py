@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from goldsmith.hcl.ast import Attribute, Block, Body, Expression, Reference
+from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError, MachineError, Refused, Severity, UserError
 from goldsmith.hcl.evaluate import evaluate
 from goldsmith.hcl.format import format_source
 from goldsmith.hcl.function import Function
@@ -12,7 +14,10 @@ from goldsmith.hcl.parser import parse, parse_expression, parse_template
 from goldsmith.hcl.reading import read_source
 from goldsmith.hcl.references import references
 from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.source import Position, Range, SourceFile
 from goldsmith.hcl.type_expressions import type_expression
+from goldsmith.hcl.types import Type
+from goldsmith.hcl.values import Value
 
 
 def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
@@ -23,7 +28,25 @@ def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
 
 
 __all__ = [
+    "Attribute",
+    "Block",
+    "Body",
+    "Bug",
+    "Diagnostic",
+    "Expression",
+    "Function",
+    "GoldsmithError",
+    "MachineError",
+    "Position",
+    "Range",
+    "Reference",
+    "Refused",
     "Scope",
+    "Severity",
+    "SourceFile",
+    "Type",
+    "UserError",
+    "Value",
     "evaluate",
     "format_source",
     "functions",

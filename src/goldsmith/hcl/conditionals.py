@@ -39,6 +39,7 @@ def choose(expression: Conditional, scope: Scope, evaluate: Evaluate) -> Value:
         raise fault("conditional-types", "Inconsistent conditional result types", part.range, why, _HINT) from error
 
 
+_COMPARE = "Compare it with something."
 _HINT = "Make both results the same type, for example with convert()."
 
 
@@ -75,6 +76,4 @@ def _condition(expression: Expression, scope: Scope, evaluate: Evaluate) -> Valu
         return convert(value, BOOL)
     except ValueError as error:
         why = f"The condition expression must be of type bool: {error}."
-        raise fault(
-            "condition-type", "Incorrect condition type", expression.range, why, "Compare it with something."
-        ) from error
+        raise fault("condition-type", "Incorrect condition type", expression.range, why, _COMPARE) from error

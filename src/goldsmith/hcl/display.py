@@ -66,10 +66,8 @@ def _mapping(entries: Mapping[str, Value], indent: str) -> str:
 def _number(amount: Number) -> str:
     if isinstance(amount, int) and abs(amount) <= _LARGEST_INTEGER:
         return str(amount)
-    try:
-        nearest = float(amount)
-    except OverflowError:
-        nearest = math.copysign(math.inf, amount)
+    # By way of Decimal, which becomes infinite where an int would overflow.
+    nearest = float(Decimal(amount))
     if math.isinf(nearest):
         return "+Inf" if nearest > 0 else "-Inf"
     return shortest(Decimal(repr(nearest)))

@@ -7,7 +7,7 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 
 from goldsmith.hcl.ast import Binary, Expression, Unary
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import UserError
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.equality import equal
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.numerals import normal
@@ -39,8 +39,7 @@ def binary(expression: Binary, left: Value, right: Value) -> Value:
         same = equal(left, right)
         return same if operator == "==" or not same.is_known else boolean(not same.raw).marked(same.sensitive)
     kind = BOOL if operator in ("&&", "||") else NUMBER
-    a = _operand(left, kind, "left", expression.left, expression)
-    b = _operand(right, kind, "right", expression.right, expression)
+    a, b = _operands(left, right, kind, expression)
     if kind == BOOL:
         result = _logic(operator, a, b)
     elif not (a.is_known and b.is_known):
@@ -50,6 +49,19 @@ def binary(expression: Binary, left: Value, right: Value) -> Value:
     else:
         result = number(_calculated(expression, _amount(a), _amount(b)))
     return result.marked(a.sensitive or b.sensitive)
+
+
+def _operands(left: Value, right: Value, kind: Type, expression: Binary) -> tuple[Value, Value]:
+    found: list[Value] = []
+    faults: list[Diagnostic] = []
+    for value, side, part in ((left, "left", expression.left), (right, "right", expression.right)):
+        try:
+            found.append(_operand(value, kind, side, part, expression))
+        except UserError as error:
+            faults += error.diagnostics
+    if faults:
+        raise UserError(*faults)
+    return found[0], found[1]
 
 
 def _operand(value: Value, kind: Type, side: str, part: Expression, whole: Unary | Binary) -> Value:

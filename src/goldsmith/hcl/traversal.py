@@ -49,10 +49,8 @@ def _element(target: Value, key: Value, where: Range) -> Value:
         case MapType() | ObjectType():
             return _member(target, _as_key(key, STRING, where), where)
         case SetType():
-            why = (
-                "Elements of a set are identified only by their value and don't have any separate index or key to select with."
-            )
-            raise _invalid("set-index", where, why, "Make a list of it first, for example with sort().")
+            why = "Elements of a set are identified only by their value and don't have any separate index or key."
+            raise _invalid("set-index", where, why, "Make a list of it first, convert(SET, list(any)).")
     if target.type == DYNAMIC and not target.is_known:
         return unknown()
     raise _invalid("not-indexable", where, "This value does not have any indices.", "Only lists, tuples, maps and objects do.")

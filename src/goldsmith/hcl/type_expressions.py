@@ -108,9 +108,7 @@ def _object(constructor: ObjectConstructor) -> ObjectType:
 def _attribute_name(key: Expression) -> str:
     if isinstance(key, Literal) and isinstance(key.value.raw, str):
         return key.value.raw
-    raise _invalid(
-        key.range, "Object constructor map keys must be attribute names.", "Write the bare name before the equals sign."
-    )
+    raise _invalid(key.range, "Object constructor map keys must be attribute names.", "Write the bare name.")
 
 
 def _optional(call: Call) -> tuple[Type, Value | None]:
@@ -124,10 +122,9 @@ def _optional(call: Call) -> tuple[Type, Value | None]:
     try:
         return wanted, convert(evaluate(default, Scope()), wanted)
     except ValueError as error:
+        what = "Invalid default value for optional attribute"
         why = f"This default value is not compatible with the attribute's type: {error}."
-        raise fault(
-            "invalid-default", "Invalid default value for optional attribute", default.range, why, "Change one of the two."
-        ) from error
+        raise fault("invalid-default", what, default.range, why, "Change one of the two.") from error
 
 
 def _invalid(where: Range, why: str, next: str) -> UserError:

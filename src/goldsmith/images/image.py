@@ -116,5 +116,5 @@ def _artifacts(raw: Path, stem: str, sealing: Sealing) -> tuple[str, dict[str, P
 
 
 def _file_digests(files: dict[str, Path], sealing: Sealing) -> dict[str, str]:
-    with phase(sealing.emit, "digest", sealing.build):
-        return {format: file_digest(path) for format, path in files.items()}
+    with phase(sealing.emit, "digest", sealing.build), ThreadPoolExecutor(len(files)) as pool:
+        return dict(zip(files, pool.map(file_digest, files.values()), strict=True))

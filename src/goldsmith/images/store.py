@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -12,15 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, UserError
 from goldsmith.images.layer import Layer, describe, digest_of, normalise_upper
 from goldsmith.images.space import room_needed
 from goldsmith.images.tarstream import write_tar
 from goldsmith.images.tree import scan
 
+_DIRECTORIES = ("trees", "records", "proofs", "moving")
+
 
 class LayerStore:
-    """Below one directory: `trees/<hex>/` (a layer as it is), `records/<hex>` (what is known of it), `moving/`.
+    """Below one directory: `trees/<hex>/` (a layer as it is), `records/<hex>` (what is known of it), `proofs/`, `moving/`.
+
+    Nothing is flushed to the disk, which would cost seconds: instead a layer that was made before the host started last is
+    read and compared with its digest when it is first asked for, and is no layer when a power cut or a copy damaged it.
 
     Many processes share a store. A layer appears whole, by one rename; a layer whose `path` a process has asked for is in
     use until that process ends or calls `release`, and is not removed.
@@ -28,8 +34,8 @@ class LayerStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._trees, self._records, self._moving = root / "trees", root / "records", root / "moving"
-        for directory in (self._trees, self._records, self._moving):
+        self._trees, self._records, self._proofs, self._moving = (root / name for name in _DIRECTORIES)
+        for directory in (self._trees, self._records, self._proofs, self._moving):
             directory.mkdir(parents=True, exist_ok=True)
         self._leases: dict[str, int] = {}
         weakref.finalize(self, _close, self._leases)
@@ -53,7 +59,10 @@ class LayerStore:
 
     def has(self, diff_id: str) -> bool:
         """Whether a layer is there, whole."""
-        return (self._records / _hex(diff_id)).is_file() and (self._trees / _hex(diff_id)).is_dir()
+        name = _hex(diff_id)
+        if not ((self._records / name).is_file() and (self._trees / name).is_dir()):
+            return False
+        return self._is_proven(name) or self._prove(name)
 
     def layer(self, diff_id: str) -> Layer:
         """What is known of a layer. Raises `MachineError` with code `layer.missing`."""
@@ -99,6 +108,7 @@ class LayerStore:
         else:
             # Without its record a layer does not exist, so the order decides that none is ever seen half removed.
             (self._records / name).unlink(missing_ok=True)
+            (self._proofs / name).unlink(missing_ok=True)
             with self._private_directory() as directory, suppress(FileNotFoundError):
                 (self._trees / name).rename(directory / name)
         finally:
@@ -154,9 +164,31 @@ class LayerStore:
             with self._private_directory() as aside:
                 (self._trees / name).rename(aside / name)
                 directory.rename(self._trees / name)
-        record = self._moving / f"{name}.{secrets.token_hex(4)}"
-        record.write_text(json.dumps({"files": layer.files, "size": layer.size}))
-        record.rename(self._records / name)
+        self._put(self._proofs / name, _boot_id())
+        self._put(self._records / name, json.dumps({"files": layer.files, "size": layer.size}))
+
+    def _put(self, path: Path, text: str) -> None:
+        temporary = self._moving / f"{path.name}.{secrets.token_hex(4)}"
+        temporary.write_text(text)
+        temporary.rename(path)
+
+    def _is_proven(self, name: str) -> bool:
+        """Whether the layer was made or checked since the host started."""
+        try:
+            return (self._proofs / name).read_text() == _boot_id()
+        except FileNotFoundError:
+            return False
+
+    def _prove(self, name: str) -> bool:
+        try:
+            whole = digest_of(scan(self._trees / name)) == f"sha256:{name}"
+        except (OSError, GoldsmithError):
+            whole = False
+        if whole:
+            self._put(self._proofs / name, _boot_id())
+        else:
+            self.remove(name)
+        return whole
 
     @contextmanager
     def _on_this_file_system(self, upper: Path) -> Iterator[Path]:
@@ -212,6 +244,12 @@ class LayerStore:
                 next="Build again: the steps that made it run once more.",
             )
         )
+
+
+@functools.cache
+def _boot_id() -> str:
+    """Changes whenever the host starts."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _hex(diff_id: str) -> str:

@@ -1,102 +1,102 @@
-"""The programs that a playbook needs: Ansible on the host, and a Python that runs inside any machine without being in it."""
+"""The environment of Ansible's processes: our plug-ins are found, nothing is kept outside of the build's directory."""
 
 from __future__ import annotations
 
+import configparser
 import os
-import re
-import secrets
-import shutil
-import subprocess
-import sys
-import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.components import Context
 
-PYTHON = "/run/goldsmith-python"
-"""Where a sandbox shows the host's Python, read-only; /run is never in an image."""
-INTERPRETER = f"{PYTHON}/python"
+PLUGINS = Path(__file__).with_name("ansible_plugins")
+"""The collection `goldsmith.image`, and its license. Ansible reads it; we never import it."""
 
-CHECKOUT = Path(__file__).parents[3]
-
-_WRAPPER = """#!/bin/sh
-exec {python}/lib/{loader} --library-path {python}/lib --argv0 {python}/bin/python3 {python}/bin/python3 "$@"
-"""
-_LIBRARY = re.compile(r"^\s*(?:\S+ => )?(/\S+) \(0x", re.MULTILINE)
+KEPT = ("ANSIBLE_VAULT_IDENTITY_LIST", "ANSIBLE_VAULT_PASSWORD_FILE")
+"""Of the user's own ANSIBLE_ variables, those that are passed on: others would change an image without changing its key."""
 
 
-def find_ansible(command: str = "ansible-playbook") -> Path | None:
-    """Ansible: where GOLDSMITH_ANSIBLE says, in the tools of this checkout, or on the PATH; None when it is nowhere."""
-    named = os.environ.get("GOLDSMITH_ANSIBLE")
-    places = [Path(named)] if named else [CHECKOUT / ".tools/ansible/bin"]
-    for place in places:
-        if (place / command).is_file():
-            return place / command
-    found = shutil.which(command)
-    return Path(found) if found else None
+class AnsibleSettings(Protocol):
+    """The settings that become variables."""
+
+    @property
+    def ansible_env_vars(self) -> tuple[str, ...]:
+        """The user's variables, each "NAME=value"."""
+
+    @property
+    def roles_path(self) -> str:
+        """Where roles are looked up."""
+
+    @property
+    def collections_path(self) -> str:
+        """Where collections are looked up."""
 
 
-def required_ansible(command: str) -> Path:
-    """The program, or `UserError` with code `ansible.missing`."""
-    found = Path(command) if "/" in command and Path(command).is_file() else find_ansible(command)
-    if found is None:
-        raise UserError(
-            Diagnostic(
-                code="ansible.missing",
-                what=f'"{command}" is not installed',
-                why='the provisioner "ansible" runs it',
-                next="Run ./bootstrap, or install ansible-core and name its directory in GOLDSMITH_ANSIBLE.",
-            )
-        )
-    return found
+def configuration_file(cwd: Path) -> Path | None:
+    """The user's ansible.cfg: the one that ANSIBLE_CONFIG names, else the one in the working directory."""
+    path = cwd / os.environ.get("ANSIBLE_CONFIG", "ansible.cfg")
+    path = path / "ansible.cfg" if path.is_dir() else path
+    return path if path.is_file() else None
 
 
-def ansible_version(program: Path) -> str:
-    """The version of ansible-core beside a program, read from its installed metadata; "unknown" when there is none."""
-    libraries = program.resolve().parent.parent / "lib"
-    for metadata in sorted(libraries.glob("python3*/*-packages/ansible_core-*.dist-info")):
-        return metadata.name.removeprefix("ansible_core-").removesuffix(".dist-info")
-    return "unknown"
+def environment(config: AnsibleSettings, directory: Path, report: Path, context: Context) -> dict[str, str]:
+    """Variables for ansible-playbook and ansible-galaxy; `directory` takes all that they write on the host."""
+    given = configuration_file(context.cwd)
+    cfg = _Configuration(given)
+    empty = directory / "ansible.cfg"
+    empty.touch()
+    collections = [str(context.cwd / config.collections_path)] if config.collections_path else []
+    collections += cfg.paths("collections_path", "collections_paths") or [
+        f"{directory}/collections",
+        "/usr/share/ansible/collections",
+    ]
+    roles = [str(context.cwd / config.roles_path)] if config.roles_path else []
+    roles += cfg.paths("roles_path") or [f"{directory}/roles", "/etc/ansible/roles"]
+    return {
+        "ANSIBLE_BECOME_METHOD": cfg.text("become_method", "privilege_escalation") or "goldsmith.image.runuser",
+        "ANSIBLE_CALLBACKS_ENABLED": ",".join(["goldsmith.image.report", *cfg.words("callbacks_enabled")]),
+        "ANSIBLE_COLLECTIONS_PATH": ":".join([str(PLUGINS), *collections]),
+        "ANSIBLE_CONFIG": str(given or empty),
+        "ANSIBLE_HOME": str(directory),
+        "ANSIBLE_HOST_KEY_CHECKING": "False",
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_LOCAL_TEMP": f"{directory}/tmp",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_REMOTE_TMP": "/tmp/.ansible",
+        "ANSIBLE_RETRY_FILES_ENABLED": "False",
+        "ANSIBLE_ROLES_PATH": ":".join(roles),
+        "ANSIBLE_SCP_IF_SSH": "True",
+        "ANSIBLE_SYSTEM_TMPDIRS": "/tmp",
+        "ANSIBLE_TRANSPORT": "goldsmith.image.machine",
+        "GOLDSMITH_REPORT": str(report),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **{name: str(Path(os.environ[name]).expanduser()) for name in KEPT if name in os.environ},
+        **_users(config.ansible_env_vars),
+    }
 
 
-def portable_python(cache: Path) -> Path:
-    """A directory with this host's Python, its standard library and every shared library that they need.
-
-    It is made once for a Python and kept in the cache. Shown in a sandbox at `PYTHON`, it runs with its own loader, so the
-    machine needs no Python and no library.
-    """
-    binary = Path(sys.executable).resolve()
-    stamp = f"{binary.stat().st_mtime_ns}-{sysconfig.get_python_version()}"
-    final = cache / f"python-{stamp}"
-    if final.is_dir():
-        return final
-    making = cache / f".python-{secrets.token_hex(8)}"
-    try:
-        _make(making, binary)
-        making.rename(final)
-    except OSError:
-        if not final.is_dir():
-            raise
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return final
+def _users(pairs: tuple[str, ...]) -> Mapping[str, str]:
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
-def _make(place: Path, binary: Path) -> None:
-    library = Path(sysconfig.get_path("stdlib"))
-    skipped = shutil.ignore_patterns("test", "idlelib", "tkinter", "*-packages", "config-*", "__pycache__", "ensurepip")
-    shutil.copytree(library, place / "lib" / library.name, ignore=skipped, symlinks=False, ignore_dangling_symlinks=True)
-    (place / "bin").mkdir()
-    shutil.copy2(binary, place / "bin/python3")
-    needed = _libraries([binary, *library.glob("lib-dynload/*.so")])
-    for path in needed:
-        shutil.copy2(path, place / "lib" / path.name)
-    loader = next(path.name for path in needed if path.name.startswith("ld-"))
-    wrapper = place / "python"
-    wrapper.write_text(_WRAPPER.format(python=PYTHON, loader=loader))
-    wrapper.chmod(0o755)
+class _Configuration:
+    """What the user's ansible.cfg says of settings to which we must add: a variable would hide it."""
 
+    def __init__(self, path: Path | None) -> None:
+        self._base = path.parent if path else Path()
+        self._parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
+        if path:
+            self._parser.read_string(path.read_text(encoding="utf-8"))
 
-def _libraries(programs: list[Path]) -> set[Path]:
-    told = subprocess.run(["ldd", *map(str, programs)], capture_output=True, text=True, check=False).stdout
-    return {Path(path) for path in _LIBRARY.findall(told)}
+    def text(self, name: str, section: str = "defaults") -> str:
+        return (self._parser.get(section, name, fallback="") or "").strip()
+
+    def words(self, name: str) -> list[str]:
+        return [word.strip() for word in self.text(name).split(",") if word.strip()]
+
+    def paths(self, *names: str) -> list[str]:
+        """A list of directories; relative ones are meant from the directory of ansible.cfg."""
+        text = next((found for name in names if (found := self.text(name))), "")
+        return [str((self._base / Path(word.strip()).expanduser()).absolute()) for word in text.split(":") if word.strip()]

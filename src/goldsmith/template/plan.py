@@ -215,7 +215,7 @@ class _Maker:
 
     def _source(self) -> SourceUse | None:
         reference = self.reference
-        declared = find_source(reference, self.sources, self.faults)
+        declared = find_source(reference, self.block.where, self.sources, self.faults)
         if declared is None:
             return None
         found = self.finder.find("source", reference.type, declared.label_ranges[0], f"Unknown source type {reference.type}")

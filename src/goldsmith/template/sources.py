@@ -51,14 +51,17 @@ def parse_reference(text: str, where: Range, faults: Faults) -> SourceReference 
     return SourceReference(type=parts[0], source_name=parts[1], local_name=parts[1], where=where)
 
 
-def find_source(reference: SourceReference, sources: Mapping[ComponentName, Block], faults: Faults) -> Block | None:
-    """The `source` block that a build refers to; None after noting that there is none."""
+def find_source(
+    reference: SourceReference, build: Range, sources: Mapping[ComponentName, Block], faults: Faults
+) -> Block | None:
+    """The `source` block that the build at `build` refers to; None after noting that there is none."""
     if reference.name in sources:
         return sources[reference.name]
     told = ".".join(reference.name)
     known = [".".join(name) for name in sources]
     next = did_you_mean(told, known) or (f"Known: [{', '.join(known)}]." if known else "The template has no source block.")
-    why = f'There is no block source "{reference.type}" "{reference.source_name}".'
+    wanted = f'source "{reference.type}" "{reference.source_name}"'
+    why = f"The build at {build.file} line {build.start.line} names a block {wanted}, which the template does not have."
     faults.error("template.unknown-source", f"Unknown source {told}", reference.where, why, next)
     return None
 

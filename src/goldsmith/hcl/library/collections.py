@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import equal
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
-from goldsmith.hcl.library.arguments import ANYTHING, STRUCTURE, amount, entries, named, of, sequence, shallow, text, whole
+from goldsmith.hcl.library.arguments import ANYTHING, STRUCTURE, entries, named, of, sequence, shallow, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType
@@ -94,8 +94,7 @@ def _contains(given: Sequence[Value]) -> Value:
 
 
 def _element(given: Sequence[Value]) -> Value:
-    if amount(given[1]) < 0:
-        raise FunctionFault("cannot use element function with a negative index")
+    """The element at a place, counted round and round; a negative place counts from the end."""
     if not isinstance(given[0].type, ListType | TupleType):
         raise FunctionFault(f"cannot read elements from {friendly_name(given[0].type)}")
     items = given[0].items()

@@ -49,10 +49,7 @@ def _cidrhost(given: Sequence[Value]) -> Value:
 
 
 def _cidrnetmask(given: Sequence[Value]) -> Value:
-    network = _network(given[0])
-    if network.version == 6:
-        raise FunctionFault("IPv6 addresses cannot have a netmask: use the prefix length", 0)
-    return string(str(network.netmask))
+    return string(str(_network(given[0]).netmask))
 
 
 def _cidrsubnet(given: Sequence[Value]) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,8 @@ from goldsmith.hcl.values import Value, boolean, null, number, object_of, string
 if TYPE_CHECKING:
     import yaml
 
-_TAG = "tag:yaml.org,2002:"
+_PLAIN = "plain"
+"""Stands in for the tag of a scalar that has neither quotes nor a tag."""
 _MOST_VALUES = 1_000_000
 """Aliases make short documents describe huge values; what would be larger is refused."""
 
@@ -63,7 +65,7 @@ def from_yaml(document: str) -> Value:
     import yaml
 
     try:
-        root = yaml.compose(unicodedata.normalize("NFC", document), Loader=yaml.SafeLoader)
+        root = yaml.compose(unicodedata.normalize("NFC", document), Loader=_loader())
         return null() if root is None else _Reader().value(root)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark
@@ -73,6 +75,22 @@ def from_yaml(document: str) -> Value:
         raise ValueError(str(fault)) from fault
     except RecursionError as fault:
         raise ValueError("the document is nested too deeply") from fault
+
+
+@functools.cache
+def _loader() -> type[yaml.BaseLoader]:
+    import yaml
+
+    class Loader(yaml.BaseLoader):
+        """Tells a plain scalar, whose text says what it is, from one with a tag of its own."""
+
+        def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool] | bool) -> str:
+            if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
+                return _PLAIN
+            resolved: str = super().resolve(kind, value, implicit)
+            return resolved
+
+    return Loader
 
 
 class _Reader:
@@ -151,25 +169,30 @@ _DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:([Tt ])(\d\d?):(\d\d?):(\d\d?(?:\
 
 
 def _scalar(node: yaml.Node) -> Value:
-    text = str(node.value)
-    plain = getattr(node, "style", None) is None
-    tag = node.tag.removeprefix(_TAG)
-    if not plain or tag in ("str", "binary"):
-        # A tag that the text does not follow from stands on the node, whatever its style.
-        return _tagged(text, tag) if tag not in ("str", "binary") else string(text)
-    if node.tag.startswith("!"):
-        raise ValueError(f'{_place(node)}unsupported tag "{node.tag}"')
-    return _plain(text, node)
+    text, tag = str(node.value), str(node.tag)
+    if tag == _PLAIN:
+        return _plain(text, node)
+    try:
+        return _tagged(text, tag)
+    except ValueError as fault:
+        raise ValueError(f"{_place(node)}{fault}") from fault
 
 
 def _tagged(text: str, tag: str) -> Value:
-    if tag in ("int", "float"):
-        return number(parse_number(text.replace("_", "")))
-    if tag == "bool" and text in _BOOLS:
-        return boolean(_BOOLS[text])
-    if tag == "null":
+    name = tag.removeprefix("tag:yaml.org,2002:")
+    if name in ("str", "binary"):
+        return string(text)
+    if name == "null":
         return null()
-    raise ValueError(f'cannot parse "{text}" as !!{tag}')
+    if name == "timestamp" and (stamp := _timestamp(text)):
+        return string(stamp)
+    if name == "bool" and text in _BOOLS:
+        return boolean(_BOOLS[text])
+    if name in ("int", "float"):
+        return number(_integer(text) if _INTEGER.fullmatch(text) else parse_number(text.replace("_", "")))
+    if name in ("bool", "timestamp"):
+        raise ValueError(f'cannot parse "{text}" as !!{name}')
+    raise ValueError(f'unsupported tag "{tag}"')
 
 
 def _plain(text: str, node: yaml.Node) -> Value:
@@ -182,7 +205,7 @@ def _plain(text: str, node: yaml.Node) -> Value:
     if stamp := _timestamp(text):
         return string(stamp)
     if _INTEGER.fullmatch(text) and text.strip("+-_"):
-        return number(_integer(text.replace("_", "")))
+        return number(_integer(text))
     try:
         return number(parse_number(text))
     except ValueError:
@@ -190,6 +213,7 @@ def _plain(text: str, node: yaml.Node) -> Value:
 
 
 def _integer(digits: str) -> int:
+    digits = digits.replace("_", "")
     bare = digits.lstrip("+-")
     base = 16 if bare.startswith("0x") else 8 if bare.startswith("0o") else 10
     return int(digits, base)

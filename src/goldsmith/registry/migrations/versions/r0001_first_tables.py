@@ -376,7 +376,7 @@ def append_only(name: str) -> None:
 def guard_storage() -> None:
     """Refuse to mark or delete the bytes of a version that a channel or a live pin names."""
     used = "EXISTS (SELECT 1 FROM channel c WHERE c.version = NEW.version)"
-    pins = "SELECT 1 FROM pin p, chain_head h WHERE p.version = NEW.version AND (p.until IS NULL OR p.until > h.at)"
+    pins = "SELECT 1 FROM pin p WHERE p.version = NEW.version AND (p.until IS NULL OR p.until > NEW.since)"
     condition = f"{used} OR EXISTS ({pins})"
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
