@@ -137,11 +137,15 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
     policy, version = world.policies[channel], data["version"]
     for need in policy["requires"]:
         for disk in world.versions[version].disks:
-            speaking = [item for item in world.evidence[version] if item["gate"] == need["gate"] and set(item["disks"]) & {"", disk}]
+            speaking = [
+                item for item in world.evidence[version] if item["gate"] == need["gate"] and set(item["disks"]) & {"", disk}
+            ]
             newest = speaking[-1] if speaking else None
             if newest is None or newest["verdict"] not in (["pass"] if need.get("strict") else ["pass", "warn"]):
                 world.faults.append(f"I1 event {seq} promotes with {need['gate']} {newest and newest['verdict']}")
-            elif need.get("config", "") not in ("", newest["config"]) or newest["signer"] not in need.get("signers", [newest["signer"]]):
+            elif need.get("config", "") not in ("", newest["config"]) or newest["signer"] not in need.get(
+                "signers", [newest["signer"]]
+            ):
                 world.faults.append(f"I1 event {seq} promotes on evidence of another configuration or signer")
             elif need.get("max_age_s") and at - newest["issued_at"] >= (need["max_age_s"] + 1) * 1_000_000:
                 world.faults.append(f"I1 event {seq} promotes on old evidence")

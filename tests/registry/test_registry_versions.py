@@ -68,7 +68,9 @@ def test_a_file_that_is_not_what_the_build_said_is_not_registered(bench: Bench) 
 
 def test_a_parent_that_is_not_registered_is_refused(bench: Bench) -> None:
     with pytest.raises(UserError, match="parent of image") as caught:
-        bench.registry.register("web", document("web", 1, digest("gone")), artifacts=[], packages={}, builder="test", actor=ACTOR)
+        bench.registry.register(
+            "web", document("web", 1, digest("gone")), artifacts=[], packages={}, builder="test", actor=ACTOR
+        )
 
     assert caught.value.diagnostics[0].code == "registry.unknown-parent"
 
@@ -77,7 +79,9 @@ def test_a_parent_that_is_not_registered_is_refused(bench: Bench) -> None:
     ("field", "value"),
     [("image", "other"), ("parent", "latest"), ("inputs", None), ("layers", ["sha256:short"]), ("disks", {"amd64": "disk"})],
 )
-def test_a_document_that_contradicts_itself_is_refused(bench: Bench, field: str, value: str | None | list[str] | dict[str, str]) -> None:
+def test_a_document_that_contradicts_itself_is_refused(
+    bench: Bench, field: str, value: str | list[str] | dict[str, str] | None
+) -> None:
     wrong = {**document("web", 1), field: value}
 
     with pytest.raises(UserError, match=f"wrong in {field}"):
@@ -192,7 +196,9 @@ def test_a_registry_of_an_unwritable_place_says_so(tmp_path: Path) -> None:
 
 
 def test_importing_the_room_does_not_load_sqlalchemy() -> None:
-    program = "import sys, goldsmith.registry as r; r.RetentionPolicy; r.open_registry; print([m for m in sys.modules if m in M])"
+    program = (
+        "import sys, goldsmith.registry as r; r.RetentionPolicy; r.open_registry; print([m for m in sys.modules if m in M])"
+    )
     program = program.replace("M])", "('sqlalchemy', 'alembic', 'pydantic')])")
 
     assert subprocess.check_output([sys.executable, "-c", program], text=True).strip() == "[]"

@@ -62,11 +62,11 @@ def _serve(server: socket.socket, machine: Machine, cancellation: Cancellation, 
         except TimeoutError:
             continue
         # A peer that goes away in the middle was ended together with its play.
-        with peer, suppress(ConnectionError), peer.makefile("rwb") as stream:
-            _answer(stream, machine, cancellation)
+        with peer, suppress(ConnectionError), peer.makefile("rb") as stream:
+            peer.sendall(_answer(stream, machine, cancellation))
 
 
-def _answer(stream: BinaryIO, machine: Machine, cancellation: Cancellation) -> None:
+def _answer(stream: BinaryIO, machine: Machine, cancellation: Cancellation) -> bytes:
     try:
         request = _Request.read(stream)
         answer, payload = _act(request, machine, cancellation)
@@ -75,7 +75,7 @@ def _answer(stream: BinaryIO, machine: Machine, cancellation: Cancellation) -> N
     except (GoldsmithError, OSError, ValueError, KeyError) as error:
         answer, payload = {"error": str(error) or type(error).__name__}, b""
     header = json.dumps(answer).encode()
-    stream.write(len(header).to_bytes(4, "big") + header + payload)
+    return len(header).to_bytes(4, "big") + header + payload
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,13 +46,9 @@ def environment(config: AnsibleSettings, directory: Path, report: Path, context:
     cfg = _Configuration(given)
     empty = directory / "ansible.cfg"
     empty.touch()
-    collections = [str(context.cwd / config.collections_path)] if config.collections_path else []
-    collections += cfg.paths("collections_path", "collections_paths") or [
-        f"{directory}/collections",
-        "/usr/share/ansible/collections",
-    ]
-    roles = [str(context.cwd / config.roles_path)] if config.roles_path else []
-    roles += cfg.paths("roles_path") or [f"{directory}/roles", "/etc/ansible/roles"]
+    shared = [f"{directory}/collections", "/usr/share/ansible/collections"]
+    collections = _absolute(config.collections_path, context) + (cfg.paths("collections_path", "collections_paths") or shared)
+    roles = _absolute(config.roles_path, context) + (cfg.paths("roles_path") or [f"{directory}/roles", "/etc/ansible/roles"])
     return {
         "ANSIBLE_BECOME_METHOD": cfg.text("become_method", "privilege_escalation") or "goldsmith.image.runuser",
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(["goldsmith.image.report", *cfg.words("callbacks_enabled")]),
@@ -75,6 +71,10 @@ def environment(config: AnsibleSettings, directory: Path, report: Path, context:
         **{name: str(Path(os.environ[name]).expanduser()) for name in KEPT if name in os.environ},
         **_users(config.ansible_env_vars),
     }
+
+
+def _absolute(name: str, context: Context) -> list[str]:
+    return [str(context.cwd / name)] if name else []
 
 
 def _users(pairs: tuple[str, ...]) -> Mapping[str, str]:

@@ -6,29 +6,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-BESIDE = [
-    "action_plugins",
-    "callback_plugins",
-    "collections",
-    "connection_plugins",
-    "defaults",
-    "files",
-    "filter_plugins",
-    "group_vars",
-    "handlers",
-    "host_vars",
-    "library",
-    "lookup_plugins",
-    "meta",
-    "module_utils",
-    "roles",
-    "strategy_plugins",
-    "tasks",
-    "templates",
-    "test_plugins",
-    "vars",
-    "vars_plugins",
-]
+BESIDE = (
+    *("action_plugins", "callback_plugins", "collections", "connection_plugins", "defaults", "files", "filter_plugins"),
+    *("group_vars", "handlers", "host_vars", "library", "lookup_plugins", "meta", "module_utils", "roles"),
+    *("strategy_plugins", "tasks", "templates", "test_plugins", "vars", "vars_plugins"),
+)
 """Directories that Ansible looks into when they are beside a playbook (or, of variables, beside an inventory)."""
 
 _WORD = re.compile(r"[^\s'\"\[\]{}(),=:]+")

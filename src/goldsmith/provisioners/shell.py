@@ -129,7 +129,8 @@ def _judge(code: int, config: ShellConfig) -> None:
             Diagnostic(
                 code="shell.disconnected",
                 what="Script disconnected unexpectedly. If you expect your script to disconnect, i.e. from a restart, you can "
-                'try adding `"expect_disconnect": true` or `"valid_exit_codes": [0, 2300218]` to the shell provisioner parameters.',
+                'try adding `"expect_disconnect": true` or '
+                '`"valid_exit_codes": [0, 2300218]` to the shell provisioner parameters.',
                 next="Read the last lines of the script's output: what cut the connection?",
             )
         )

@@ -53,11 +53,10 @@ def _generated(context: Context) -> dict[str, str]:
     missing = {
         name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
         for name, code in (
-            ("ID", "ID"),
             ("PackerHTTPIP", "HTTP_IP"),
             ("PackerHTTPPort", "HTTP_PORT"),
             ("PackerHTTPAddr", "HTTP_ADDR"),
         )
     }
     empty = dict.fromkeys(("Host", "User", "Password", "SSHPublicKey", "SSHPrivateKey"), "")
-    return {**missing, **empty, "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}
+    return {**missing, **empty, "ID": "Null", "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}

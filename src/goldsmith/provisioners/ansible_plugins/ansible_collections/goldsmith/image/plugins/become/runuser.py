@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import shlex
+
+from ansible.plugins.become import BecomeBase
+
 DOCUMENTATION = """
 name: runuser
 short_description: Become another user in the machine of a Goldsmith build
@@ -38,10 +42,6 @@ options:
       - name: ansible_become_password
       - name: ansible_become_pass
 """
-
-import shlex
-
-from ansible.plugins.become import BecomeBase
 
 
 class BecomeModule(BecomeBase):

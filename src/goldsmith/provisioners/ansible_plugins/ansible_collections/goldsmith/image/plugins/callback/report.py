@@ -3,6 +3,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+
+from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import module_loader
+from ansible.utils.collection_loader._collection_finder import _get_collection_metadata
+
 DOCUMENTATION = """
 name: report
 type: aggregate
@@ -12,13 +19,6 @@ description:
   - Lets apt and apt_repository be the modules of this collection, which need no python3-apt in the machine.
 author: Goldsmith
 """
-
-import json
-import os
-
-from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import module_loader
-from ansible.utils.collection_loader._collection_finder import _get_collection_metadata
 
 MODULES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "modules")
 

@@ -3,6 +3,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import socket
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
+from ansible.module_utils.common.text.converters import to_bytes, to_text
+from ansible.plugins.connection import ConnectionBase
+
 DOCUMENTATION = """
 name: machine
 short_description: The machine of a Goldsmith build
@@ -19,14 +27,6 @@ options:
     vars:
       - name: ansible_user
 """
-
-import json
-import os
-import socket
-
-from ansible.errors import AnsibleConnectionFailure, AnsibleFileNotFound
-from ansible.module_utils.common.text.converters import to_bytes, to_text
-from ansible.plugins.connection import ConnectionBase
 
 
 class Connection(ConnectionBase):

@@ -4,15 +4,6 @@
 
 from __future__ import annotations
 
-DOCUMENTATION = r"""
-module: apt
-short_description: Manages Debian packages without Python bindings
-description:
-  - Takes the options of ansible.builtin.apt. C(changed) is decided by the package database before and after.
-author: Goldsmith
-options: {}
-"""
-
 import fnmatch
 import glob
 import hashlib
@@ -22,6 +13,15 @@ import time
 import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: apt
+short_description: Manages Debian packages without Python bindings
+description:
+  - Takes the options of ansible.builtin.apt. C(changed) is decided by the package database before and after.
+author: Goldsmith
+options: {}
+"""
 
 LISTS = "/var/lib/apt/lists"
 PLANNED = re.compile(r"^(Inst|Remv|Purg) ", re.MULTILINE)
@@ -215,7 +215,7 @@ class Apt:
             if code == 0 and "Err:" not in out:
                 return lists_content() != before
             time.sleep(min(2**attempt, self.asked["update_cache_retry_max_delay"]))
-        self.module.fail_json(msg=f"Failed to update apt cache: {err.strip() or out.strip()}", stdout=out, stderr=err, rc=code)
+        return self.module.fail_json(msg=f"Failed to update apt cache: {err.strip() or out.strip()}", stdout=out, rc=code)
 
     def database(self):
         shown = "${binary:Package} ${Version} ${db:Status-Abbrev}\n"

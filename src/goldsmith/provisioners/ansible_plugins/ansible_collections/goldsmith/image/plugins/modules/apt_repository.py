@@ -4,6 +4,12 @@
 
 from __future__ import annotations
 
+import glob
+import os
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+
 DOCUMENTATION = r"""
 module: apt_repository
 short_description: Adds and removes APT repositories without Python bindings
@@ -12,12 +18,6 @@ description:
 author: Goldsmith
 options: {}
 """
-
-import glob
-import os
-import re
-
-from ansible.module_utils.basic import AnsibleModule
 
 DIRECTORY = "/etc/apt/sources.list.d"
 
