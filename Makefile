@@ -7,7 +7,7 @@ demo:
 
 test:
 	@./bootstrap
-	@.venv/bin/pytest -n 2 --dist worksteal
+	@.venv/bin/pytest -n 2 --dist loadgroup
 
 check:
 	@./bootstrap
@@ -17,7 +17,7 @@ check:
 
 bench:
 	@./bootstrap
-	@.venv/bin/python benchmarks/fleet.py
+	@.venv/bin/python -m benchmarks.fleet
 
 clean:
 	@rm -rf .demo

@@ -38,7 +38,7 @@ def main() -> None:
         measure_fleet(fleet, environment, chosen.runs)
         measure_base(fleet, environment, chosen.runs)
         if chosen.packer:
-            from packer_peer import measure_packer
+            from benchmarks.packer_peer import measure_packer
 
             measure_packer(fleet, environment)
 
@@ -83,8 +83,8 @@ def measure_base(fleet: Path, environment: dict[str, str], runs: int) -> None:
 
 def mmdebstrap(target: Path, environment: dict[str, str]) -> Sequence[str]:
     """Plain mmdebstrap with the packages that Goldsmith has already fetched in its apt cache."""
-    archives = Path(environment["GOLDSMITH_CACHE"]) / "debs/archives"
-    copy = f'mkdir -p "$1/var/cache/apt/archives" && cp -l {archives}/*.deb "$1/var/cache/apt/archives/" 2>/dev/null || cp {archives}/*.deb "$1/var/cache/apt/archives/"'
+    archives = Path(environment["GOLDSMITH_CACHE"]) / "packages/archives"
+    copy = f'mkdir -p "$1/var/cache/apt/archives" && cp {archives}/*.deb "$1/var/cache/apt/archives/"'
     return [
         "mmdebstrap",
         "--variant=minbase",

@@ -71,7 +71,7 @@ build {
 
 def measure_packer(fleet: Path, environment: dict[str, str]) -> None:
     """Time both sides from a warm base to a qcow2 file and print the ratio."""
-    from fleet import GOLDSMITH, report, run, timed
+    from benchmarks.fleet import GOLDSMITH, report, run, timed
 
     if shutil.which("packer") is None:
         sys.exit("packer is not installed: apt-get install --no-install-recommends packer")

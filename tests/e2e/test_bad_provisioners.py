@@ -120,7 +120,7 @@ def test_ctrl_c_stops_cleanly_and_leaves_nothing(project: Workspace) -> None:
     from tests.e2e.workspace import GOLDSMITH
 
     project.write("small/small.pkr.hcl", TEMPLATE % ("", '"echo started; sleep 600"'))
-    command = [GOLDSMITH, "build", "-no-gates", "small"]
+    command = [str(GOLDSMITH), "build", "-no-gates", "small"]
     with subprocess.Popen(command, cwd=project.root, env=project.env(), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:

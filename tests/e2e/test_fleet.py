@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,14 +20,14 @@ def test_every_gate_passed_and_the_boot_was_timed(fleet: Workspace) -> None:
 
     for gate in ("patches", "secrets", "boot"):
         assert re.search(rf"evidence +{gate} +(PASS|WARN)", shown), shown
-    results = [bundle for bundle in statements(fleet.root / "web/output/web.evidence.jsonl") if gate_of(bundle) == "boot"]
+    results = [item for item in statements(fleet.root / "web/output/web.evidence.jsonl") if gate_of(item) == "boot"]
     assert len(results) == 1
     measures = results[0]["predicate"]["goldsmith_result"]["facts"]["measures"]
     assert measures["boot_uefi_ms"] > 1000
     assert measures["boot_bios_ms"] > 1000
 
 
-def statements(path: Path) -> list[dict[str, object]]:
+def statements(path: Path) -> list[dict[str, Any]]:
     """The statements of an evidence file; verifying them is another test's part."""
     import base64
 
@@ -34,7 +35,7 @@ def statements(path: Path) -> list[dict[str, object]]:
     return [json.loads(base64.b64decode(json.loads(line)["dsseEnvelope"]["payload"])) for line in lines]
 
 
-def gate_of(statement: dict[str, object]) -> str:
+def gate_of(statement: dict[str, Any]) -> str:
     predicate = statement["predicate"]
     assert isinstance(predicate, dict)
     result = predicate.get("goldsmith_result")
@@ -150,4 +151,4 @@ def test_the_same_lock_file_gives_the_same_disk_elsewhere(fleet: Workspace, tmp_
 def disk_of(path: Path) -> str:
     subjects = statements(path)[0]["subject"]
     assert isinstance(subjects, list)
-    return next(item["digest"]["sha256"] for item in subjects if item["name"] == "disk")
+    return next(str(item["digest"]["sha256"]) for item in subjects if item["name"] == "disk")

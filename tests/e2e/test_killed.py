@@ -39,7 +39,7 @@ build {
 
 def build_and_kill(project: Workspace, after_s: float) -> bool:
     """Start a build and kill it; returns whether it was still running."""
-    command = [GOLDSMITH, "build", "-no-gates", "small"]
+    command = [str(GOLDSMITH), "build", "-no-gates", "small"]
     with subprocess.Popen(
         command, cwd=project.root, env=project.env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

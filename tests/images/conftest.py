@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from image_workbench import Workbench, write
 
 from goldsmith.images import LayerStore
+from tests.images.image_workbench import Workbench, write
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from image_workbench import EPOCH, Workbench
 
 from goldsmith.images import DiskConfig, LayerStore, SealedImage
+from tests.images.image_workbench import EPOCH, Workbench
 
 pytestmark = pytest.mark.slow
 
-PACKAGES = "linux-image-cloud-amd64,systemd-sysv,openssh-server,udev,dbus,iproute2,initramfs-tools,ca-certificates"
+PACKAGES = (
+    "linux-image-cloud-amd64,systemd-sysv,openssh-server,udev,dbus,iproute2,initramfs-tools,ca-certificates,fdisk,ssl-cert"
+)
 OVMF = Path("/usr/share/OVMF")
 WITHIN_S = 400
 GROWN_BYTES = 3 << 30
 
 
 @pytest.fixture(scope="module")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealedImage]:
-    """The sealed disk of a real root tree, made twice: the bytes must be the same."""
+def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SealedImage]]:
+    """The sealed disks of a real root tree, and of a layer on it without systemd-repart, as Debian 13 is installed.
+
+    The first is made twice: the bytes must be the same.
+    """
     for program in ("mmdebstrap", "qemu-system-x86_64"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
@@ -47,16 +54,20 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SealedImage]:
     image, _ = workbench.make(tree, DiskConfig(formats=("qcow2",)), "reference")
     again, _ = workbench.image(image.layers, DiskConfig(formats=("qcow2",)), "reference")
     assert (again.disk_digest, again.file_digests) == (image.disk_digest, image.file_digests)
-    yield image
+    (directory / "upper/usr/bin").mkdir(parents=True)
+    os.mknod(directory / "upper/usr/bin/systemd-repart", stat.S_IFCHR)
+    layer = workbench.store.adopt(directory / "upper", [workbench.store.path(image.layers[0])], EPOCH)
+    second, _ = workbench.image((*image.layers, layer.diff_id), DiskConfig(formats=("qcow2",)), "reference")
+    yield {"bios": image, "uefi": second}
     shutil.rmtree(directory)
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_a_disk_boots_grows_and_gets_its_own_identity(firmware: str, disk: SealedImage, tmp_path: Path) -> None:
+def test_a_disk_boots_grows_and_gets_its_own_identity(firmware: str, disks: dict[str, SealedImage], tmp_path: Path) -> None:
     if firmware == "uefi" and not (OVMF / "OVMF_CODE_4M.fd").is_file():
         pytest.skip("ovmf is not installed")
 
-    console = boot_and_power_off(disk.files["qcow2"], firmware, tmp_path)
+    console = boot_and_power_off(disks[firmware].files["qcow2"], firmware, tmp_path)
 
     assert "localhost login:" in console
     assert "FAILED" not in console
@@ -64,25 +75,31 @@ def test_a_disk_boots_grows_and_gets_its_own_identity(firmware: str, disk: Seale
     keys = debugfs(root, "ls -p /etc/ssh")
     assert "ssh_host_ed25519_key/" in keys
     assert "ssh_host_ecdsa_key/" in keys
+    assert "ssl-cert-snakeoil.key/" in debugfs(root, "ls -p /etc/ssl/private")
     assert len(debugfs(root, "cat /etc/machine-id").strip()) == 32
     blocks = next(line for line in debugfs(root, "show_super_stats -h").splitlines() if line.startswith("Block count:"))
     assert int(blocks.split()[-1]) * 4096 > GROWN_BYTES - (200 << 20)
     subprocess.run(["e2fsck", "-fn", root], check=True, capture_output=True)
 
 
-def test_two_clones_have_nothing_of_their_identity_in_common(disk: SealedImage, tmp_path: Path) -> None:
+def test_two_clones_have_nothing_of_their_identity_in_common(disks: dict[str, SealedImage], tmp_path: Path) -> None:
     found = []
     for name in ("one", "other"):
         directory = tmp_path / name
         directory.mkdir()
-        boot_and_power_off(disk.files["qcow2"], "bios", directory)
+        boot_and_power_off(disks["bios"].files["qcow2"], "bios", directory)
         root = root_of_clone(directory)
-        paths = ("/etc/machine-id", "/etc/ssh/ssh_host_ed25519_key.pub", "/etc/ssh/ssh_host_ecdsa_key.pub")
+        paths = (
+            "/etc/machine-id",
+            "/etc/ssh/ssh_host_ed25519_key.pub",
+            "/etc/ssh/ssh_host_ecdsa_key.pub",
+            "/etc/ssl/certs/ssl-cert-snakeoil.pem",
+        )
         found.append({debugfs(root, f"cat {path}") for path in paths})
         for path in directory.iterdir():
             path.unlink()
 
-    assert len(found[0]) == len(found[1]) == 3
+    assert len(found[0]) == len(found[1]) == 4
     assert not found[0] & found[1]
 
 

@@ -11,7 +11,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from image_workbench import EPOCH, Workbench, write
 
 from goldsmith.events import PhaseFinished, Progress, ResidueRemoved, Warned, ignore
 from goldsmith.hcl.diagnostics import MachineError, Refused, UserError
@@ -22,6 +21,7 @@ from goldsmith.images.identifiers import identifiers
 from goldsmith.images.tools import run_tool
 from goldsmith.images.tree import scan
 from goldsmith.machines.cancellation import Cancellation, Cancelled
+from tests.images.image_workbench import EPOCH, Workbench, write
 
 RAW = DiskConfig(formats=("raw",))
 

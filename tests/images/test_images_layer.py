@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -15,7 +16,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_workbench import EPOCH, facts, times, write
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images import LayerStore
@@ -23,6 +23,7 @@ from goldsmith.images.layer import digest_of, normalise_upper
 from goldsmith.images.merge import merge_layers
 from goldsmith.images.tarstream import write_tar
 from goldsmith.images.tree import scan
+from tests.images.image_workbench import EPOCH, facts, times, write
 
 NAMES = st.binary(min_size=1, max_size=12).filter(
     lambda name: not {0, 47} & set(name) and name not in (b".", b"..") and not name.startswith(b".wh.")
@@ -86,7 +87,8 @@ def test_a_tree_goes_through_a_layer_tar_and_back_unchanged(content: object) -> 
 OVERLAY = """
 import json, os, shutil, subprocess, sys
 base, steps = sys.argv[1], json.loads(sys.argv[2])
-options = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work,redirect_dir=off,metacopy=off,index=off"
+lowers = ":".join(f"{base}/{name}" for name in sys.argv[3:])
+options = f"lowerdir={lowers},upperdir={base}/upper,workdir={base}/work,redirect_dir=off,metacopy=off,index=off"
 subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, f"{base}/merged"], check=True)
 os.chdir(f"{base}/merged")
 for what, name, data in steps:
@@ -120,12 +122,12 @@ STEPS = st.lists(
 )
 
 
-def overlaid(base: Path, steps: list[tuple[str, str, str]]) -> None:
-    """Run steps in a real overlay over base/lower, in a mount namespace; what it shows in the end is in base/shown."""
+def overlaid(base: Path, steps: list[tuple[str, str, str]], *lowers: str) -> None:
+    """Run steps in a real overlay over `lowers` (highest first) of base; what it shows in the end is in base/shown."""
     for name in ("upper", "work", "merged"):
         (base / name).mkdir()
     done = subprocess.run(
-        ["unshare", "--mount", sys.executable, "-I", "-c", OVERLAY, str(base), json.dumps(steps)],
+        ["unshare", "--mount", sys.executable, "-I", "-c", OVERLAY, str(base), json.dumps(steps), *(lowers or ("lower",))],
         capture_output=True,
         text=True,
         check=False,
@@ -136,15 +138,24 @@ def overlaid(base: Path, steps: list[tuple[str, str, str]]) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STEPS)
-def test_layers_on_top_of_each_other_show_what_the_overlay_showed(steps: list[tuple[str, str, str]]) -> None:
+@given(STEPS, STEPS)
+def test_layers_on_top_of_each_other_show_what_the_overlays_showed(
+    first: list[tuple[str, str, str]], second: list[tuple[str, str, str]]
+) -> None:
     with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:
         base = Path(directory)
         write(base / "lower", {"a/x/deep": "one", "a/y": "two", "b/z": "one"})
-        overlaid(base, steps)
+        overlaid(base, first)
         normalise_upper(base / "upper", [base / "lower"], EPOCH)
         merge_layers([base / "lower", base / "upper"], base / "result")
+        assert facts(base / "result") == facts(base / "shown")
 
+        (base / "upper").rename(base / "middle")
+        for name in ("work", "merged", "shown", "result"):
+            shutil.rmtree(base / name)
+        overlaid(base, second, "middle", "lower")
+        normalise_upper(base / "upper", [base / "lower", base / "middle"], EPOCH)
+        merge_layers([base / "lower", base / "middle", base / "upper"], base / "result")
         assert facts(base / "result") == facts(base / "shown")
 
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from image_workbench import EPOCH, times, write
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images.normalise import Removed, normalise, refuse
 from goldsmith.images.rules import RULES
+from tests.images.image_workbench import EPOCH, times, write
 
 RESIDUE: dict[str, str] = {
     "etc/machine-id": "identity",

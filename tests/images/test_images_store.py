@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from image_workbench import EPOCH, write
 
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.images import LayerStore
+from tests.images.image_workbench import EPOCH, write
 
 
 def adopted(store: LayerStore, directory: Path, content: str) -> str:

@@ -10,9 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from machine_workbench import BUSYBOX, MakeSandbox, Said, can_make_sandboxes
 
 from goldsmith.machines import Journal, Sandbox
+from tests.machines.machine_workbench import BUSYBOX, MakeSandbox, Said, can_make_sandboxes
 
 
 @pytest.fixture(scope="session")

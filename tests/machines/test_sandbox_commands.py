@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-from machine_workbench import MakeSandbox, Said
 
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines import Journal, Sandbox
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 from goldsmith.machines.machine import DISCONNECTED, Machine
 from goldsmith.machines.sandbox import PROFILE_DIGEST
+from tests.machines.machine_workbench import MakeSandbox, Said
 
 
 def sh(machine: Machine, script: str, said: Said | None = None, **limits: float) -> int:

@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from machine_workbench import MakeSandbox, Said, names_below
 
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines import Journal, Sandbox
 from goldsmith.machines.sandbox import NO_SERVICES
+from tests.machines.machine_workbench import MakeSandbox, Said, names_below
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from provisioner_machine import Recorder, TreeMachine
 
 from goldsmith.components import Context
 from goldsmith.machines.cancellation import Cancellation
+from tests.provisioners.provisioner_machine import Recorder, TreeMachine
 
 
 @pytest.fixture
@@ -39,22 +40,21 @@ def context(tmp_path: Path, recorder: Recorder) -> Context:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> TreeMachine:
+def tree(tmp_path: Path) -> Path:
     """A tree that holds busybox and nothing else."""
     busybox = shutil.which("busybox")
     if busybox is None or os.getuid() != 0 or shutil.which("bwrap") is None:
         pytest.skip("needs root, bubblewrap and busybox-static")
-    root, outside = tmp_path / "root", tmp_path / "outside"
-    for name in ("bin", "etc", "srv", "tmp", "run", "proc", "dev", "root"):
+    root = tmp_path / "tree"
+    for name in ("bin", "etc", "srv", "tmp", "run", "proc", "dev", "sys", "root", "usr/sbin"):
         (root / name).mkdir(parents=True)
-    for name in ("tmp", "run"):
-        (outside / name).mkdir(parents=True)
     shutil.copy(busybox, root / "bin/busybox")
-    for name in (
+    for name in [
         "sh",
         "cat",
         "chmod",
         "rm",
+        "rmdir",
         "echo",
         "env",
         "ls",
@@ -66,6 +66,16 @@ def machine(tmp_path: Path) -> TreeMachine:
         "printf",
         "id",
         "sleep",
-    ):
+        "true",
+    ]:
         (root / "bin" / name).symlink_to("busybox")
-    return TreeMachine(root, outside)
+    (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    (root / "etc/group").write_text("root:x:0:\n")
+    return root
+
+
+@pytest.fixture
+def machine(tree: Path, tmp_path: Path) -> Iterator[TreeMachine]:
+    """A sandbox over that tree."""
+    with TreeMachine([tree], tmp_path / "sandbox") as machine:
+        yield machine

@@ -1,75 +1,38 @@
-"""What the tests of provisioners share: a machine over a directory tree, and a keeper of events."""
+"""What the tests of provisioners share: a sandbox over a tiny tree, and a keeper of events."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from goldsmith.events import Event, Output
-from goldsmith.hcl.diagnostics import Diagnostic, MachineError
-from goldsmith.machines.cancellation import Cancellation
-from goldsmith.machines.machine import OutputSink
+from goldsmith.machines import Journal, Sandbox
 
 
-@dataclass
-class TreeMachine:
-    """A `Machine` over a tree; /tmp and /run lie outside of it, as in a sandbox."""
+class TreeMachine(Sandbox):
+    """A sandbox that tells where the files are that commands changed."""
 
-    root: Path
-    outside: Path
-    shown: Mapping[str, Path] = field(default_factory=dict)
-    kind: Literal["sandbox", "vm", "remote", "local"] = "sandbox"
+    def __init__(
+        self, lowers: Sequence[Path], scratch: Path, *, shown: Mapping[str, Path] | None = None, online: bool = False
+    ) -> None:
+        self.changed = scratch / "changed"
+        for name in ("changed", "work"):
+            (scratch / name).mkdir(parents=True)
+        journal = Journal(scratch / "journal")
+        network: Literal["none", "outbound"] = "outbound" if online else "none"
+        super().__init__(lowers, self.changed, scratch / "work", journal=journal, network=network, binds=shown)
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        env: Mapping[str, str] | None = None,
-        stdin: bytes | None = None,
-        output: OutputSink | None = None,
-        timeout_s: float | None = None,
-        cwd: str = "/",
-        cancellation: Cancellation | None = None,
-    ) -> int:
-        binds = [part for place, path in self.shown.items() for part in ("--ro-bind", str(path), place)]
-        command = [
-            *("bwrap", "--bind", str(self.root), "/", "--proc", "/proc", "--dev", "/dev", "--unshare-pid"),
-            *("--bind", str(self.outside / "tmp"), "/tmp", "--bind", str(self.outside / "run"), "/run", *binds),
-            *("--die-with-parent", "--chdir", cwd, "--", *argv),
-        ]
-        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        base = {"PATH": path, "HOME": "/root", "SYSTEMD_OFFLINE": "1", "LC_ALL": "C.UTF-8"}
-        done = subprocess.run(command, env={**base, **(env or {})}, input=stdin or b"", capture_output=True, check=False)
-        for stream, data in (("out", done.stdout), ("err", done.stderr)):
-            for line in data.decode(errors="replace").splitlines():
-                if output:
-                    output("out" if stream == "out" else "err", line)
-        return done.returncode if done.returncode >= 0 else 128 - done.returncode
+    def __enter__(self) -> TreeMachine:
+        super().__enter__()
+        return self
 
-    def put(self, source: Path | bytes, destination: str, *, mode: int | None = None) -> None:
-        content = source if isinstance(source, bytes) else source.read_bytes()
-        path = self._path(destination)
-        path.write_bytes(content)
-        path.chmod(mode or (0o644 if isinstance(source, bytes) else source.stat().st_mode & 0o7777))
-
-    def put_tree(self, source: Path, destination: str, *, exclude: Sequence[str] = ()) -> None:
-        shutil.copytree(source, self._path(destination), symlinks=True, dirs_exist_ok=True)
-
-    def get(self, source: str, destination: Path) -> None:
-        if not self._path(source).is_file():
-            raise MachineError(Diagnostic(code="machine.no-such-file", what=f"no file {source}"))
-        shutil.copyfile(self._path(source), destination)
-
-    def get_tree(self, source: str, destination: Path) -> None:
-        shutil.copytree(self._path(source), destination, symlinks=True, dirs_exist_ok=True)
-
-    def _path(self, place: str) -> Path:
-        base = self.outside if place.startswith(("/tmp/", "/run/")) else self.root
-        return base / place.lstrip("/")
+    def names_in(self, directory: str) -> list[str]:
+        """The names in a directory of the machine."""
+        names: list[str] = []
+        self.run(["/bin/ls", "-A", directory], output=lambda stream, line: names.append(line))
+        return names
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from provisioner_machine import Recorder, TreeMachine
 
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import MachineError, UserError
 from goldsmith.provisioners.file import File, FileConfig
+from tests.provisioners.provisioner_machine import Recorder, TreeMachine
 
 
 def run(machine: TreeMachine, context: Context, **settings: object) -> None:
@@ -28,8 +28,8 @@ def test_a_file_keeps_its_content_and_mode(machine: TreeMachine, context: Contex
 
     run(machine, context, source="tool", destination="/srv/run")
 
-    assert (machine.root / "srv/run").read_text() == "#!/bin/sh\n"
-    assert (machine.root / "srv/run").stat().st_mode & 0o777 == 0o750
+    assert (machine.changed / "srv/run").read_text() == "#!/bin/sh\n"
+    assert (machine.changed / "srv/run").stat().st_mode & 0o777 == 0o750
     assert recorder.lines() == ["Uploading tool => /srv/run"]
 
 
@@ -39,7 +39,7 @@ def test_a_file_goes_into_a_destination_that_ends_in_a_slash(machine: TreeMachin
 
     run(machine, context, sources=("a", "sub/b"), destination="/srv/")
 
-    assert sorted(path.name for path in (machine.root / "srv").iterdir()) == ["a", "b"]
+    assert sorted(path.name for path in (machine.changed / "srv").iterdir()) == ["a", "b"]
 
 
 @pytest.mark.parametrize(("source", "there"), [("site", "srv/site/in/page"), ("site/", "srv/in/page")])
@@ -48,17 +48,17 @@ def test_only_a_trailing_slash_means_the_contents(machine: TreeMachine, context:
 
     run(machine, context, source=source, destination="/srv")
 
-    assert (machine.root / there).is_file()
+    assert (machine.changed / there).is_file()
 
 
 def test_content_needs_no_file(machine: TreeMachine, context: Context) -> None:
     run(machine, context, content="hello", destination="/etc/motd")
 
-    assert (machine.root / "etc/motd").read_text() == "hello"
+    assert (machine.changed / "etc/motd").read_text() == "hello"
 
 
 def test_downloads_make_the_directories_they_need(machine: TreeMachine, context: Context) -> None:
-    (machine.root / "srv/log").write_text("l")
+    machine.put(b"l", "/srv/log")
 
     run(machine, context, direction="download", source="/srv/log", destination="out/deep/")
     run(machine, context, direction="download", source="/srv/", destination="whole")
@@ -69,8 +69,8 @@ def test_downloads_make_the_directories_they_need(machine: TreeMachine, context:
 
 def test_a_pattern_downloads_all_that_match(machine: TreeMachine, context: Context) -> None:
     for name in ("a 1", "a2", "b"):
-        (machine.root / "srv" / name).write_text(name)
-    (machine.root / "srv/a-directory").mkdir()
+        machine.put(name.encode(), f"/srv/{name}")
+    machine.run(["mkdir", "/srv/a-directory"])
 
     run(machine, context, direction="download", source="/srv/a*", destination="out")
 
@@ -93,7 +93,7 @@ def test_a_generated_source_may_come_late_but_must_come(machine: TreeMachine, co
     File().run(config, machine, context)
 
     assert File().files(config, context) == [context.cwd / "late"]
-    assert (machine.root / "srv/late").is_file()
+    assert (machine.changed / "srv/late").is_file()
 
 
 def test_a_download_is_never_taken_from_the_cache(context: Context) -> None:

@@ -6,13 +6,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from provisioner_machine import Recorder, TreeMachine
 
 from goldsmith.components import Context, Duration
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.machines.cancellation import Cancelled
 from goldsmith.provisioners.breakpoint import Breakpoint, BreakpointConfig
 from goldsmith.provisioners.sleep import Sleep, SleepConfig
+from tests.provisioners.provisioner_machine import Recorder, TreeMachine
 
 
 def test_a_breakpoint_asks_for_enter(machine: TreeMachine, context: Context, recorder: Recorder) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provisioner_machine import Recorder, TreeMachine
 
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import MachineError, UserError
 from goldsmith.machines.machine import DISCONNECTED
 from goldsmith.provisioners.shell import Shell, ShellConfig
 from goldsmith.scripts import flattened
+from tests.provisioners.provisioner_machine import Recorder, TreeMachine
 
 
 def run(machine: TreeMachine, context: Context, **settings: object) -> None:
@@ -25,27 +26,27 @@ def test_inline_commands_are_one_script_and_their_output_is_shown(
 ) -> None:
     run(machine, context, inline=("cd /srv", "echo one > here", "cat here"))
 
-    assert (machine.root / "srv/here").read_text() == "one\n"
+    assert (machine.changed / "srv/here").read_text() == "one\n"
     assert recorder.lines("out") == ["one"]
 
 
 def test_nothing_of_the_script_stays(machine: TreeMachine, context: Context) -> None:
     run(machine, context, inline=("true",), use_env_var_file=True)
 
-    assert list((machine.outside / "tmp").iterdir()) == []
+    assert machine.names_in("/tmp") == []
 
 
 def test_a_script_stays_when_it_is_not_to_be_cleaned(machine: TreeMachine, context: Context) -> None:
     run(machine, context, inline=("true",), skip_clean=True, remote_folder="/srv", remote_file="s.sh")
 
-    assert (machine.root / "srv/s.sh").read_text() == "#!/bin/sh -e\ntrue\n"
+    assert (machine.changed / "srv/s.sh").read_text() == "#!/bin/sh -e\ntrue\n"
 
 
 def test_the_first_failing_command_ends_the_script(machine: TreeMachine, context: Context) -> None:
     with pytest.raises(MachineError, match=r"non-zero exit status: 3\.Allowed exit codes are: \[0\]"):
         run(machine, context, inline=("(exit 3)", "touch /srv/after"))
 
-    assert not (machine.root / "srv/after").exists()
+    assert not (machine.changed / "srv/after").exists()
 
 
 def test_other_exit_codes_may_be_good(machine: TreeMachine, context: Context) -> None:
@@ -106,15 +107,15 @@ def test_secrets_are_no_arguments_of_a_process(machine: TreeMachine, context: Co
     assert not any("hunter2" in line for line in recorder.lines() if "GOLDSMITH_COMMAND" not in line)
 
 
-def test_a_lost_connection_is_good_only_when_expected(machine: TreeMachine, context: Context) -> None:
+def test_a_lost_connection_is_good_only_when_expected(tree: Path, tmp_path: Path, context: Context) -> None:
     class Lost(TreeMachine):
         def run(self, *arguments: object, **options: object) -> int:
             return 0 if arguments[0] == ["rm", "-f", "/tmp/s"] else DISCONNECTED
 
-    lost = Lost(machine.root, machine.outside)
-    with pytest.raises(MachineError, match="Script disconnected unexpectedly"):
-        run(lost, context, inline=("reboot",), remote_path="/tmp/s")
-    run(lost, context, inline=("reboot",), remote_path="/tmp/s", expect_disconnect=True)
+    with Lost([tree], tmp_path / "sandbox") as lost:
+        with pytest.raises(MachineError, match="Script disconnected unexpectedly"):
+            run(lost, context, inline=("reboot",), remote_path="/tmp/s")
+        run(lost, context, inline=("reboot",), remote_path="/tmp/s", expect_disconnect=True)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from registry_oracle import judge
-from registry_workbench import Bench
+
+from tests.registry.registry_oracle import judge
+from tests.registry.registry_workbench import Bench
 
 
 @pytest.fixture

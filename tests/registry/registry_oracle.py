@@ -143,10 +143,10 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
             newest = speaking[-1] if speaking else None
             if newest is None or newest["verdict"] not in (["pass"] if need.get("strict") else ["pass", "warn"]):
                 world.faults.append(f"I1 event {seq} promotes with {need['gate']} {newest and newest['verdict']}")
-            elif need.get("config", "") not in ("", newest["config"]) or newest["signer"] not in need.get(
-                "signers", [newest["signer"]]
-            ):
-                world.faults.append(f"I1 event {seq} promotes on evidence of another configuration or signer")
+            elif need.get("config", "") not in ("", newest["config"]):
+                world.faults.append(f"I1 event {seq} promotes on evidence of another configuration")
+            elif newest["signer"] not in (need.get("signers") or [newest["signer"]]):
+                world.faults.append(f"I1 event {seq} promotes on evidence of another signer")
             elif need.get("max_age_s") and at - newest["issued_at"] >= (need["max_age_s"] + 1) * 1_000_000:
                 world.faults.append(f"I1 event {seq} promotes on old evidence")
             elif newest["expires_at"] is not None and newest["expires_at"] <= at:
@@ -200,7 +200,8 @@ def _judge_retention(world: World, seq: int, at: int, kind: str, data: dict[str,
 
 
 def _judge_end(world: World, connection: sqlite3.Connection, store: Path, at: int) -> None:
-    sql = "SELECT i.name, c.name, c.generation, v.digest FROM channel c JOIN image i ON i.id = c.image LEFT JOIN version v ON v.id = c.version"
+    sql = """SELECT i.name, c.name, c.generation, v.digest FROM channel c
+        JOIN image i ON i.id = c.image LEFT JOIN version v ON v.id = c.version"""
     for image, name, generation, version in connection.execute(sql):
         stops = world.stops[image, name]
         if (generation, version) != (len(stops), stops[-1].version if stops else None):

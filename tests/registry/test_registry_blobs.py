@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registry_workbench import digest
 
 from goldsmith.hcl.diagnostics import MachineError, UserError
 from goldsmith.registry.blobs import BlobStore
+from tests.registry.registry_workbench import digest
 
 MEGABYTE = 1 << 20
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from registry_workbench import ACTOR, SECOND, Bench, digest, policy
 
 from goldsmith.hcl.diagnostics import Refused
+from tests.registry.registry_workbench import ACTOR, SECOND, Bench, digest, policy
 
 
 def test_evidence_is_kept_with_its_bundle(bench: Bench) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from registry_workbench import ACTOR, SECOND, Bench, digest, policy
 
 from goldsmith.hcl.diagnostics import Refused, UserError
 from goldsmith.registry import ChannelMoved, RetentionPolicy
+from tests.registry.registry_workbench import ACTOR, SECOND, Bench, digest, policy
 
 
 def unmet(bench: Bench, channel: str, reference: str) -> list[str]:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from registry_workbench import ACTOR, SECOND, Bench, policy
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.registry import ArtifactFile, RetentionPolicy
 from goldsmith.registry.blobs import BlobStore
+from tests.registry.registry_workbench import ACTOR, SECOND, Bench, policy
 
 NOW = RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0)
 LATER = RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=600)

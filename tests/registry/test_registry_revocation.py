@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from registry_workbench import ACTOR, SECOND, Bench, policy
 
 from goldsmith.hcl.diagnostics import Refused, UserError
+from tests.registry.registry_workbench import ACTOR, SECOND, Bench, policy
 
 
 def fleet(bench: Bench) -> None:

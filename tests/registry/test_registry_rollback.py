@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from registry_workbench import ACTOR, Bench, Json, policy
 
 from goldsmith.hcl.diagnostics import Refused
+from tests.registry.registry_workbench import ACTOR, Bench, Json, policy
 
 
 @pytest.fixture

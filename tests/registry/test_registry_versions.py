@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from registry_workbench import ACTOR, Bench, digest, document, policy
 
 from goldsmith.hcl.diagnostics import MachineError, Refused, UserError
 from goldsmith.registry import ArtifactFile, RetentionPolicy, digest_of, open_registry
+from tests.registry.registry_workbench import ACTOR, Bench, digest, document, policy
 
 
 def test_versions_are_numbered_within_their_image(bench: Bench) -> None:

@@ -6,32 +6,32 @@ import os
 from pathlib import Path
 
 import pytest
-from template_workplace import Say, Workplace
 
 from goldsmith.components import Context
 from goldsmith.events import ignore
 from goldsmith.machines.cancellation import Cancellation
+from tests.template.template_workplace import Say, Workplace
 
 # An installed package needs no more than these two files to offer components.
 _ENTRY_POINTS = """\
 [goldsmith.sources]
-mock = template_doubles:MockSource
-amazon-ebs = template_doubles:MockSource
-virtualbox-iso = template_doubles:MockSource
+mock = tests.template.template_doubles:MockSource
+amazon-ebs = tests.template.template_doubles:MockSource
+virtualbox-iso = tests.template.template_doubles:MockSource
 
 [goldsmith.provisioners]
-mock = template_doubles:MockProvisioner
-shell = template_doubles:MockProvisioner
-file = template_doubles:MockProvisioner
+mock = tests.template.template_doubles:MockProvisioner
+shell = tests.template.template_doubles:MockProvisioner
+file = tests.template.template_doubles:MockProvisioner
 
 [goldsmith.postprocessors]
-mock = template_doubles:MockPostProcessor
-amazon-import = template_doubles:MockPostProcessor
-manifest = template_doubles:MockPostProcessor
+mock = tests.template.template_doubles:MockPostProcessor
+amazon-import = tests.template.template_doubles:MockPostProcessor
+manifest = tests.template.template_doubles:MockPostProcessor
 
 [goldsmith.datasources]
-mock = template_doubles:MockData
-amazon-ami = template_doubles:MockAmi
+mock = tests.template.template_doubles:MockData
+amazon-ami = tests.template.template_doubles:MockAmi
 """
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from template_doubles import MockConfig, MockProvisioner, NestedConfig, Tag
-from template_workplace import Say, Workplace
 
 from goldsmith.components import Context
 from goldsmith.template import Build, Plan
+from tests.template.template_doubles import MockConfig, MockProvisioner, NestedConfig, Tag
+from tests.template.template_workplace import Say, Workplace
 
 SOURCE = 'source "mock" "a" {}\n'
 

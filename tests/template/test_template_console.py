@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from template_workplace import Workplace
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import Console, inspect, load_options
+from tests.template.template_workplace import Workplace
 
 TEMPLATE = r"""
 variable "n" { default = 7 }
@@ -127,3 +127,13 @@ def test_a_wrong_line_is_an_error_with_its_place(workplace: Workplace, line: str
     with pytest.raises(UserError) as error:
         console.answer(line)
     assert error.value.diagnostics[0].where is not None
+
+
+@pytest.mark.parametrize("text", ["nope {}", 'variable "a" { default = nope }', 'source "x" {}'])
+def test_what_is_declared_wrongly_is_an_error_also_for_inspect_and_console(workplace: Workplace, text: str) -> None:
+    options = load_options(environment={}, cwd=workplace.root)
+    path = workplace.write(text)
+    with pytest.raises(UserError):
+        inspect(path, options)
+    with pytest.raises(UserError):
+        Console(path, options)

@@ -11,13 +11,13 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from template_doubles import MockConfig, NestedConfig, Tag
 
 from goldsmith.components import REQUIRED, Duration, Setting, Settings, attribute
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.types import STRING, ListType
 from goldsmith.hcl.values import Value, from_plain, null, number, object_of, string, tuple_of, unknown
 from goldsmith.template import decode
+from tests.template.template_doubles import MockConfig, NestedConfig, Tag
 
 
 def settings(blocks: tuple[tuple[str, Settings], ...] = (), **attributes: Value) -> Settings:
@@ -196,7 +196,7 @@ def test_a_word_outside_of_a_closed_set_is_refused_with_the_set() -> None:
     told = faults(settings(mode=string("quick")), Peculiar)
     assert '"quick" is none of fast, slow' in told[0].why
     assert told[1].what == "Missing required argument"
-    assert told[1].next == "Must be given."
+    assert told[1].next == 'Add "needed": Must be given.'
 
 
 @given(st.text(max_size=20), st.integers(), st.lists(st.text(max_size=5), max_size=4))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from template_workplace import Say, Workplace
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import check_syntax, load, load_options
 from goldsmith.template.discovery import discover
+from tests.template.template_workplace import Say, Workplace
 
 
 def test_a_directory_is_read_without_what_is_below_it(workplace: Workplace) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from template_workplace import Say, Workplace
-
 from goldsmith.hcl.values import to_plain
+from tests.template.template_workplace import Say, Workplace
 
 
 def test_locals_and_data_are_evaluated_in_the_order_of_their_needs(workplace: Workplace) -> None:

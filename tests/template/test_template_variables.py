@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from template_workplace import Say, Workplace
 
 from goldsmith.hcl.values import to_plain
 from goldsmith.template import PACKER_VERSION
+from tests.template.template_workplace import Say, Workplace
 
 
 def test_the_last_of_default_environment_auto_file_file_and_argument_wins(workplace: Workplace) -> None:

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
-from goldsmith.hcl.faults import fault
+from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.hcl.lexer import COMMENT, END, NEWLINE, Tokens
 from goldsmith.hcl.source import Range, SourceFile
-
-_DEEPEST = 100
-"""Levels of nesting; far beyond what people write, far below what Python's stack holds."""
 
 
 class Cursor:
@@ -28,13 +24,11 @@ class Cursor:
         self.last_end = 0
         """The offset after the last token that was read."""
         self.faults: list[Diagnostic] = []
-        self.newlines_matter = True
-        """Whether line breaks are tokens at the moment."""
-        self._depth = 0
+        self._newlines = True
 
     def peek(self) -> str:
         """The kind of the next token."""
-        if not self.newlines_matter:
+        if not self._newlines:
             while self.kinds[self.at] == NEWLINE:
                 self.at += 1
         return self.kinds[self.at]
@@ -76,26 +70,13 @@ class Cursor:
 
     @contextmanager
     def newlines(self, significant: bool) -> Iterator[None]:
-        """Inside, line breaks are tokens or are passed over. Counts the nesting too, and raises when it is too deep."""
-        before = self.newlines_matter
-        self.newlines_matter = significant
-        self._depth += 1
+        """Inside, line breaks are tokens or are passed over."""
+        before = self._newlines
+        self._newlines = significant
         try:
-            if self._depth > _DEEPEST:
-                raise self._too_deep()
             yield
         finally:
-            self.newlines_matter = before
-            self._depth -= 1
-
-    def _too_deep(self) -> UserError:
-        return fault(
-            "too-deep",
-            "Expression is nested too deeply",
-            self.here(),
-            f"More than {_DEEPEST} levels of nesting are not supported.",
-            "Move inner parts into locals.",
-        )
+            self._newlines = before
 
 
 def _without_comments(text: str, tokens: Tokens) -> tuple[list[str], list[int], list[int]]:

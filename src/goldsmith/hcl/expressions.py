@@ -43,20 +43,29 @@ class ExpressionParser:
     def expression(self) -> Expression:
         """Read one expression, of any kind."""
         start = self.cursor.start()
+        try:
+            return self._conditional(start)
+        except RecursionError:
+            # Met at the bottom of the stack; raised again by each level until there is room to say it.
+            raise self._too_deep(start) from None
+
+    def template(self, start: int, closer: str, *, flush: bool = False) -> Expression:
+        """Read the rest of a template that began at the offset `start`, up to and over `closer`."""
+        try:
+            return parse_template_parts(self.cursor, start, closer, self.expression, flush=flush)
+        except RecursionError:
+            raise self._too_deep(start) from None
+
+    def _conditional(self, start: int) -> Expression:
         condition = self._operation(0)
         if not self.cursor.take("?"):
             return condition
-        with self.cursor.newlines(self.cursor.newlines_matter):
-            if_true = self.expression()
-            if not self.cursor.take(":"):
-                raise fault(
-                    "missing-false",
-                    "Missing false expression in conditional",
-                    self.cursor.here(),
-                    "The conditional operator (...?...:...) requires a false expression, delimited by a colon.",
-                    "Add the part after the colon.",
-                )
-            if_false = self.expression()
+        if_true = self.expression()
+        if not self.cursor.take(":"):
+            what = "Missing false expression in conditional"
+            why = "The conditional operator (...?...:...) requires a false expression, delimited by a colon."
+            raise fault("missing-false", what, self.cursor.here(), why, "Add the part after the colon.")
+        if_false = self.expression()
         return Conditional(condition, if_true, if_false, self.cursor.since(start))
 
     def _operation(self, lowest: int) -> Expression:
@@ -71,15 +80,14 @@ class ExpressionParser:
         start, kind = self.cursor.start(), self.cursor.peek()
         if kind in ("-", "!"):
             self.cursor.read()
-            with self.cursor.newlines(self.cursor.newlines_matter):
-                operand = self._operand()
+            operand = self._operand()
             return Unary(kind, operand, self.cursor.since(start))
         return self._steps(self._term(kind, start), start)
 
     def _term(self, kind: str, start: int) -> Expression:
         if kind == OPEN_QUOTE:
             self.cursor.read()
-            return parse_template_parts(self.cursor, start, CLOSE_QUOTE, self.expression)
+            return self.template(start, CLOSE_QUOTE)
         if kind == IDENTIFIER:
             return self._name(start)
         if kind == NUMBER:
@@ -92,7 +100,7 @@ class ExpressionParser:
             return self._parentheses(start)
         if kind == OPEN_HEREDOC:
             flush = self.cursor.read().startswith("<<-")
-            return parse_template_parts(self.cursor, start, CLOSE_HEREDOC, self.expression, flush=flush)
+            return self.template(start, CLOSE_HEREDOC, flush=flush)
         raise self._no_expression(kind)
 
     def _no_expression(self, kind: str) -> UserError:
@@ -128,6 +136,11 @@ class ExpressionParser:
                 why = "Expected a closing parenthesis to terminate the expression."
                 raise fault("unbalanced", "Unbalanced parentheses", self.cursor.here(), why, 'Add the missing ")".')
         return Parentheses(inner, self.cursor.since(start))
+
+    def _too_deep(self, start: int) -> UserError:
+        where = self.cursor.source.range(start, start + 1)
+        why = "It has more levels of nesting than can be read."
+        return fault("too-deep", "Expression is nested too deeply", where, why, "Move parts into locals.")
 
     # Calls
 

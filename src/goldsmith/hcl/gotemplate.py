@@ -1,56 +1,224 @@
-"""Go's text/template, as far as templates use it."""
+"""Go's text/template, as far as templates that Packer renders use it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
+from functools import partial
 
-_ACTION = re.compile(r"""\{\{(-\s)?((?:"(?:\\.|[^"\\])*"|`[^`]*`|[^"`])*?)(\s-)?\}\}""", re.DOTALL)
-_WORD = re.compile(r'\s*("(?:[^"\\]|\\.)*"|`[^`]*`|[^\s|]+|\|)')
+from goldsmith.hcl.gotemplate_functions import BUILTINS, NAMES, is_true, printed
+from goldsmith.hcl.gotemplate_lexer import Text, fault
+from goldsmith.hcl.gotemplate_syntax import (
+    Branch,
+    Call,
+    Command,
+    Field,
+    Jump,
+    Literal,
+    Node,
+    Operand,
+    Pipeline,
+    Variable,
+    parse,
+)
 
-
-def render(template: str, functions: Mapping[str, Callable[..., object]], data: Mapping[str, object] | None) -> str:
-    """The text with every action replaced. Raises ValueError with the reason."""
-
-    def replace(match: re.Match[str]) -> str:
-        return str(_pipeline(match[2].strip(), functions, data))
-
-    check(template, functions)
-    return _ACTION.sub(replace, template)
-
-
-def check(template: str, functions: Mapping[str, Callable[..., object]]) -> None:
-    """Raises ValueError when the template cannot be parsed."""
-    rest = _ACTION.sub("", template)
-    if "{{" in rest:
-        raise ValueError("unclosed action")
-    for match in _ACTION.finditer(template):
-        words = _WORD.findall(match[2])
-        if words and words[0][0] not in '."`|$(' and not words[0][0].isdigit() and words[0] not in functions:
-            raise ValueError(f'function "{words[0]}" not defined')
+Functions = Mapping[str, Callable[..., object]]
 
 
-def _pipeline(text: str, functions: Mapping[str, Callable[..., object]], data: Mapping[str, object] | None) -> object:
-    words = _WORD.findall(text)
-    value: object = ""
-    piped = False
-    while words:
-        end = words.index("|") if "|" in words else len(words)
-        command, words = words[:end], words[end + 1 :]
-        arguments = [_term(word, data) for word in command[1:]] + ([value] if piped else [])
-        if command[0] in functions:
-            value = functions[command[0]](*arguments)
+def render(template: str, functions: Functions, data: Mapping[str, object] | None) -> str:
+    """The template with every action done once. `functions` come on top of Go's own; `.Name` reads `data`.
+
+    A field that `data` does not have, or any field when it is None, prints `<no value>`. Functions get the arguments of
+    the template (str, int, float, bool) and may raise ValueError. Raises ValueError with line and reason in Go's words.
+    """
+    try:
+        nodes = parse(template, {*functions, *NAMES})
+        return "".join(_Execution(functions, data).run(nodes))
+    except RecursionError as error:
+        raise ValueError("template: root: it is nested too deeply") from error
+
+
+def check(template: str, functions: Container[str]) -> None:
+    """Check the syntax of a template that may call `functions`, by name, and Go's own. Raises ValueError as `render` does."""
+    try:
+        parse(template, _Either(functions, NAMES))
+    except RecursionError as error:
+        raise ValueError("template: root: it is nested too deeply") from error
+
+
+class _Either(Container[str]):
+    def __init__(self, *parts: Container[str]) -> None:
+        self._parts = parts
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in part for part in self._parts)
+
+
+class _Stop(Exception):
+    """Leaves the body of a range: for good at `break`, for this element at `continue`."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class _Execution:
+    """One rendering: what the dot is, what the variables hold, and the text so far."""
+
+    def __init__(self, functions: Functions, data: object) -> None:
+        self._functions = {**BUILTINS, **functions}
+        self._own = frozenset(functions)
+        self._variables: list[tuple[str, object]] = [("$", data)]
+        self._dot = data
+        self._text: list[str] = []
+
+    def run(self, nodes: Sequence[Node]) -> list[str]:
+        """The pieces of text that the nodes give."""
+        self._run(nodes)
+        return self._text
+
+    def _run(self, nodes: Sequence[Node]) -> None:
+        for node in nodes:
+            match node:
+                case Text(content):
+                    self._text.append(content)
+                case Pipeline():
+                    value = self._value(node)
+                    if not node.variables:
+                        self._text.append("<no value>" if value is None else printed(value))
+                case Jump(kind):
+                    raise _Stop(kind)
+                case Branch(kind="range"):
+                    self._range(node)
+                case Branch():
+                    self._branch(node)
+
+    def _branch(self, node: Branch) -> None:
+        known, dot = len(self._variables), self._dot
+        value = self._value(node.pipeline)
+        if is_true(value):
+            self._dot = value if node.kind == "with" else dot
+            self._run(node.body)
         else:
-            value = _term(command[0], data)
-        piped = True
+            self._run(node.otherwise)
+        self._dot = dot
+        del self._variables[known:]
+
+    def _range(self, node: Branch) -> None:
+        known, dot = len(self._variables), self._dot
+        pairs = _pairs(self._value(node.pipeline, declare=False), node.line)
+        for key, item in pairs:
+            self._dot = item
+            self._bind(node.pipeline, (item,) if len(node.pipeline.variables) == 1 else (key, item))
+            try:
+                self._run(node.body)
+            except _Stop as stop:
+                if stop.kind == "break":
+                    break
+            finally:
+                self._dot = dot
+                del self._variables[known:]
+        if not pairs:
+            self._run(node.otherwise)
+            del self._variables[known:]
+
+    def _bind(self, pipeline: Pipeline, values: Sequence[object]) -> None:
+        for name, value in zip(pipeline.variables, values, strict=False):
+            if pipeline.declares:
+                self._variables.append((name, value))
+            else:
+                place = max(place for place, (known, _) in enumerate(self._variables) if known == name)
+                self._variables[place] = (name, value)
+
+    def _value(self, pipeline: Pipeline, *, declare: bool = True) -> object:
+        value: object = None
+        for place, command in enumerate(pipeline.commands):
+            value = self._command(command, (value,) if place else ())
+        if declare:
+            self._bind(pipeline, (value,))
+        return value
+
+    def _command(self, command: Command, piped: tuple[object, ...]) -> object:
+        first, rest = command.operands[0], command.operands[1:]
+        if isinstance(first, Call):
+            arguments: list[Callable[[], object]] = [partial(self._operand, operand, command) for operand in rest]
+            arguments += [partial(_same, value) for value in piped]
+            return self._called(first.name, arguments, command)
+        if rest or piped:
+            raise self._fault(command, f"can't give argument to non-function {command.text.split()[0]}")
+        if isinstance(first, Literal) and first.value is None:
+            raise self._fault(command, "nil is not a command")
+        return self._operand(first, command)
+
+    def _called(self, name: str, arguments: Sequence[Callable[[], object]], command: Command) -> object:
+        """The result of a function. `and` and `or` look at no more arguments than they need."""
+        if name in ("and", "or") and name not in self._own:
+            if not arguments:
+                raise self._fault(command, f"wrong number of args for {name}: want at least 1 got 0")
+            value: object = None
+            for argument in arguments:
+                value = argument()
+                if is_true(value) == (name == "or"):
+                    break
+            return value
+        given = [argument() for argument in arguments]
+        if name in self._own and None in given:
+            raise self._fault(command, f"error calling {name}: an argument has no value")
+        if not _accepts(self._functions[name], given):
+            raise self._fault(command, f"wrong number of args for {name}: got {len(given)}")
+        try:
+            return self._functions[name](*given)
+        except ValueError as error:
+            raise self._fault(command, f"error calling {name}: {error}") from error
+
+    def _operand(self, operand: Operand, command: Command) -> object:
+        match operand:
+            case Literal(value):
+                return value
+            case Variable(name):
+                return next(value for known, value in reversed(self._variables) if known == name)
+            case Call(name):
+                return self._called(name, (), command)
+            case Pipeline():
+                return self._value(operand)
+            case Field(names, of):
+                found = self._dot if of is None else self._operand(of, command)
+                for name in names:
+                    found = self._field(found, name, command)
+                return found
+
+    def _field(self, value: object, name: str, command: Command) -> object:
+        if value is None:
+            return None
+        if isinstance(value, Mapping):
+            return value.get(name)
+        raise self._fault(command, f"can't evaluate field {name} in type {type(value).__name__}")
+
+    def _fault(self, command: Command, why: str) -> ValueError:
+        return fault(command.line, f'executing "root" at <{command.text}>: {why}')
+
+
+def _accepts(function: Callable[..., object], arguments: Sequence[object]) -> bool:
+    import inspect
+
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _same(value: object) -> object:
     return value
 
 
-def _term(word: str, data: Mapping[str, object] | None) -> object:
-    if word.startswith("`"):
-        return word[1:-1]
-    if word.startswith('"'):
-        return word[1:-1].encode().decode("unicode_escape")
-    if word.startswith("."):
-        return (data or {}).get(word[1:], "<no value>")
-    return int(word)
+def _pairs(value: object, line: int) -> list[tuple[object, object]]:
+    """What a range goes through: keys (places, for a list; numbers, for a whole number) with elements."""
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        return [(key, value[key]) for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        return list(enumerate(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return [(place, place) for place in range(value)]
+    raise fault(line, f'executing "root": range can\'t iterate over {printed(value)}')

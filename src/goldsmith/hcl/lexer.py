@@ -189,14 +189,21 @@ class _Lexer:
             self.tokens.add(CLOSE_QUOTE, start, self.at)
             self.frames.pop()
         elif self.text[start] in "\r\n":
-            # The string is taken to end here: the next line most likely is code again.
-            self.tokens.problems.append((BROKEN_STRING, start, start))
-            self.tokens.add(CLOSE_QUOTE, start, start)
-            self.frames.pop()
+            self._break_string(start)
         elif self.text[start] in "$%":
             self._sequence()
         else:
             self.at += 1  # a backslash before a line break or the end: what follows is reported
+
+    def _break_string(self, start: int) -> None:
+        """A string ends at the line break, and so do all strings around it: the next line most likely is code again."""
+        self.tokens.problems.append((BROKEN_STRING, start, start))
+        self.tokens.add(CLOSE_QUOTE, start, start)
+        self.frames.pop()
+        while len(self.frames) > 2 and self.frames[-2].mode == "quoted":
+            self.tokens.add(SEQUENCE_END, start, start)
+            self.tokens.add(CLOSE_QUOTE, start, start)
+            del self.frames[-2:]
 
     def _lines(self) -> None:
         """One line, or the part of it before a template sequence, of a heredoc or a bare template."""

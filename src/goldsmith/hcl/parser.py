@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from goldsmith.hcl.ast import Attribute, Block, Body, Expression
+from collections.abc import Callable
+
+from goldsmith.hcl.ast import Attribute, Block, Body, Expression, Template
 from goldsmith.hcl.cursor import Cursor
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.expressions import ExpressionParser
@@ -18,12 +20,12 @@ from goldsmith.hcl.lexer import (
     OPEN_HEREDOC,
     OPEN_QUOTE,
     SEQUENCE_END,
+    Tokens,
     lex,
     lex_template,
 )
 from goldsmith.hcl.problems import explain
 from goldsmith.hcl.source import Range, SourceFile
-from goldsmith.hcl.templates import parse_template_parts
 
 
 def parse(source: SourceFile) -> tuple[Body, tuple[Diagnostic, ...]]:
@@ -40,43 +42,47 @@ def parse(source: SourceFile) -> tuple[Body, tuple[Diagnostic, ...]]:
 
 def parse_expression(source: SourceFile) -> Expression:
     """Parse a text that is one expression, whose line breaks mean nothing. Raises `UserError` with all that is wrong."""
-    tokens = lex(source.text)
-    cursor = Cursor(source, tokens)
-    try:
+
+    def read(cursor: Cursor) -> Expression:
         with cursor.newlines(significant=False):
             expression = ExpressionParser(cursor).expression()
             if cursor.peek() != END:
                 what = "Extra characters after expression"
                 why = "An expression was successfully parsed, but extra characters were found after it."
                 raise fault("extra-characters", what, cursor.here(), why, "Remove them.")
-    except UserError as error:
-        raise UserError(*_merged(explain(tokens.problems, source), [*cursor.faults, *error.diagnostics])) from error
-    faults = _merged(explain(tokens.problems, source), cursor.faults)
-    if faults:
-        raise UserError(*faults)
-    return expression
+            return expression
+
+    return _whole(source, lex(source.text), read)
 
 
 def parse_template(source: SourceFile) -> Expression:
     """Parse a text that is one template, as `templatefile` reads it. Raises `UserError` with all that is wrong."""
-    tokens = lex_template(source.text)
+    return _whole(source, lex_template(source.text), lambda cursor: ExpressionParser(cursor).template(0, END))
+
+
+def _whole(source: SourceFile, tokens: Tokens, read: Callable[[Cursor], Expression]) -> Expression:
+    """What `read` makes of the tokens. Raises `UserError` with lexical and syntactic faults together."""
     cursor = Cursor(source, tokens)
-    parser = ExpressionParser(cursor)
+    expression: Expression | None = None
     try:
-        template = parse_template_parts(cursor, 0, END, parser.expression)
+        expression = read(cursor)
     except UserError as error:
-        raise UserError(*_merged(explain(tokens.problems, source), [*cursor.faults, *error.diagnostics])) from error
+        cursor.faults += error.diagnostics
     faults = _merged(explain(tokens.problems, source), cursor.faults)
-    if faults:
+    if faults or expression is None:
         raise UserError(*faults)
-    return template
+    return expression
 
 
 def _merged(lexical: list[Diagnostic], syntactic: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Both in the order of the text, without the syntax errors on a line that has a lexical one: those follow from it."""
     lines = {fault.where.start.line for fault in lexical if fault.where}
     kept = [fault for fault in syntactic if not (fault.where and fault.where.start.line in lines)]
-    return tuple(sorted([*lexical, *kept], key=lambda fault: fault.where.start.offset if fault.where else 0))
+    return tuple(sorted([*lexical, *kept], key=lambda fault: fault.where.first if fault.where else 0))
+
+
+_DEEPEST = 100
+"""Levels of blocks; far beyond what people write, far below what the stack holds."""
 
 
 class _BodyParser:
@@ -85,6 +91,7 @@ class _BodyParser:
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.expressions = ExpressionParser(cursor)
+        self.depth = 0
         self.seen_end = False
         """Whether an unclosed block has been told already: all blocks around it are unclosed as well."""
 
@@ -113,14 +120,16 @@ class _BodyParser:
             raise _no_item(kind, where)
         name = self.cursor.read()
         following = self.cursor.peek()
-        if following == "=":
+        if following == NEWLINE and self.cursor.kinds[self.cursor.at + 1] == "{":
+            self.cursor.faults += _bad_header(NEWLINE, where).diagnostics
+            self.cursor.read()
+            self._block(name, start, blocks)
+        elif following == "=":
             self._attribute(name, start, attributes)
         elif following in (OPEN_QUOTE, "{", IDENTIFIER):
             self._block(name, start, blocks)
         else:
-            why = "An argument or block definition is required here."
-            hint = 'To set an argument, use the equals sign "=" to introduce the argument value.'
-            raise fault("item-required", "Argument or block definition required", where, why, hint)
+            raise _no_equals(where)
 
     def _attribute(self, name: str, start: int, attributes: dict[str, Attribute]) -> None:
         name_range = self.cursor.since(start)
@@ -140,22 +149,32 @@ class _BodyParser:
         opened = self.cursor.here()
         self.cursor.read()
         header = self.cursor.since(start)
-        attributes: dict[str, Attribute] = {}
-        inner: list[Block] = []
-        if self.cursor.peek() in (NEWLINE, END, "}"):
-            self._items("}", attributes, inner)
-        else:
-            self._single_argument(attributes)
-        if not self.cursor.take("}") and not self.seen_end:
-            self.seen_end = True
-            self.cursor.faults += _unclosed_block(header).diagnostics
-        end = self.cursor.source.range(max(opened.start.offset, self.cursor.last_end - 1), self.cursor.last_end)
-        body = Body(attributes, tuple(inner), opened.to(end), end)
-        blocks.append(Block(type, labels, body, type_range, ranges, header))
+        blocks.append(Block(type, labels, self._body(header, opened), type_range, ranges, header))
         if self.cursor.peek() not in (NEWLINE, END):
             why = "A block definition must end with a newline."
             what = "Missing newline after block definition"
             raise fault("missing-newline", what, self.cursor.here(), why, "Put what follows on a line of its own.")
+
+    def _body(self, header: Range, opened: Range) -> Body:
+        """Read what is between the braces of a block, and the closing one."""
+        attributes: dict[str, Attribute] = {}
+        blocks: list[Block] = []
+        if self.depth == _DEEPEST:
+            why = f"There are more than {_DEEPEST} levels of blocks."
+            raise fault("too-deep", "Block is nested too deeply", header, why, "Check the braces before this place.")
+        self.depth += 1
+        try:
+            if self.cursor.peek() in (NEWLINE, END, "}"):
+                self._items("}", attributes, blocks)
+            else:
+                self._single_argument(attributes)
+        finally:
+            self.depth -= 1
+        brace = self.cursor.here() if self.cursor.peek() == "}" else None
+        if not self.cursor.take("}") and not self.seen_end:
+            self.seen_end = True
+            self.cursor.faults += _unclosed_block(header).diagnostics
+        return Body(attributes, tuple(blocks), self.cursor.since(opened.first), brace)
 
     def _labels(self) -> tuple[tuple[str, ...], tuple[Range, ...]]:
         labels, ranges = list[str](), list[Range]()
@@ -175,13 +194,13 @@ class _BodyParser:
         sequence = next((at for at in range(self.cursor.at + 1, len(self.cursor.kinds)) if self._ends_text(at)), 0)
         if self.cursor.kinds[sequence] in (INTERPOLATION, CONTROL):
             where = self.cursor.source.range(self.cursor.starts[sequence], self.cursor.ends[sequence])
-            sign = self.cursor.text[where.start.offset]
+            sign = self.cursor.text[where.first]
             why = "Template sequences are not allowed in this string."
             hint = f'To include a literal "{sign}", double it (as "{sign}{sign}") to escape it.'
             raise fault("invalid-label", "Invalid string literal", where, why, hint)
         self.cursor.read()
-        template = parse_template_parts(self.cursor, start, CLOSE_QUOTE, self.expressions.expression)
-        return getattr(template, "literal", None) or ""
+        template = self.expressions.template(start, CLOSE_QUOTE)
+        return (template.literal or "") if isinstance(template, Template) else ""
 
     def _ends_text(self, at: int) -> bool:
         return self.cursor.kinds[at] in (INTERPOLATION, CONTROL, CLOSE_QUOTE, END)
@@ -197,12 +216,8 @@ class _BodyParser:
             hint = f'To set "{name}", use an equals sign; to define a nested block, place it on a line of its own.'
             raise fault("argument-required", "Argument definition required", where, why, hint)
         if not self.cursor.take("="):
-            why = "An argument or block definition is required here."
-            hint = 'To set an argument, use the equals sign "=" to introduce the argument value.'
-            raise fault("item-required", "Argument or block definition required", where, why, hint)
-        expression = self.expressions.expression()
-        name_range = where
-        attributes[name] = Attribute(name, expression, name_range, self.cursor.since(start))
+            raise _no_equals(where)
+        attributes[name] = Attribute(name, self.expressions.expression(), where, self.cursor.since(start))
         if self.cursor.peek() not in ("}", END):
             why = "A block on one line has exactly one argument and is closed on the same line."
             hint = "Write several arguments on lines of their own, and the closing brace after them."
@@ -212,7 +227,7 @@ class _BodyParser:
         """Go on after the faulty item whose first token is `item`: after the line break that ends it."""
         kinds = self.cursor.kinds
         after = _end_of_item(kinds, item)
-        if kinds[after] == END and kinds[self.cursor.at] != END:
+        if kinds[after] == END:
             # A bracket is open. The next line that is indented no deeper than the item most likely is no part of it.
             after = self._next_at_or_left_of(item)
         self.cursor.at = after
@@ -220,29 +235,32 @@ class _BodyParser:
     def _next_at_or_left_of(self, item: int) -> int:
         cursor = self.cursor
         column = cursor.source.position(cursor.starts[item]).column
-        for at in range(max(cursor.at, item + 1), len(cursor.kinds)):
+        read = item if cursor.kinds[cursor.at] == END else cursor.at
+        for at in range(max(read, item + 1), len(cursor.kinds)):
             starts_line = cursor.kinds[at - 1] == NEWLINE and cursor.kinds[at] in (IDENTIFIER, "}")
             if starts_line and cursor.source.position(cursor.starts[at]).column <= column:
                 return at
         return len(cursor.kinds) - 1
 
 
-_OPENERS = frozenset(("{", "[", "(", OPEN_QUOTE, OPEN_HEREDOC, INTERPOLATION, CONTROL))
-_CLOSERS = frozenset(("}", "]", ")", CLOSE_QUOTE, CLOSE_HEREDOC, SEQUENCE_END))
+_OPENER_OF = {"}": "{", "]": "[", ")": "(", CLOSE_QUOTE: OPEN_QUOTE, CLOSE_HEREDOC: OPEN_HEREDOC, SEQUENCE_END: INTERPOLATION}
+_OPENERS = frozenset((*_OPENER_OF.values(), CONTROL))
 
 
 def _end_of_item(kinds: list[str], start: int) -> int:
-    """The index of the line break that ends the item, or of the brace that ends the body around it, or of the end."""
-    depth = 0
+    """The index of the line break that ends the item, or of the brace that ends the body around it.
+
+    That of the end of the file when a bracket of the item is not closed.
+    """
+    stack: list[str] = []
     for at in range(start, len(kinds)):
         kind = kinds[at]
         if kind in _OPENERS:
-            depth += 1
-        elif kind in _CLOSERS:
-            if depth == 0 and kind == "}" and at > start:
-                return at
-            depth = max(0, depth - 1)
-        elif kind == NEWLINE and depth == 0:
+            stack.append(INTERPOLATION if kind == CONTROL else kind)
+        elif kind in _OPENER_OF and stack:
+            if stack.pop() != _OPENER_OF[kind]:
+                break
+        elif not stack and (kind == NEWLINE or (kind == "}" and at > start)):
             return at
     return len(kinds) - 1
 
@@ -253,6 +271,12 @@ def _no_item(kind: str, where: Range) -> UserError:
         return fault("invalid-name", "Invalid argument name", where, why, "Remove the quotes.")
     why = "An argument or block definition is required here."
     hint = "Check the braces before this place." if kind == "}" else "Write name = value, or a block."
+    return fault("item-required", "Argument or block definition required", where, why, hint)
+
+
+def _no_equals(where: Range) -> UserError:
+    why = "An argument or block definition is required here."
+    hint = 'To set an argument, use the equals sign "=" to introduce the argument value.'
     return fault("item-required", "Argument or block definition required", where, why, hint)
 
 

@@ -40,16 +40,29 @@ class SourceFile:
 
     def range(self, start: int, end: int) -> Range:
         """The range between two offsets; `end` is the one after the last character."""
-        return Range(self, self.position(start), self.position(end))
+        return Range(self, start, end)
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """A stretch of a source file; `end` is the position after the last character."""
+    """A stretch of a source file, from the offset of its first code point to the offset after its last one.
+
+    Lines and columns are counted when they are asked for: a file has many ranges, and few are ever shown.
+    """
 
     source: SourceFile
-    start: Position
-    end: Position
+    first: int
+    after: int
+
+    @property
+    def start(self) -> Position:
+        """The position of the first character."""
+        return self.source.position(self.first)
+
+    @property
+    def end(self) -> Position:
+        """The position after the last character."""
+        return self.source.position(self.after)
 
     @property
     def file(self) -> str:
@@ -59,11 +72,12 @@ class Range:
     @property
     def text(self) -> str:
         """The text that the range covers."""
-        return self.source.text[self.start.offset : self.end.offset]
+        return self.source.text[self.first : self.after]
 
     def to(self, other: Range) -> Range:
         """The range from the start of this one to the end of `other`."""
-        return Range(self.source, self.start, other.end)
+        return Range(self.source, self.first, other.after)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.start.line},{self.start.column}"
+        start = self.start
+        return f"{self.file}:{start.line},{start.column}"

@@ -1,4 +1,4 @@
-"""What an image does at its first boot: it makes its own host keys and fills its disk. No program stays running."""
+"""What an image does at its first boot: it makes its own keys and fills its disk. No program stays running."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def install_first_boot(tree: Path, epoch: int) -> list[str]:
         return ["the image has no systemd, so it makes no host keys and does not grow at its first boot"]
     if _has(tree, "usr/sbin/sshd", "usr/bin/sshd"):
         _install(tree, epoch, "goldsmith-hostkeys.service", {"hostkeys": f"{_OWN}/hostkeys"})
+    if _has(tree, "usr/sbin/make-ssl-cert"):
+        _install(tree, epoch, "goldsmith-snakeoil.service", {})
     if not can_grow(tree):
         return ["the root file system will not grow to the size of its disk: the image has neither systemd-repart nor sfdisk"]
     _install(tree, epoch, "goldsmith-grow.service", {"grow": f"{_OWN}/grow", "repart.conf": f"{_OWN}/repart.d/root.conf"})

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import shutil
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -37,6 +38,7 @@ class LayerStore:
         self._trees, self._records, self._proofs, self._moving = (root / name for name in _DIRECTORIES)
         for directory in (self._trees, self._records, self._proofs, self._moving):
             directory.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
         self._leases: dict[str, int] = {}
         weakref.finalize(self, _close, self._leases)
         self._sweep()
@@ -77,21 +79,16 @@ class LayerStore:
         Marks the layer as used now and as in use. Raises `MachineError` with code `layer.missing`.
         """
         name = _hex(diff_id)
-        if name not in self._leases:
-            descriptor = self._open_record(name)
-            if descriptor is None:
-                raise self._missing(diff_id)
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
-            self._leases[name] = descriptor
-            if not self.has(diff_id):
-                self.release(diff_id)
-                raise self._missing(diff_id)
-        os.utime(self._leases[name])
+        with self._lock:
+            if name not in self._leases:
+                self._leases[name] = self._lease(diff_id)
+            os.utime(self._leases[name])
         return self._trees / name
 
     def release(self, diff_id: str) -> None:
         """Say that this process no longer uses a layer."""
-        descriptor = self._leases.pop(_hex(diff_id), None)
+        with self._lock:
+            descriptor = self._leases.pop(_hex(diff_id), None)
         if descriptor is not None:
             os.close(descriptor)
 
@@ -152,6 +149,18 @@ class LayerStore:
     def size_bytes(self) -> int:
         """Bytes of file content of all layers, as recorded when they were made."""
         return sum(layer.size for layer in self.least_recently_used())
+
+    def _lease(self, diff_id: str) -> int:
+        """A descriptor of the layer's record that holds a shared lock: as long as it is open, the layer stays."""
+        descriptor = self._open_record(_hex(diff_id)) if self.has(diff_id) else None
+        if descriptor is None:
+            raise self._missing(diff_id)
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        # Whoever removed the layer in between held the lock until now.
+        if not self.has(diff_id):
+            os.close(descriptor)
+            raise self._missing(diff_id)
+        return descriptor
 
     def _publish(self, directory: Path, layer: Layer) -> None:
         name = _hex(layer.diff_id)

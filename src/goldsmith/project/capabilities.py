@@ -12,13 +12,13 @@ def capabilities() -> tuple[Capability, ...]:
 
 
 def _ansible() -> Capability:
-    from goldsmith.provisioners.ansible_environment import ansible_version, find_ansible
+    from goldsmith.provisioners.ansible_program import find_ansible, version
 
     found = find_ansible()
     return Capability(
         name="Ansible",
         works=found is not None,
-        detail=f"ansible-core {ansible_version(found)} in {found}" if found else "ansible-playbook was not found",
+        detail=f"ansible-core {version(found)} in {found}" if found else "ansible-playbook was not found",
         why='provisioner "ansible"',
         provides="./bootstrap, or python3 -m venv /opt/ansible && /opt/ansible/bin/pip install ansible-core",
         required=False,

@@ -13,7 +13,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.provisioners import ansible_files, target_python
 from goldsmith.provisioners.ansible_bridge import served
-from goldsmith.provisioners.ansible_environment import PLUGINS, configuration_file, environment
+from goldsmith.provisioners.ansible_environment import PLUGINS, REMOTE_TEMPORARY, configuration_file, environment
 from goldsmith.provisioners.ansible_inventory import inventory
 from goldsmith.provisioners.ansible_program import execute, find_ansible, program, version
 from goldsmith.provisioners.ansible_report import failure
@@ -101,7 +101,7 @@ class Ansible(Provisioner[AnsibleConfig]):
         report.unlink(missing_ok=True)
         given = environment(config, directory, report, context)
         if machine.kind == "sandbox":
-            _require_python(machine)
+            _prepare(machine)
             given |= {"ANSIBLE_PYTHON_INTERPRETER": target_python.INTERPRETER}
         if config.galaxy_file:
             _install_requirements(config, given, context)
@@ -130,7 +130,9 @@ def _arguments(config: AnsibleConfig, context: Context) -> list[str]:
     return [*told, *config.extra_arguments]
 
 
-def _require_python(machine: Machine) -> None:
+def _prepare(machine: Machine) -> None:
+    # The directory lies outside of the layer; a module that has to make it warns of its permissions.
+    machine.run(["mkdir", "-p", "-m", "0700", REMOTE_TEMPORARY])
     if machine.run(["test", "-x", target_python.INTERPRETER]) == 0:
         return
     raise MachineError(

@@ -13,6 +13,9 @@ from goldsmith.components import Context
 PLUGINS = Path(__file__).with_name("ansible_plugins")
 """The collection `goldsmith.image`, and its license. Ansible reads it; we never import it."""
 
+REMOTE_TEMPORARY = "/tmp/.ansible"
+"""Where modules work in the machine. In a sandbox, /tmp never enters the image."""
+
 KEPT = ("ANSIBLE_VAULT_IDENTITY_LIST", "ANSIBLE_VAULT_PASSWORD_FILE")
 """Of the user's own ANSIBLE_ variables, those that are passed on: others would change an image without changing its key."""
 
@@ -59,7 +62,7 @@ def environment(config: AnsibleSettings, directory: Path, report: Path, context:
         "ANSIBLE_LOCALHOST_WARNING": "False",
         "ANSIBLE_LOCAL_TEMP": f"{directory}/tmp",
         "ANSIBLE_PIPELINING": "True",
-        "ANSIBLE_REMOTE_TMP": "/tmp/.ansible",
+        "ANSIBLE_REMOTE_TMP": REMOTE_TEMPORARY,
         "ANSIBLE_RETRY_FILES_ENABLED": "False",
         "ANSIBLE_ROLES_PATH": ":".join(roles),
         "ANSIBLE_SCP_IF_SSH": "True",

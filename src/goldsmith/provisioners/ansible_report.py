@@ -1,4 +1,4 @@
-"""What is told of a play that failed: the first failed task, its host and its message."""
+"""What is told of a play that failed: the task that ended it, its host and its message."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ def failure(code: int, report: Path) -> Diagnostic:
     return Diagnostic(
         code="ansible.failed",
         what=f"Error executing Ansible: Non-zero exit status: exit status {code}",
-        why=_first(report),
+        why=_last(report),
         next="Read the task's output above, and correct the playbook or the role.",
     )
 
 
-def _first(report: Path) -> str:
+def _last(report: Path) -> str:
     if not report.is_file():
         return "no task was reported as failed: the playbook itself may be at fault"
-    first = json.loads(report.read_text(encoding="utf-8").splitlines()[0])
-    reached = "failed on" if first["kind"] == "failed" else "did not reach"
-    return f'the task "{first["task"]}" {reached} the host "{first["host"]}": {first["message"]}'
+    # Earlier ones were rescued, or the play would have ended with them.
+    last = json.loads(report.read_text(encoding="utf-8").splitlines()[-1])
+    reached = "failed on" if last["kind"] == "failed" else "did not reach"
+    return f'the task "{last["task"]}" {reached} the host "{last["host"]}": {last["message"]}'

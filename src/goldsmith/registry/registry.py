@@ -145,9 +145,11 @@ class Registry:
         dry_run: bool = False,
         actor: str,
     ) -> Assignment:
-        """Move a channel to a version if its policy is met now: see `promote.promote`. A refusal is kept as an event too."""
+        """Move a channel to a version if its policy is met now: see `promote.promote`. A refusal is an event too."""
         with self.database.write(actor, dry_run=dry_run) as tx:
-            assignment = promotion.promote(tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again)
+            assignment = promotion.promote(
+                tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again
+            )
         return replace(assignment, moved=assignment.moved and not dry_run)
 
     def rollback(

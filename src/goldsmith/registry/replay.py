@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypedDict
 
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import schema
@@ -19,6 +19,13 @@ Key: TypeAlias = tuple[JSON, ...]
 State: TypeAlias = MutableMapping[str, MutableMapping[Key, dict[str, JSON]]]
 
 MOST_FAULTS = 50
+
+
+class _Manifest(TypedDict):
+    """What this reads of a version's document."""
+
+    disks: dict[str, str]
+    layers: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +100,8 @@ def _check_event(audit: _Audit, row: Row) -> None:
 def _fold(audit: _Audit, document: Mapping[str, object]) -> None:
     """Apply the row changes that an event lists."""
     rows = document["rows"]
-    assert isinstance(rows, list)
+    if not isinstance(rows, list):
+        raise TypeError("its rows are no list")
     for change in rows:
         table = audit.state[change["table"]]
         values = change.get("set") or change["gone"]
@@ -147,7 +155,7 @@ def _compare_derived(audit: _Audit, reader: Reader) -> None:
     disks: set[Key] = set()
     layers: set[Key] = set()
     for row in reader.stream("SELECT id, manifest FROM version"):
-        document = json.loads(row.text("manifest"))
+        document = _document(row)
         disks |= {(row.whole("id"), name, digest) for name, digest in document["disks"].items()}
         layers |= {(row.whole("id"), place, layer) for place, layer in enumerate(document["layers"])}
     columns = ("version", "architecture", "digest")
@@ -155,6 +163,15 @@ def _compare_derived(audit: _Audit, reader: Reader) -> None:
     columns = ("version", "position", "layer")
     _equal(audit, "version_layer", layers, reader.stream("SELECT version, position, layer FROM version_layer"), columns)
     _compare_packages(audit, reader)
+
+
+def _document(row: Row) -> _Manifest:
+    """The disks and layers of a version's document; none of an edited one, which is a fault of its own by now."""
+    try:
+        document = json.loads(row.text("manifest"))
+        return {"disks": dict(document["disks"]), "layers": list(document["layers"])}
+    except (ValueError, KeyError, TypeError):
+        return {"disks": {}, "layers": []}
 
 
 def _ancestors(version: JSON, parents: Mapping[JSON, JSON]) -> Sequence[JSON]:

@@ -54,7 +54,7 @@ class Apt:
 
     def downloads(self, packages: Sequence[str]) -> list[str]:
         """What apt would fetch to install packages on an empty system: lines of 'URL' NAME SIZE SHA256:HEX."""
-        code, output, errors = self._run(["apt-get", "install", "--yes", "-qq", "--print-uris", "--", *packages])
+        code, output, errors = self._run(["apt-get", "install", "--yes", "-q", "--print-uris", "--", *packages])
         if code != 0:
             raise _resolution_fault(errors, output, self.lists)
         return [line for line in output.splitlines() if line.startswith("'")]
@@ -174,7 +174,7 @@ def _resolution_fault(errors: str, output: str, lists: Path) -> UserError:
             Diagnostic(
                 code="archive.unsatisfiable",
                 what="the packages cannot be installed together",
-                why=_told(output) + "\n" + _told(errors) if output else _told(errors),
+                why=_told(output.partition("unmet dependencies:")[2] or errors),
                 next='Change "packages", or add the suite or component that has what is missing.',
             )
         )
@@ -229,7 +229,7 @@ Acquire::ForceHash "sha256";
 Acquire::GzipIndexes "false";
 Acquire::Languages "none";
 Acquire::PDiffs "false";
-Acquire::Retries "2";
+Acquire::Retries "1";
 Acquire::http::Timeout "30";
 Acquire::https::Timeout "30";
 """

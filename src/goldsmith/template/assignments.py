@@ -11,7 +11,7 @@ from goldsmith.hcl import evaluate, parse, parse_expression, read_source
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.source import Position, Range, SourceFile
+from goldsmith.hcl.source import Range, SourceFile
 from goldsmith.hcl.values import Value, from_plain, string
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
@@ -148,9 +148,7 @@ def _from_json(source: SourceFile) -> Iterator[tuple[str, Value, Range]]:
 
 
 def _range_at(source: SourceFile, offset: int) -> Range:
-    before = source.text[:offset]
-    start = Position(before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1, offset)
-    return Range(source, start, Position(start.line, start.column + 1, offset + 1))
+    return source.range(offset, offset + 1)
 
 
 def _fault(code: str, what: str, why: str, where: Range | None = None) -> UserError:

@@ -12,6 +12,7 @@ from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import STRING, ListType
 from goldsmith.hcl.values import Value, object_of, string, unknown
+from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.template.dynamic import Expanded, expand
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
@@ -98,6 +99,8 @@ class _Reader:
 
     def _text(self, name: str) -> str:
         value = self._value(name, self.scope)
+        if value is not None and not value.is_known:
+            return UNKNOWN_TEXT
         return value.raw if value is not None and isinstance(value.raw, str) else ""
 
     def _value(self, name: str, scope: Scope) -> Value | None:
@@ -120,7 +123,7 @@ class _Reader:
         if value is None or value.is_null:
             return []
         where = self.block.body.attributes["sources"].expression.range
-        texts = [str(item.raw) for item in value.items()]
+        texts = [item.raw if isinstance(item.raw, str) else "" for item in value.items()]
         references = [parse_reference(text, where, self.faults) for text in texts]
         return [reference for reference in references if reference is not None]
 

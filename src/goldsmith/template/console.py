@@ -9,10 +9,9 @@ from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import SourceFile
 from goldsmith.hcl.values import Value, object_of
-from goldsmith.template.faults import Faults
 from goldsmith.template.inspect import variables_text
 from goldsmith.template.options import LoadOptions
-from goldsmith.template.template import read_template, surrounding_values
+from goldsmith.template.template import load_leniently, surrounding_values
 
 HELP = """\
 Type an expression, and see its value: 1 + 5, upper("a"), var.name, local.name, path.root, path.cwd.
@@ -32,7 +31,7 @@ class Console:
         root = Path()
         functions_root = options.cwd
         if template is not None:
-            loaded = read_template(template, options, Faults())
+            loaded = load_leniently(template, options)
             self._inputs, self._locals = dict(loaded.inputs), dict(loaded.locals)
             root = loaded.declared.root
             functions_root = options.cwd / root

@@ -127,9 +127,12 @@ class _Decoder:
     def _rendered(self, text: str, rendered: bool) -> str:
         if self.render is None:
             return text
-        if rendered:
-            return self.render(text)
-        check(text)
+        try:
+            if rendered:
+                return self.render(text)
+            check(text)
+        except ValueError as error:
+            raise ValueError(f"its {{{{ }}}} template fails: {error}") from error
         return text
 
     def _blocks(self, name: str, config: type[Any], repeated: bool, settings: Settings, values: dict[str, object]) -> None:
@@ -152,7 +155,8 @@ class _Decoder:
         for name, declared in known.items():
             if declared.required and name not in values:
                 why = f'The argument "{name}" is required, but no definition was found.'
-                self.faults.error("template.missing-argument", "Missing required argument", settings.where, why, declared.doc)
+                next = f'Add "{name}": {declared.doc}'
+                self.faults.error("template.missing-argument", "Missing required argument", settings.where, why, next)
             if declared.one_of and values.get(name):
                 groups.setdefault(declared.one_of, []).append(name)
         for names in groups.values():

@@ -8,17 +8,16 @@ from pathlib import Path
 from goldsmith.hcl.display import display, quoted
 from goldsmith.hcl.values import Value
 from goldsmith.template.builds import BuildBlock
-from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
-from goldsmith.template.template import read_template
+from goldsmith.template.template import load_leniently
 
 
 def inspect(path: Path, options: LoadOptions) -> str:
     """The variables, locals and builds of a template, byte for byte as Packer lists them, without the last line feed.
 
-    What cannot be evaluated is shown as `<unknown>`. Raises `UserError` when the files cannot be read.
+    What cannot be evaluated is shown as `<unknown>`. Raises `UserError` when the files cannot be read, or declare wrongly.
     """
-    template = read_template(path, options, Faults())
+    template = load_leniently(path, options)
     variables = variables_text(template.inputs, template.locals)
     return f"Packer Inspect: HCL2 mode\n\n{variables}\n{_builds_text(template.builds)}"
 

@@ -23,6 +23,8 @@ from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Material, Plan, make_plan
 from goldsmith.template.variables import Assignment, Variable, check_rules, unset_value
 
+_SHORTEST_LINE = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
@@ -56,9 +58,20 @@ class Template:
 def load(path: Path, options: LoadOptions) -> Template:
     """Load the template that `path` names. Raises `UserError` with every fault that can be told at once."""
     faults = Faults()
-    template = read_template(path, options, faults)
+    template = _evaluated(read_declarations(path, options, faults), options, faults)
     faults.raise_if_any()
     return template
+
+
+def load_leniently(path: Path, options: LoadOptions) -> Template:
+    """As `load`, for `inspect` and `console`: what cannot be evaluated is unknown.
+
+    Raises `UserError` when the files cannot be read or declare something wrongly, as Packer does.
+    """
+    faults = Faults()
+    declared = read_declarations(path, options, faults)
+    faults.raise_if_any()
+    return _evaluated(declared, options, faults)
 
 
 def check_syntax(path: Path) -> tuple[Diagnostic, ...]:
@@ -68,12 +81,7 @@ def check_syntax(path: Path) -> tuple[Diagnostic, ...]:
     return tuple(faults.found)
 
 
-def read_template(path: Path, options: LoadOptions, faults: Faults) -> Template:
-    """As `load`, but faults are only noted: what cannot be evaluated is unknown (`inspect` and `console` go on with that).
-
-    Raises `UserError` when the files cannot be read at all.
-    """
-    declared = read_declarations(path, options, faults)
+def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Template:
     in_root = functions(options.cwd / declared.root, options.clock_s)
     inputs = _input_values(declared, functions(options.cwd, options.clock_s), faults)
     scope = Scope({"var": object_of(inputs), **surrounding_values(declared.root, options.cwd)}, in_root)
@@ -109,7 +117,9 @@ def secrets_of(values: Iterable[Value]) -> tuple[str, ...]:
     """Every string inside sensitive values, also line by line, the longest first."""
     found: set[str] = set()
     for text in (text for value in values for text in _sensitive_texts(value, False)):
-        found.update({text, text.replace("\r\n", "\n"), *text.splitlines()})
+        # A short line, such as the bracket that ends a JSON key, is no secret by itself and would be found everywhere.
+        lines = (line for line in text.splitlines() if len(line.strip()) >= _SHORTEST_LINE)
+        found.update({text, text.replace("\r\n", "\n"), *lines})
     return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))
 
 

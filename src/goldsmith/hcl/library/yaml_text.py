@@ -87,8 +87,7 @@ def _loader() -> type[yaml.BaseLoader]:
         def resolve(self, kind: type[yaml.Node], value: str | None, implicit: tuple[bool, bool] | bool) -> str:
             if kind is yaml.ScalarNode and isinstance(implicit, tuple) and implicit[0]:
                 return _PLAIN
-            resolved: str = super().resolve(kind, value, implicit)
-            return resolved
+            return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]  # PyYAML's stubs omit it
 
     return Loader
 

@@ -62,7 +62,8 @@ def _report(result, kind):
         message = str(shown.get("msg", "")).strip()
         items = [str(item.get("msg", "")) for item in shown.get("results", ()) if isinstance(item, dict) and item.get("failed")]
         message = "; ".join([message, *items]) if items else message
-        message += f"\n{shown['stderr']}" if shown.get("stderr") and shown["stderr"] not in message else ""
+        said = str(shown.get("stderr", "")).strip()
+        message += f"\n{said}" if said and said not in message else ""
     line = {"kind": kind, "task": result._task.get_name().strip(), "host": result._host.get_name(), "message": message}
     with open(os.environ["GOLDSMITH_REPORT"], "a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")

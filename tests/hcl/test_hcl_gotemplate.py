@@ -1,0 +1,184 @@
+"""Go templates: what they render to, and how they fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldsmith.hcl.gotemplate import check, render
+
+DATA = {
+    "Path": "/tmp/x.sh",
+    "Vars": "A='1' ",
+    "Empty": "",
+    "N": 3,
+    "Items": ["a", "b"],
+    "Map": {"k": "v", "j": {"deep": 5}},
+    "Yes": True,
+}
+FUNCTIONS: dict[str, Callable[..., object]] = {
+    "build_name": lambda: "null.x",
+    "upper": lambda text: str(text).upper(),
+    "join2": lambda a, b: f"{a}-{b}",
+    "fails": lambda: _fail(),
+}
+
+
+def _fail() -> str:
+    raise ValueError("it is out of order")
+
+
+RENDERED = [
+    ("plain { } text", "plain { } text"),
+    ("", ""),
+    ("{{.Path}}", "/tmp/x.sh"),
+    ("chmod +x {{ .Path }}; {{.Vars}}{{ .Path }}", "chmod +x /tmp/x.sh; A='1' /tmp/x.sh"),
+    ("{{.Foo}}", "<no value>"),
+    ("{{.Foo.Bar}}", "<no value>"),
+    ("{{.Map.k}} {{.Map.j.deep}} {{.Map.none}}", "v 5 <no value>"),
+    ("{{build_name}}", "null.x"),
+    ('{{upper `a`}}{{upper "b\\n\\x41\\u00e9"}}', "AB\nAÉ"),
+    ('{{ "{{" }}x}}', "{{x}}"),
+    ("{{`}}`}}", "}}"),
+    ("{{join2 1 .N}}", "1-3"),
+    ("{{.Path | upper}}", "/TMP/X.SH"),
+    ('{{.Path | upper | printf "%q"}}', '"/TMP/X.SH"'),
+    ('{{printf "%s" build_name}}', "null.x"),
+    ("{{upper (join2 .N `x`)}}", "3-X"),
+    ("{{(index .Map `j`).deep}}", "5"),
+    ("a {{- 1 -}} b", "a1b"),
+    ("a\n  {{- /* note */ -}}\n b", "ab"),
+    ("a{{/* }} */}}b", "ab"),
+    ("{{-1}}", "-1"),
+    ("{{if .Yes}}y{{else}}n{{end}}{{if .Empty}}y{{else}}n{{end}}", "yn"),
+    ("{{if .Empty}}1{{else if .Foo}}2{{else if .N}}3{{else}}4{{end}}", "3"),
+    ("{{with .Map}}{{.k}}{{end}}{{with .Empty}}x{{else}}{{.N}}{{end}}", "v3"),
+    ("{{with .Empty}}1{{else with .Path}}{{.}}{{end}}", "/tmp/x.sh"),
+    ("{{range .Items}}<{{.}}>{{end}}", "<a><b>"),
+    ("{{range $i, $x := .Items}}{{$i}}={{$x}};{{end}}", "0=a;1=b;"),
+    ("{{range $x := .Items}}{{$x}}{{end}}", "ab"),
+    ("{{range $k, $v := .Map}}{{$k}},{{end}}", "j,k,"),
+    ("{{range .None}}x{{else}}none{{end}}", "none"),
+    ("{{range 3}}{{.}}{{end}}", "012"),
+    ("{{range .Items}}{{if eq . `b`}}{{break}}{{end}}{{.}}{{end}}", "a"),
+    ("{{range .Items}}{{with .}}{{if eq . `a`}}{{continue}}{{end}}{{end}}{{.}}{{end}}{{.N}}", "b3"),
+    ("{{$x := 1}}{{if true}}{{$x = 2}}{{end}}{{$x}}", "2"),
+    ("{{$x := 1}}{{if true}}{{$x := 2}}{{end}}{{$x}}", "1"),
+    ("{{with $y := .Path}}{{$y}}{{end}}", "/tmp/x.sh"),
+    ("{{with .Map}}{{$.N}}{{end}}", "3"),
+    ("{{eq 1 2 1}} {{ne `a` `b`}} {{lt 1 2}} {{le 2 2}} {{gt 1 2}} {{ge 1 2}}", "true true true true false false"),
+    ("{{and .Yes .Empty}}|{{and 1 2}}|{{or .Empty `x` fails}}|{{and 0 fails}}|{{not .Yes}}", "|2|x|0|false"),
+    ("{{index .Items 1}} {{index .Map `j` `deep`}} {{len .Items}} {{len `é`}} {{slice `abc` 1 2}}", "b 5 2 2 b"),
+    ("{{print 1 2 `a` 3}}|{{println 1 `a`}}", "1 2a3|1 a\n"),
+    ("{{.Items}} {{.Map}}", "[a b] map[j:map[deep:5] k:v]"),
+    ("{{1.5}} {{1e3}} {{0x1F}} {{0b11}} {{017}} {{1_000}} {{'a'}} {{+2}}", "1.5 1000 31 3 15 1000 97 2"),
+    ('{{printf "%05d|%-4s|%5.2f|%x|%v|%t|%%|%c" 42 "a" 1.5 "hi" .Items true 65}}', "00042|a   | 1.50|6869|[a b]|true|%|A"),
+    ('{{printf "%d" "x"}} {{printf "%s"}} {{printf "x" 1}}', "%!d(string=x) %!s(MISSING) x%!(EXTRA int=1)"),
+    ('{{html `<a href="x">`}} {{urlquery `a b&c`}}', "&lt;a href=&#34;x&#34;&gt; a+b%26c"),
+]
+
+
+@pytest.mark.parametrize(("template", "wanted"), RENDERED)
+def test_a_template_renders(template: str, wanted: str) -> None:
+    assert render(template, FUNCTIONS, DATA) == wanted
+
+
+@pytest.mark.parametrize("template", [template for template, _ in RENDERED])
+def test_what_renders_also_passes_the_check(template: str) -> None:
+    check(template, frozenset(FUNCTIONS))
+
+
+def test_without_data_every_field_has_no_value() -> None:
+    assert render("{{.Path}}{{.A.B}}", {}, None) == "<no value><no value>"
+
+
+SYNTAX_FAULTS = [
+    ("{{nosuch}}", 'root:1: function "nosuch" not defined'),
+    ("a\n{{ .Foo", "root:2: unclosed action"),
+    ("{{", "unclosed action"),
+    ("{{}}", "missing value for command"),
+    ("{{if}}x{{end}}", "missing value for if"),
+    ("{{if .A}}x", "unexpected EOF"),
+    ("{{end}}", "unexpected {{end}}"),
+    ("{{else}}", "unexpected {{else}}"),
+    ("{{if 1}}{{else}}{{else}}{{end}}", "expected end; found {{else}}"),
+    ("{{if 1}}{{else with 1}}{{end}}", 'unexpected "with" in else clause'),
+    ("{{/* x }}", "unclosed comment"),
+    ("{{/* x */ }}", "comment ends before closing delimiter"),
+    ('{{"a}}', "unterminated quoted string"),
+    ("{{`a}}", "unterminated raw quoted string"),
+    ('{{"\\d"}}', "bad string syntax"),
+    ("{{$x}}", 'undefined variable "$x"'),
+    ("{{$x = 1}}", 'undefined variable "$x"'),
+    ("{{if true}}{{$x := 1}}{{end}}{{$x}}", 'undefined variable "$x"'),
+    ("{{$a, $b := 1}}", "too many declarations"),
+    ("{{(1}}", "unclosed left paren"),
+    ("{{1 | 2}}", "non executable command in pipeline stage 2"),
+    ("{{1 |}}", "missing value for command"),
+    ("{{break}}", "{{break}} outside {{range}}"),
+    ('{{template "x"}}', "{{template}} is not supported"),
+    ("{{.A }} {{ | }}", "missing value"),
+    ("{{.Path!}}", "unexpected '!' in action"),
+    ("{{`a``b`}}", "in operand"),
+    ("{{1.a}}", "operand"),
+]
+
+
+@pytest.mark.parametrize(("template", "reason"), SYNTAX_FAULTS)
+def test_a_template_that_cannot_be_read_says_why(template: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=r"^template: root:") as caught:
+        check(template, FUNCTIONS)
+    assert reason in str(caught.value)
+    with pytest.raises(ValueError, match=r"^template: root:"):
+        render(template, FUNCTIONS, DATA)
+
+
+RUN_FAULTS = [
+    ("{{fails}}", "error calling fails: it is out of order"),
+    ("{{upper}}", "wrong number of args for upper: got 0"),
+    ("{{build_name 1}}", "wrong number of args for build_name: got 1"),
+    ("{{upper .Foo}}", "error calling upper: an argument has no value"),
+    ("{{.Path.Foo}}", "can't evaluate field Foo in type str"),
+    ("{{.Path 1}}", "can't give argument to non-function .Path"),
+    ("{{nil}}", "nil is not a command"),
+    ("{{index .Items 5}}", "index out of range: 5"),
+    ("{{index .N 1}}", "can't index item of type int"),
+    ("{{len 3}}", "len of type int"),
+    ("{{eq 1 `a`}}", "incompatible types for comparison"),
+    ("{{lt true false}}", "invalid type for comparison"),
+    ("{{eq 1}}", "missing argument for comparison"),
+    ("{{js `x`}}", "does not have Go's template function js"),
+    ("{{range .Path}}{{end}}", "range can't iterate over /tmp/x.sh"),
+    ('{{printf "%99999999d" 1}}', "beyond 1000000"),
+]
+
+
+@pytest.mark.parametrize(("template", "reason"), RUN_FAULTS)
+def test_a_template_that_fails_when_rendered_says_where_and_why(template: str, reason: str) -> None:
+    check(template, FUNCTIONS)
+    with pytest.raises(ValueError, match=r"^template: root:1: executing") as caught:
+        render(template, FUNCTIONS, DATA)
+    assert reason in str(caught.value)
+
+
+def test_a_deep_nest_is_refused_instead_of_crashing() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        check("{{" + "(" * 20_000 + "1" + ")" * 20_000 + "}}", ())
+
+
+@given(st.text().filter(lambda text: "{{" not in text))
+def test_text_without_actions_stays_as_it_is(text: str) -> None:
+    assert render(text, {}, None) == text
+
+
+@given(st.text(alphabet="{}. -$|()=:,`\"'x/*1endifra\n\\", max_size=30))
+def test_no_template_does_anything_but_render_or_raise_a_value_error(noise: str) -> None:
+    for template in (noise, "{{" + noise + "}}"):
+        try:
+            check(template, ("x", "r"))
+            render(template, {"x": lambda *_: 1, "r": lambda *_: "r"}, None)
+        except ValueError:
+            pass
