@@ -7,7 +7,8 @@ demo:
 
 test:
 	@./bootstrap
-	@.venv/bin/pytest -n 2 --dist loadgroup
+	@.venv/bin/pytest -n 2 --dist worksteal -m "not slow"
+	@.venv/bin/pytest -m slow
 
 check:
 	@./bootstrap

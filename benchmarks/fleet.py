@@ -1,7 +1,7 @@
 """Times the example fleet against the goals of the main job, as ratios within one run; prints the machine's facts.
 
-.venv/bin/python benchmarks/fleet.py            # no-change, last step, base against mmdebstrap, start-up, memory
-.venv/bin/python benchmarks/fleet.py --packer   # also the web image by Debian's packer (qemu source, TCG)
+.venv/bin/python -m benchmarks.fleet            # no-change, last step, base against mmdebstrap, start-up, memory
+.venv/bin/python -m benchmarks.fleet --packer   # also the web image by Debian's packer (qemu source, TCG)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +59,8 @@ def measure_fleet(fleet: Path, environment: dict[str, str], runs: int) -> None:
     def change_motd(number: int) -> None:
         (fleet / "web/etc/motd").write_text(f"Change {number}\n")
 
-    last = [
-        timed([GOLDSMITH, "build", "-no-gates", "web"], fleet, environment, lambda n=n: change_motd(n)) for n in range(runs)
-    ]
+    build_web = [GOLDSMITH, "build", "-no-gates", "web"]
+    last = [timed(build_web, fleet, environment, partial(change_motd, number)) for number in range(runs)]
     report("last file step of web changed, to qcow2", last, goal=6.0)
     help_cpu = [cpu([GOLDSMITH, "validate", "--help"], fleet, environment) for _ in range(max(5, runs))]
     report("validate --help, CPU", help_cpu, goal=0.2)

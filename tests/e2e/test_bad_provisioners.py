@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.slow
 
 TEMPLATE = """
 source "image" "small" {

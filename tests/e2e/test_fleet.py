@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.workspace import Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.slow
 
 
 def test_every_gate_passed_and_the_boot_was_timed(fleet: Workspace) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.e2e.workspace import GOLDSMITH, Workspace
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("fleet")]
+pytestmark = pytest.mark.slow
 
 MOMENTS = 20
 TEMPLATE = """

@@ -166,7 +166,7 @@ def test_a_template_that_fails_when_rendered_says_where_and_why(template: str, r
 
 def test_a_deep_nest_is_refused_instead_of_crashing() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
-        check("{{" + "(" * 20_000 + "1" + ")" * 20_000 + "}}", ())
+        check("{{" + "(" * 5_000 + "1" + ")" * 5_000 + "}}", ())
 
 
 @given(st.text().filter(lambda text: "{{" not in text))

@@ -104,7 +104,7 @@ def test_two_clones_have_nothing_of_their_identity_in_common(disks: dict[str, Se
 
 
 def boot_and_power_off(image: Path, firmware: str, directory: Path) -> str:
-    """Boot a larger overlay of a disk until it shows a login, press the power button; returns the console's text."""
+    """Boot a larger overlay of a disk until it is up, press the power button; returns the console's text."""
     clone, serial, monitor = directory / "clone.qcow2", directory / "serial", directory / "monitor"
     backing = ["-b", str(image), "-F", "qcow2"]
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(clone), str(GROWN_BYTES)], check=True)
@@ -118,7 +118,8 @@ def boot_and_power_off(image: Path, firmware: str, directory: Path) -> str:
         argv += ["-drive", f"if=pflash,format=raw,file={directory / 'vars'}"]
     with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         try:
-            wait_for_login(serial, process)
+            for text in ("login:", "Multi-User System"):
+                wait_for(text, serial, process)
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(str(monitor))
                 connection.sendall(b"system_powerdown\n")
@@ -128,14 +129,16 @@ def boot_and_power_off(image: Path, firmware: str, directory: Path) -> str:
     return serial.read_text(errors="replace")
 
 
-def wait_for_login(serial: Path, process: subprocess.Popen[bytes]) -> None:
+def wait_for(text: str, serial: Path, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + WITHIN_S
     while time.monotonic() < deadline:
-        if serial.exists() and "login:" in serial.read_text(errors="replace"):
+        if serial.exists() and text in serial.read_text(errors="replace"):
             return
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         time.sleep(0.5)
-    pytest.fail(f"no login within {WITHIN_S} s; the console ends with:\n{serial.read_text(errors='replace')[-2000:]}")
+    pytest.fail(
+        f"{text} did not appear within {WITHIN_S} s; the console ends with:\n{serial.read_text(errors='replace')[-2000:]}"
+    )
 
 
 def root_of_clone(directory: Path) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import tarfile
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import MachineError, UserError
+from goldsmith.machines.cancellation import Cancelled
 from goldsmith.provisioners import ansible_files, target_python
 from goldsmith.provisioners.ansible import Ansible, AnsibleConfig, find_ansible
 from goldsmith.provisioners.ansible_environment import environment
@@ -135,6 +138,19 @@ def test_required_roles_are_installed_into_the_build_only(tree: Path, tmp_path: 
 
     assert (machine.changed / "srv/r").read_text() == "r"
     assert (lasting.work / "ansible/roles/given/tasks/main.yml").is_file()
+
+
+@needs_ansible
+def test_a_stop_ends_the_play_and_its_command(tree: Path, tmp_path: Path, lasting: Context) -> None:
+    play(lasting, [{"ansible.builtin.command": "sleep 300"}])
+    timer = threading.Timer(2, lasting.cancellation.request)
+    timer.start()
+    started = time.monotonic()
+
+    with pytest.raises(Cancelled):
+        run(lasting, tree, tmp_path / "s", config())
+
+    assert time.monotonic() - started < 30
 
 
 @needs_ansible

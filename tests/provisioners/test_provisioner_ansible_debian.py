@@ -62,12 +62,13 @@ def test_roles_work_unmodified_and_a_second_run_changes_nothing(
     settings, component = AnsibleConfig(playbook_file="play.yml"), Ansible()
     lowers = [debian]
 
-    for number, changes in ((1, 12), (2, 0)):
+    for number, changes in ((1, 11), (2, 0)):
         recorder.events.clear()
-        with component.tools(settings, context) as shown:
-            machine = TreeMachine(lowers, tmp_path / f"sandbox{number}", shown=shown, online=True)
-            with machine:
-                component.run(settings, machine, context)
+        with (
+            component.tools(settings, context) as shown,
+            TreeMachine(lowers, tmp_path / f"sandbox{number}", shown=shown, online=True) as machine,
+        ):
+            component.run(settings, machine, context)
         recap = recorder.lines("out")[-2]
         assert f"changed={changes} " in recap, recap
         lowers = [*lowers, machine.changed]
@@ -79,3 +80,48 @@ def test_roles_work_unmodified_and_a_second_run_changes_nothing(
     names = [str(path.relative_to(first)) for path in first.rglob("*")]
     assert not [name for name in names if "ansible" in name or "python" in name or name.endswith(".pyc")]
     assert not [name for name in names if name.startswith(("tmp/", "var/tmp/", "run/", "root/"))]
+
+
+PACKAGES: list[tuple[dict[str, object], bool]] = [
+    ({"name": "jq", "check_mode": True}, True),
+    ({"name": "bash", "check_mode": True}, False),
+    ({"name": "tzdata", "state": "absent", "check_mode": True}, True),
+    ({"name": ["bash", "jq"], "state": "latest", "install_recommends": False}, True),
+    ({"name": ["bash", "jq"], "state": "latest"}, False),
+    ({"upgrade": "dist"}, False),
+    ({"state": "fixed", "autoremove": True, "autoclean": True}, False),
+    ({"name": "awk"}, False),  # virtual, and provided by mawk
+    ({"deb": "/var/tmp/sl.deb"}, True),
+    ({"deb": "/var/tmp/sl.deb"}, False),
+    ({"name": "jq", "state": "absent", "purge": True, "autoremove": True}, True),
+    ({"name": "jq", "state": "absent", "purge": True}, False),
+    ({"name": "jq=1.6*"}, True),
+    ({"name": "jq=1.6*"}, False),
+]
+
+
+def test_the_apt_module_tells_exactly_whether_packages_changed(
+    debian: Path, tmp_path: Path, context: Context, recorder: Recorder
+) -> None:
+    context = replace(context, cache=tmp_path)
+    fetch = "apt-get download sl && mv sl_*.deb sl.deb"
+    tasks: list[dict[str, object]] = [
+        {"ansible.builtin.apt": {"update_cache": True}},
+        {"ansible.builtin.shell": {"cmd": fetch, "chdir": "/var/tmp"}},
+    ]
+    for number, (given, _) in enumerate(PACKAGES):
+        options = {name: value for name, value in given.items() if name != "check_mode"}
+        asked = {"ansible.builtin.apt": options, "register": f"r{number}", "check_mode": given.get("check_mode", False)}
+        tasks.append({"name": f"task {number}", **asked})
+    expected = [f"r{number}.changed == {changed}" for number, (_, changed) in enumerate(PACKAGES)]
+    tasks.append({"ansible.builtin.assert": {"that": expected}})
+    (context.cwd / "play.yml").write_text(json.dumps([{"hosts": "default", "gather_facts": False, "tasks": tasks}]))
+    settings, component = AnsibleConfig(playbook_file="play.yml"), Ansible()
+
+    with (
+        component.tools(settings, context) as shown,
+        TreeMachine([debian], tmp_path / "s", shown=shown, online=True) as machine,
+    ):
+        component.run(settings, machine, context)
+
+    assert any("All assertions passed" in line for line in recorder.lines("out"))

@@ -112,7 +112,8 @@ def _judge_event(world: World, seq: int, at: int, kind: str, data: dict[str, Any
         world.exempted |= {(number, data["version"]) for number in data["revocations"]}
     elif kind == "hold.placed":
         world.pins[data["version"], data["kind"], data["holder"]] = data["until"]
-        world.versions[data["version"]].storage = "present"
+        if world.versions[data["version"]].storage == "expiring":
+            world.versions[data["version"]].storage = "present"
     elif kind == "hold.released":
         world.pins.pop((data["version"], data["kind"], data["holder"]))
     elif kind.startswith("retention."):
@@ -162,7 +163,8 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
 def _stays(world: World, channel: tuple[str, str], version: str, at: int) -> list[int]:
     stops = world.stops[channel]
     stays = []
-    for stop, after in zip(stops, [*stops[1:], None], strict=True):
+    for place, stop in enumerate(stops):
+        after = stops[place + 1] if place + 1 < len(stops) else None
         if stop.version == version and (after is None or after.kind == "promote"):
             stays.append((at if after is None else after.at) - stop.at)
     return stays

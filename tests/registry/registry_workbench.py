@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -80,17 +81,17 @@ class Bench:
 
     def statement(self, version: Version, gate: str, verdict: Verdict, **changes: object) -> VerifiedStatement:
         self.statements += 1
-        values: dict[str, object] = {
-            "subjects": (version.digest,),
-            "predicate_type": TEST_RESULT,
-            "statement_digest": digest(f"statement {self.statements}"),
-            "signer": "key:ci",
-            "gate": gate,
-            "verdict": verdict,
-            "failing": ("ssh-open",) if verdict == "fail" else (),
-            "issued_at": self.now,
-        }
-        return VerifiedStatement(**{**values, **changes})  # type: ignore[arg-type]  # tests give wrong values on purpose
+        made = VerifiedStatement(
+            subjects=(version.digest,),
+            predicate_type=TEST_RESULT,
+            statement_digest=digest(f"statement {self.statements}"),
+            signer="key:ci",
+            gate=gate,
+            verdict=verdict,
+            failing=("ssh-open",) if verdict == "fail" else (),
+            issued_at=self.now,
+        )
+        return replace(made, **changes)  # type: ignore[arg-type]  # tests give wrong values on purpose
 
     def prove(self, version: Version, gate: str, verdict: Verdict = "pass", **changes: object) -> Evidence:
         self.turn(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from goldsmith.hcl.diagnostics import Refused
@@ -41,12 +44,12 @@ def test_a_known_statement_changes_nothing(bench: Bench) -> None:
     ],
 )
 def test_evidence_that_cannot_count_is_refused_and_the_refusal_is_an_event(
-    bench: Bench, changes: dict[str, object], code: str
+    bench: Bench, changes: dict[str, Any], code: str
 ) -> None:
     web = bench.build("web", 1)
 
     with pytest.raises(Refused) as caught:
-        bench.prove(web, "boot", **changes)
+        bench.registry.attest(web, replace(bench.statement(web, "boot", "pass"), **changes), b"bundle", ACTOR)
 
     assert [item.code for item in caught.value.diagnostics] == [code]
     assert bench.types()[-1] == "evidence.refused"

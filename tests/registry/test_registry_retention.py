@@ -143,6 +143,15 @@ def test_a_released_pin_keeps_nothing(bench: Bench) -> None:
     assert going(bench, NOW) == {"web:1": "delete"}
 
 
+def test_a_deleted_version_cannot_be_pinned(bench: Bench) -> None:
+    bench.build("web", 1)
+    bench.build("web", 2)
+    bench.registry.expire(NOW, actor=ACTOR)
+
+    with pytest.raises(UserError, match="its bytes are deleted"):
+        bench.registry.pin("web:1", "hold", "carol", actor=ACTOR)
+
+
 def test_a_version_that_is_used_again_within_the_grace_is_unmarked(bench: Bench) -> None:
     bench.build("web", 1)
     bench.build("web", 2)

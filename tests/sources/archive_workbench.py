@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 
+from goldsmith.components import Context
+from goldsmith.events import Event
 from goldsmith.images.lock import ImageLock
+from goldsmith.machines.cancellation import Cancellation
 
 DATE = 1_790_000_000
 
@@ -133,3 +136,29 @@ def serve(root: Path) -> Server:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=str(root)))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     return Server(f"http://127.0.0.1:{server.server_address[1]}", server, requests)
+
+
+def new_context_in(
+    place: Path,
+    events: list[Event],
+    pins: Pinned | None = None,
+    *,
+    cache: Path | None = None,
+    cancellation: Cancellation | None = None,
+) -> Context:
+    """A context that works in a directory."""
+    work = place / "work"
+    work.mkdir(exist_ok=True)
+    return Context(
+        build="bootstrap.base",
+        type="bootstrap",
+        name="base",
+        root=place,
+        cwd=place,
+        work=work,
+        emit=events.append,
+        cancellation=cancellation or Cancellation(),
+        run_uuid="11111111-2222-3333-4444-555555555555",
+        pins=pins,
+        cache=cache or place / "cache",
+    )

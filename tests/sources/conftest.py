@@ -12,7 +12,7 @@ import pytest
 from goldsmith.components import Context
 from goldsmith.events import Event
 from goldsmith.machines.cancellation import Cancellation
-from tests.sources.archive_workbench import Keys, Pinned, Repository, Server, make_keys, serve
+from tests.sources.archive_workbench import Keys, Pinned, Repository, Server, make_keys, new_context_in, serve
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -63,20 +63,6 @@ def new_context(tmp_path: Path, events: list[Event]) -> Callable[..., Context]:
     """Makes contexts that share one cache."""
 
     def make(pins: Pinned | None = None, cache: str = "cache", cancellation: Cancellation | None = None) -> Context:
-        work = tmp_path / "work"
-        work.mkdir(exist_ok=True)
-        return Context(
-            build="bootstrap.base",
-            type="bootstrap",
-            name="base",
-            root=tmp_path,
-            cwd=tmp_path,
-            work=work,
-            emit=events.append,
-            cancellation=cancellation or Cancellation(),
-            run_uuid="11111111-2222-3333-4444-555555555555",
-            pins=pins,
-            cache=tmp_path / cache,
-        )
+        return new_context_in(tmp_path, events, pins, cache=tmp_path / cache, cancellation=cancellation)
 
     return make

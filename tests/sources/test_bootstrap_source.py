@@ -24,7 +24,7 @@ from tests.sources.archive_workbench import DATE, Keys, Pinned, Repository, Serv
 class NoImages:
     """A lookup that this source must not ask."""
 
-    def find(self, image: str, *, channel: str, version: str, digest: str) -> None:  # type: ignore[empty-body]
+    def find(self, image: str, *, channel: str, version: str, digest: str) -> None:
         raise AssertionError
 
 

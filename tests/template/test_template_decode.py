@@ -157,6 +157,19 @@ def test_a_later_rendered_string_is_checked_for_its_syntax_now() -> None:
     assert decode(MockConfig, settings(late=string("{{ .Path }}")), lambda text: text, Path("/")).late == "{{ .Path }}"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("duration", string("hunter2")), ("script", string("hunter2")), ("string", string("{{ hunter2 }}"))]
+)
+def test_a_sensitive_value_is_in_no_message(name: str, value: Value) -> None:
+    def render(text: str) -> str:
+        raise ValueError(f"cannot render {text}")
+
+    with pytest.raises(UserError) as error:
+        decode(MockConfig, Settings({name: Setting(value.marked())}), render if name == "string" else None, Path("/"))
+    assert "hunter2" not in str(error.value)
+    assert "sensitive" in str(error.value)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Peculiar:
     """Annotations that the doubles do not have."""

@@ -23,6 +23,7 @@ from goldsmith.template.selection import select
         ("file.[a-c]", "file.b", True),
         ("file.[!a-c]", "file.b", False),
         ("file.[!a-c]", "file.z", True),
+        ("file.[a-]", "file.-", True),
         ("file.{a,bc}", "file.bc", True),
         ("file.{a,bc}", "file.b", False),
         ("file.{a*,[0-9]}", "file.7", True),
@@ -53,7 +54,7 @@ def test_a_pattern_without_special_characters_matches_itself_only(name: str) -> 
     assert not selection.takes(name + "x")
 
 
-@pytest.mark.parametrize("pattern", ["[a", "{a", "a}", "{a,{b}"])
+@pytest.mark.parametrize("pattern", ["[a", "[!]", "[a--]", "{a", "a}", "{a,{b}"])
 def test_an_unclosed_bracket_is_refused(pattern: str) -> None:
     with pytest.raises(UserError) as error:
         select([], [pattern])

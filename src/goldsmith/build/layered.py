@@ -107,7 +107,11 @@ def step_name(index: int, use: ProvisionerUse) -> str:
 def base_key(base: Base) -> StepKey:
     """The key of the step that makes the lowest layer."""
     assert base.step is not None
-    acting = implementation("goldsmith.sources.bootstrap", "goldsmith.images.layer", "goldsmith.images.normalise")
+    sources = ("bootstrap", "rootfs", "deb", "debstore")
+    images = ("layer", "normalise", "rules")
+    acting = implementation(
+        *(f"goldsmith.sources.{name}" for name in sources), *(f"goldsmith.images.{name}" for name in images)
+    )
     return step_key({"kind": "base", "implementation": acting, "epoch": base.epoch, **base.step.inputs})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from goldsmith.hcl.convertible import convertible, unify, without_optional
 from goldsmith.hcl.equality import set_of
@@ -46,20 +47,16 @@ def convert(value: Value, to: Type) -> Value:
 
 
 def _to_primitive(value: Value, to: Type) -> Value:
-    raw = value.raw
-    if to == STRING:
-        return string("true" if raw is True else "false" if raw is False else _digits(value))
-    if to == NUMBER and isinstance(raw, str):
-        return number(parse_number(raw))
-    if to == BOOL and isinstance(raw, str):
-        return boolean(_truth(raw))
+    match value.raw:
+        case bool(truth) if to == STRING:
+            return string("true" if truth else "false")
+        case int() | Decimal() as amount if to == STRING:
+            return string(number_text(amount))
+        case str(text) if to == NUMBER:
+            return number(parse_number(text))
+        case str(text) if to == BOOL:
+            return boolean(_truth(text))
     raise ValueError(mismatch(value.type, to))
-
-
-def _digits(value: Value) -> str:
-    if isinstance(value.raw, str | tuple | Mapping) or value.raw is None:
-        raise ValueError("string required")
-    return number_text(value.raw)  # type: ignore[arg-type]  # unknown values never come this far
 
 
 def _truth(text: str) -> bool:

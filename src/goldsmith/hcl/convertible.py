@@ -7,44 +7,37 @@ from collections.abc import Callable, Iterable, Sequence
 from goldsmith.hcl.types import DYNAMIC, STRING, ListType, MapType, ObjectType, Primitive, SetType, TupleType, Type
 
 
-def convertible(got: Type, want: Type, *, safe: bool = False) -> bool:
-    """Whether values of type `got` can become values of type `want`.
+def convertible(got: Type, want: Type) -> bool:
+    """Whether values of type `got` can become values of type `want`, at least some of them: `"5"` becomes a number.
 
-    A *safe* conversion succeeds for every value (number to string); any other one depends on the value (string to
-    number). The rules are those of go-cty's `convert` package.
+    The rules are those of go-cty's `convert` package, with its unsafe conversions, as the language uses it.
     """
-    if got == want or want == DYNAMIC:
+    if got == want or DYNAMIC in (got, want):
         return True
-    if got == DYNAMIC:
-        return not safe
     match got, want:
         case Primitive(), Primitive():
-            return want == STRING or (got == STRING and not safe)
+            return STRING in (got, want)
         case ObjectType(), ObjectType():
-            return _object_fits(got, want, safe)
+            return _object_fits(got, want)
         case TupleType(), TupleType():
             return len(got.elements) == len(want.elements) and all(
-                convertible(a, b, safe=safe) for a, b in zip(got.elements, want.elements, strict=True)
+                convertible(a, b) for a, b in zip(got.elements, want.elements, strict=True)
             )
         case MapType(), MapType():
-            return convertible(got.element, want.element, safe=safe)
-        case ListType(), SetType():
-            return not safe and convertible(got.element, want.element)
+            return convertible(got.element, want.element)
         case ListType() | SetType(), ListType() | SetType():
-            return convertible(got.element, want.element, safe=safe)
+            return convertible(got.element, want.element)
         case TupleType(), ListType() | SetType():
-            return _elements_fit(got.elements, want.element, safe)
+            return _elements_fit(got.elements, want.element)
         case ObjectType(), MapType():
-            return _elements_fit(tuple(got.attributes.values()), want.element, safe, allow_dynamic=True)
+            return _elements_fit(tuple(got.attributes.values()), want.element, allow_dynamic=True)
         case MapType(), ObjectType():
-            return not safe and all(
-                name in want.optional or convertible(got.element, type) for name, type in want.attributes.items()
-            )
+            return all(name in want.optional or convertible(got.element, type) for name, type in want.attributes.items())
     return False
 
 
 def unify(types: Sequence[Type]) -> Type | None:
-    """The one type that values of all `types` convert to without loss, or None when there is none.
+    """The one type that values of all `types` convert to, the most general one of them, or None when there is none.
 
     `any` unifies with everything: it takes the type of its neighbours, or makes the whole unknown.
     """
@@ -55,7 +48,7 @@ def unify(types: Sequence[Type]) -> Type | None:
     kinds = {type.__class__ for type in types if type != DYNAMIC}
     dynamic = DYNAMIC in types
     if len(kinds) == 1 and not kinds & {Primitive}:
-        return DYNAMIC if dynamic else _unify_alike(types)
+        return DYNAMIC if dynamic else _if_all_convert(types, _unify_alike(types))
     if {ObjectType, TupleType} <= kinds:
         return None
     if kinds == {MapType, ObjectType} and (mapped := _with_objects_as_maps(types)):
@@ -77,14 +70,14 @@ def without_optional(type: Type) -> Type:
     return type
 
 
-def _object_fits(got: ObjectType, want: ObjectType, safe: bool) -> bool:
+def _object_fits(got: ObjectType, want: ObjectType) -> bool:
     return all(
-        convertible(got.attributes[name], type, safe=safe) if name in got.attributes else name in want.optional
+        convertible(got.attributes[name], type) if name in got.attributes else name in want.optional
         for name, type in want.attributes.items()
     )
 
 
-def _elements_fit(elements: Sequence[Type], want: Type, safe: bool, allow_dynamic: bool = False) -> bool:
+def _elements_fit(elements: Sequence[Type], want: Type, allow_dynamic: bool = False) -> bool:
     if not elements:
         return True
     if want == DYNAMIC:
@@ -92,7 +85,12 @@ def _elements_fit(elements: Sequence[Type], want: Type, safe: bool, allow_dynami
         if common is None or (common == DYNAMIC and not allow_dynamic and any(type != DYNAMIC for type in elements)):
             return False
         want = common
-    return all(convertible(type, want, safe=safe) for type in elements)
+    return all(convertible(type, want) for type in elements)
+
+
+def _if_all_convert(types: Sequence[Type], common: Type | None) -> Type | None:
+    """The common type, unless `any` in it promises more than its neighbours hold."""
+    return common if common is not None and all(convertible(type, common) for type in types) else None
 
 
 def _unify_alike(types: Sequence[Type]) -> Type | None:
@@ -144,20 +142,20 @@ def _with_objects_as_maps(types: Sequence[Type]) -> Type | None:
     mapped = _collection(MapType, attributes)
     if mapped is None:
         return None
-    return unify([mapped if isinstance(type, ObjectType) else type for type in types])
+    return _if_all_convert(types, unify([mapped if isinstance(type, ObjectType) else type for type in types]))
 
 
 def _with_tuples_as_lists(types: Sequence[Type]) -> Type | None:
     listed = _collection(ListType, (e for type in types if isinstance(type, TupleType) for e in type.elements))
     if listed is None:
         return None
-    return unify([listed if isinstance(type, TupleType) else type for type in types])
+    return _if_all_convert(types, unify([listed if isinstance(type, TupleType) else type for type in types]))
 
 
 def _most_general(types: Sequence[Type]) -> Type | None:
-    """The first of the types, the more general ones first, that all others convert to without loss."""
+    """The first of the types, the more general ones first, that all others convert to."""
     for want in sorted(types, key=_preference):
-        if all(convertible(type, want, safe=type != DYNAMIC) for type in types):
+        if all(convertible(type, want) for type in types):
             return want
     return None
 

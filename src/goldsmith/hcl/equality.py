@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from goldsmith.hcl.types import BOOL, DYNAMIC, SetType, Type
+from goldsmith.hcl.gofmt import quote
+from goldsmith.hcl.types import BOOL, DYNAMIC, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Unknown, Value, boolean, unknown
 
 
@@ -64,12 +64,14 @@ def unmarked(value: Value) -> Value:
 def _equal(left: Value, right: Value) -> bool | None:
     """True, False, or None for "not known yet"."""
     if not left.is_known or not right.is_known:
-        differ = left.type != right.type and DYNAMIC not in (left.type, right.type)
-        return False if differ and not (left.is_null or right.is_null) else None
+        # Something unknown may turn out to be null, which is equal to any null.
+        open_question = left.is_known == right.is_known or left.is_null or right.is_null
+        return None if open_question or _may_agree(left.type, right.type) else False
     if left.is_null or right.is_null:
         return left.is_null and right.is_null
     if left.type != right.type:
-        return False
+        waits = _has_open_type(left) or _has_open_type(right)
+        return None if waits and _may_agree(left.type, right.type) else False
     if isinstance(left.type, SetType):
         return _equal_sets(left, right)
     if isinstance(left.raw, Mapping) and isinstance(right.raw, Mapping) and left.raw.keys() != right.raw.keys():
@@ -77,6 +79,25 @@ def _equal(left: Value, right: Value) -> bool | None:
     if isinstance(left.raw, tuple | Mapping):
         return _all_equal(left.items(), _in_order_of(left, right))
     return left.raw == right.raw
+
+
+def _has_open_type(value: Value) -> bool:
+    """Whether the type of something in the value is not known yet."""
+    return (not value.is_known and value.type == DYNAMIC) or any(_has_open_type(item) for item in value.items())
+
+
+def _may_agree(left: Type, right: Type) -> bool:
+    """Whether two types can turn out to be the same, once each `any` in them is known."""
+    if left == right or DYNAMIC in (left, right):
+        return True
+    match left, right:
+        case (ListType(a), ListType(b)) | (SetType(a), SetType(b)) | (MapType(a), MapType(b)):
+            return _may_agree(a, b)
+        case TupleType(these), TupleType(those):
+            return len(these) == len(those) and all(map(_may_agree, these, those))
+        case ObjectType(ours), ObjectType(theirs):
+            return ours.keys() == theirs.keys() and all(_may_agree(ours[name], theirs[name]) for name in ours)
+    return False
 
 
 def _in_order_of(left: Value, right: Value) -> tuple[Value, ...]:
@@ -110,9 +131,9 @@ def _spelled(value: Value) -> str:
         case bool(truth):
             return "T" if truth else "F"
         case str(text):
-            return json.dumps(text, ensure_ascii=False)
+            return quote(text)
         case Mapping() as entries:
-            return "{" + "".join(f"{json.dumps(name)}:{_spelled(entries[name])};" for name in sorted(entries)) + "}"
+            return "{" + "".join(f"{quote(name)}:{_spelled(entries[name])};" for name in sorted(entries)) + "}"
         case tuple(items):
             return "[" + "".join(f"{_spelled(item)};" for item in items) + "]"
         case int() | Decimal() as amount:

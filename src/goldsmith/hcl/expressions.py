@@ -187,6 +187,8 @@ class ExpressionParser:
                 return self._for(start, "]")
             items: list[Expression] = []
             while not self.cursor.take("]"):
+                if self.cursor.peek() == END:
+                    raise self._no_separator("tuple", opened)
                 items.append(self.expression())
                 if self.cursor.peek() != "]" and not self.cursor.take(","):
                     raise self._no_separator("tuple", opened)
@@ -206,6 +208,8 @@ class ExpressionParser:
             while not self.cursor.take("}"):
                 if self.cursor.take(NEWLINE):
                     continue
+                if self.cursor.peek() == END:
+                    raise self._no_separator("object", opened)
                 items.append(self._item(opened))
                 if self.cursor.peek() != "}" and not self.cursor.take(",") and not self.cursor.take(NEWLINE):
                     raise self._no_separator("object", opened)

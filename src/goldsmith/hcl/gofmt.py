@@ -36,10 +36,11 @@ def format_real(verb: Verb, amount: Number) -> str:
     """A number by `%e %E %f %F %g %G`, with sign and padding."""
     value = abs(Decimal(amount))
     letter, precision = verb.letter.lower(), verb.precision
-    plain = 6 if precision is None else precision
-    digits = _general(value, precision) if letter == "g" else format(value, f".{plain}{letter}")
+    plain = f".{6 if precision is None else precision}{letter}"
+    # Decimal gives a zero an exponent of its own, a float does not.
+    digits = _general(value, precision) if letter == "g" else format(value or 0.0, plain)
     digits = _two_digit_exponent(digits)
-    return _signed(verb, amount < 0, digits.upper() if verb.letter.isupper() else digits, "0" in verb.flags)
+    return _signed(verb, Decimal(amount).is_signed(), digits.upper() if verb.letter.isupper() else digits, "0" in verb.flags)
 
 
 def shortest(amount: Number) -> str:

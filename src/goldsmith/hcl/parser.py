@@ -83,6 +83,8 @@ def _merged(lexical: list[Diagnostic], syntactic: list[Diagnostic]) -> tuple[Dia
 
 _DEEPEST = 100
 """Levels of blocks; far beyond what people write, far below what the stack holds."""
+_MOST_FAULTS = 100
+"""After so many, a file is read no further: it most likely is something else."""
 
 
 class _BodyParser:
@@ -226,6 +228,10 @@ class _BodyParser:
     def _resume(self, item: int) -> None:
         """Go on after the faulty item whose first token is `item`: after the line break that ends it."""
         kinds = self.cursor.kinds
+        if len(self.cursor.faults) >= _MOST_FAULTS:
+            self.cursor.at = len(kinds) - 1
+            self.seen_end = True
+            return
         after = _end_of_item(kinds, item)
         if kinds[after] == END:
             # A bracket is open. The next line that is indented no deeper than the item most likely is no part of it.

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -17,7 +17,7 @@ from goldsmith.machines import cgroup
 from goldsmith.machines.journal import Journal, process_handle
 from goldsmith.machines.machine import DISCONNECTED
 from goldsmith.machines.request import Command, RootPlan
-from goldsmith.machines.sandbox_init import STATUS
+from goldsmith.machines.sandbox_init import ENDED, STATUS
 
 _ANSWERS_WITHIN_S = 30.0
 _ENDS_WITHIN_S = 10.0
@@ -55,11 +55,10 @@ class FirstProcess:
 
     def end_all(self) -> None:
         """End every process in the sandbox but the first, and forget how the running command ended."""
-        try:
+        with suppress(OSError):
             self._control.send(b"end")
-        except OSError:
-            return
-        self.status()
+            while self._control.recv(16) not in (ENDED, b""):
+                pass
 
 
 @contextmanager

@@ -56,23 +56,25 @@ def remove_tree(path: Path) -> None:
 
 
 def end_process(pid: int, start: str) -> bool:
-    """End a process, its group and all that descends from it, now; returns once it is gone. `start` guards against reuse."""
+    """End a process, its group and all that descends from it; returns once all are gone. `start` guards against reuse."""
     if not _is(pid, start):
         return False
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGSTOP)  # it starts nothing new while its descendants are listed
-    for descendant in (*_descendants(pid), pid):
+    ending = [*_descendants(pid), (pid, start)]
+    for descendant, _ in ending:
         with suppress(ProcessLookupError):
             if os.getpgid(descendant) == descendant != os.getpgrp():
                 os.killpg(descendant, signal.SIGKILL)
             os.kill(descendant, signal.SIGKILL)
     deadline = time.monotonic() + _GONE_WITHIN_S
-    while _is(pid, start):
+    # The descendants too: one that still ends may still write into the directory that is removed next.
+    while left := [descendant for descendant, begun in ending if _is(descendant, begun)]:
         if time.monotonic() > deadline:
             raise MachineError(
                 Diagnostic(
                     code="machine.process-stays",
-                    what=f"process {pid} did not end within {_GONE_WITHIN_S:.0f} s of being killed",
+                    what=f"process {left[0]} did not end within {_GONE_WITHIN_S:.0f} s of being killed",
                     next="It waits for a disk or a device; run `goldsmith clean` later.",
                 )
             )
@@ -165,18 +167,20 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
 
 
-def _descendants(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
+def _descendants(pid: int) -> list[tuple[int, str]]:
+    """All processes below one, each with its start time."""
+    children: dict[int, list[tuple[int, str]]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(FileNotFoundError, ProcessLookupError):
-                children.setdefault(int(_stat(int(entry.name))[1]), []).append(int(entry.name))
-    found: list[int] = []
+                fields = _stat(int(entry.name))
+                children.setdefault(int(fields[1]), []).append((int(entry.name), fields[19]))
+    found: list[tuple[int, str]] = []
     waiting = [pid]
     while waiting:
         below = children.get(waiting.pop(), [])
         found += below
-        waiting += below
+        waiting += [child for child, _ in below]
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import marshal
 import os
+import select
 import signal
 import socket
 import struct
@@ -20,8 +21,6 @@ from goldsmith.machines.sandbox_root import enter_root
 
 TYPE_CHECKING = False  # `typing` itself is slow to import
 if TYPE_CHECKING:
-    from types import FrameType
-
     from goldsmith.machines.request import Command, RootPlan
 
 NAMESPACES = (
@@ -35,6 +34,9 @@ NAMESPACES = (
 
 STATUS = struct.Struct("=i")
 """The answer to a command: its exit code."""
+
+ENDED = b"ended"
+"""The answer to the demand to end everything."""
 
 
 def main(control_descriptor: int) -> None:
@@ -79,32 +81,53 @@ def _first_process(control: socket.socket, plan: RootPlan) -> None:
 
 
 def _serve(control: socket.socket) -> None:
-    running: set[int] = set()
-
-    def reap(number: int, frame: FrameType | None) -> None:
-        """Wait for whatever ended: the command, or orphans of earlier ones, whose parent is now this process."""
-        while True:
-            try:
-                ended, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if ended == 0:
-                return
-            if ended in running:
-                running.discard(ended)
-                control.send(STATUS.pack(_exit_code(status)))
-
-    signal.signal(signal.SIGCHLD, reap)
+    # Through a pipe and not by a handler alone: a signal just before a blocking call would be heard only after it.
+    ended, tell_ended = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(tell_ended, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    command = 0
     while True:
-        message, descriptors = _receive(control)
-        if not message:
+        readable, _, _ = select.select([control.fileno(), ended], [], [])
+        if ended in readable:
+            os.read(ended, 4096)
+            command = _reap(control, command)
+        if control.fileno() in readable:
+            message, descriptors = _receive(control)
+            if not message:
+                return
+            if descriptors:
+                command = _start(marshal.loads(message), descriptors)
+            else:
+                _end_all()
+                command = 0
+                control.send(ENDED)
+
+
+def _reap(control: socket.socket, command: int) -> int:
+    """Wait for whatever ended: the command, or orphans of earlier ones, whose parent is now this process.
+
+    Returns the command that still runs, or 0.
+    """
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return command
+        if pid == 0:
+            return command
+        if pid == command:
+            control.send(STATUS.pack(_exit_code(status)))
+            command = 0
+
+
+def _end_all() -> None:
+    """End everything but this process, and wait for it: nobody can hide in a pid namespace, and orphans come here."""
+    while True:
+        try:
+            os.kill(-1, signal.SIGKILL)
+            os.waitpid(-1, 0)
+        except (ProcessLookupError, ChildProcessError):
             return
-        if not descriptors:
-            os.kill(-1, signal.SIGKILL)  # everything but this process: nobody can hide from it in a pid namespace
-            continue
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-        running.add(_start(marshal.loads(message), descriptors))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
 
 
 def _start(command: Command, descriptors: list[int]) -> int:
@@ -121,10 +144,10 @@ def _become(command: Command, descriptors: list[int]) -> None:
     try:
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
+            os.close(descriptor)
         os.setsid()
         for ignored in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
             signal.signal(ignored, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.chdir(command["cwd"])
         _execute(command["argv"], command["env"])
     except OSError as error:
@@ -155,7 +178,7 @@ def _exit_code(status: int) -> int:
 
 def _receive(control: socket.socket) -> tuple[bytes, list[int]]:
     """A message, and the descriptors that came with it. Long messages come as a descriptor of their own, the first."""
-    data, descriptors, _, _ = socket.recv_fds(control, 16, 4, socket.MSG_CMSG_CLOEXEC)
+    data, descriptors, _, _ = socket.recv_fds(control, 16, 4)
     if not data or not descriptors:
         return data, descriptors
     with os.fdopen(descriptors[0], "rb") as file:

@@ -20,7 +20,7 @@ from goldsmith.postprocessors.compression import ALGORITHMS, Algorithm, Compress
 BUILDER_ID = "packer.post-processor.compress"
 
 _CHUNK = 4 << 20
-_ENDINGS = {"gz": "gzip", "bgzf": "bgzf", "bz2": "bzip2", "xz": "xz", "zst": "zstd", "lz4": "lz4"}
+_ENDINGS = {"gz": "pgzip", "bgzf": "bgzf", "bz2": "bzip2", "xz": "xz", "zst": "zstd", "lz4": "lz4"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class Compress(PostProcessor[CompressConfig]):
         """Write the archive. Raises `UserError` when it cannot hold the files, `MachineError` never."""
         self.check(config, context)
         target = _target(config, context)
-        form = form_of(f"x.{config.format}" if config.format else target.name) or Form("tar", "gzip")
+        form = form_of(f"x.{config.format}" if config.format else target.name) or Form("tar", "pgzip")
         path = context.cwd / target
         path.parent.mkdir(parents=True, exist_ok=True)
         _require_one_file(form, artifact)

@@ -124,7 +124,7 @@ def _lz4(data: bytes, level: int) -> bytes:
 
 
 ALGORITHMS: Mapping[str, Algorithm] = {
-    "gzip": Algorithm(_gzip, 1 << 20),
+    "pgzip": Algorithm(_gzip, 1 << 20),
     # 0xff00 is what bgzip uses: even bytes that do not compress stay below 64 KiB.
     "bgzf": Algorithm(_bgzf_block, 0xFF00, end=_bgzf_block(b"", -1)),
     "bzip2": Algorithm(_bzip2, 9 * 100_000),

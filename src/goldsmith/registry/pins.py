@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.registry import versions
 from goldsmith.registry.entities import Version
 from goldsmith.registry.transaction import Reader, Transaction
@@ -12,8 +13,14 @@ PinKind: TypeAlias = Literal["lease", "hold", "lockfile"]
 
 
 def pin(tx: Transaction, reference: str, kind: PinKind, holder: str, until: int | None) -> Version:
-    """Keep a version for a holder, until a time (microseconds) or until it is released; a marked one is kept again."""
+    """Keep a version for a holder, until a time (microseconds) or until it is released; a marked one is kept again.
+
+    Raises `UserError` for a version whose bytes are deleted: there is nothing left to keep.
+    """
     version = versions.find(tx, reference)
+    if version.storage in ("deleting", "deleted"):
+        what = f"{version.ref} cannot be kept: its bytes are {version.storage}"
+        raise UserError(Diagnostic(code="registry.nothing-to-keep", what=what, next="Build it again, then keep it."))
     key = {"version": version.id, "kind": kind, "holder": holder}
     known = tx.first("SELECT id, until FROM pin WHERE version = :version AND kind = :kind AND holder = :holder", **key)
     if known is not None and known.whole_or_none("until") == until and version.storage != "expiring":

@@ -49,7 +49,7 @@ class Apt:
         (self._directory / "etc/sources.list").write_text(sources)
         code, _, errors = self._run(["apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])
         # A warning is a failure as well: apt goes on with old lists where we must not.
-        if code != 0 or re.search(r"(?m)^(E|Err|W: .*(?:GPG|Failed to fetch|not signed))", errors):
+        if code != 0 or re.search(r"(?m)^(E: |W: .*(?:GPG|Failed to fetch|not signed))", errors):
             raise index_fault(errors, distribution, release)
 
     def downloads(self, packages: Sequence[str]) -> list[str]:

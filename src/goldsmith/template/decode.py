@@ -13,7 +13,6 @@ from goldsmith.components import AttributeDeclaration, Duration, Render, Setting
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError, did_you_mean
 from goldsmith.hcl.gotime import parse_duration
-from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import UNKNOWN_TEXT, check
@@ -100,13 +99,15 @@ class _Decoder:
             value = convert(setting.value, _hcl_type(annotation))
             values[name] = self._python(_without_none(annotation), value, declared.rendered)
         except ValueError as error:
-            why = f'Inappropriate value for attribute "{name}": {error}.'
+            # A reason may quote the value.
+            reason = "it is sensitive, so the reason is not shown" if setting.value.is_sensitive_anywhere else error
+            why = f'Inappropriate value for attribute "{name}": {reason}.'
             self.faults.error("template.wrong-value", "Incorrect attribute value", setting.where, why)
             # The name is given, so it must not be told to be missing as well.
             values.setdefault(name, None)
             return
         if declared.names_file:
-            self._check_files(name, values[name], setting.where)
+            self._check_files(name, values[name], setting)
 
     def _python(self, annotation: Any, value: Value, rendered: bool) -> object:
         if annotation is Value:
@@ -167,17 +168,18 @@ class _Decoder:
                     "template.exclusive", f"Only one of {told} can be specified", where, next="Remove the others."
                 )
 
-    def _check_files(self, name: str, value: object, where: Range | None) -> None:
+    def _check_files(self, name: str, value: object, setting: Setting) -> None:
+        sensitive = setting.value.is_sensitive_anywhere
         for text in _texts(value):
             path = self.root / text
             if not text or UNKNOWN_TEXT in text or path.exists():
                 continue
-            nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+            nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() and not sensitive else []
             self.faults.error(
                 "template.file-missing",
-                f'"{name}" names "{text}", which does not exist',
-                where,
-                f'It is looked up as "{path}".',
+                f'"{name}" names "{"<sensitive>" if sensitive else text}", which does not exist',
+                setting.where,
+                f'It is looked up from "{self.root}".',
                 did_you_mean(path.name, nearby) or 'Files beside the template are named "${path.root}/NAME".',
             )
 

@@ -102,5 +102,9 @@ def translate(pattern: str) -> str:
 
 def _range(inside: str) -> str:
     negated = inside.startswith("!")
-    chars = re.sub(r"([\\\[\]^&~|])", r"\\\1", inside[negated:])
-    return f"[{'^' if negated else ''}{chars}]"
+    chars = inside[negated:]
+    if not chars:
+        raise ValueError("a [ ] holds nothing")
+    is_span = len(chars) == 3 and chars[1] == "-"
+    told = f"{re.escape(chars[0])}-{re.escape(chars[2])}" if is_span else "".join(map(re.escape, chars))
+    return f"[{'^' if negated else ''}{told}]"

@@ -21,7 +21,7 @@ _KEY = Parameter("key", STRING, allow_unknown=True, keeps_marks=True)
 def functions() -> tuple[Function, ...]:
     """All functions of this family."""
     place = Parameter("index", NUMBER, allow_unknown=True, keeps_marks=True)
-    any_value = Parameter("value", DYNAMIC, allow_null=True, allow_unknown=True, keeps_marks=True)
+    any_value = Parameter("value", DYNAMIC, allow_unknown=True, keeps_marks=True)
     return (
         of("alltrue", _alltrue, _BOOLS, result=BOOL),
         of("anytrue", _anytrue, _BOOLS, result=BOOL),
@@ -75,7 +75,10 @@ def _coalescelist(given: Sequence[Value]) -> Value:
     for value in given:
         if not value.is_known:
             return unknown().marked(value.sensitive)
-        if not value.is_null and sequence(value, "coalescelist arguments must be lists or tuples"):
+        if not isinstance(value.type, ListType | TupleType) and value.type != DYNAMIC:
+            raise FunctionFault("coalescelist arguments must be lists or tuples")
+    for value in given:
+        if value.items():
             return value
     raise FunctionFault("no non-null arguments")
 

@@ -87,13 +87,13 @@ def _element(value: Value) -> Type:
 
 
 def _setproduct(given: Sequence[Value]) -> Value:
-    """All combinations: a set of tuples when every argument is a set, otherwise a list that keeps the order."""
+    """All combinations: a set of tuples when any argument is a set, otherwise a list that keeps the order."""
     if len(given) < 2:
         raise FunctionFault("at least two arguments are required")
     columns = [_column(value, place) for place, value in enumerate(given)]
     rows = [tuple_of(row) for row in itertools.product(*columns)]
     element = rows[0].type if rows else TupleType(tuple(DYNAMIC for _ in given))
-    if all(isinstance(value.type, SetType) for value in given):
+    if any(isinstance(value.type, SetType) for value in given):
         return set_of(rows, element)
     return Value(ListType(element), tuple(rows))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import uuid
 from collections.abc import Callable, Sequence
@@ -52,7 +51,7 @@ def _rsadecrypt(given: Sequence[Value]) -> Value:
 
     try:
         sealed = base64.b64decode(text(given[0]), validate=True)
-    except binascii.Error as fault:
+    except ValueError as fault:
         raise FunctionFault("failed to decode input: cipher text must be base64-encoded", 0) from fault
     try:
         key = load_pem_private_key(text(given[1]).encode(), password=None)

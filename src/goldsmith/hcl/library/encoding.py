@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import codecs
-import csv
 import gzip
-import io
 from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus
 
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import TEXT, named, of, text
+from goldsmith.hcl.library.csv_text import parse_csv
 from goldsmith.hcl.library.json_text import from_json, to_json
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.library.yaml_text import from_yaml, to_yaml
@@ -29,12 +27,12 @@ def functions() -> tuple[Function, ...]:
         of("base64gzip", lambda given: string(_base64(gzip.compress(text(given[0]).encode(), mtime=0))), TEXT, result=STRING),
         of("csvdecode", _csvdecode, TEXT),
         of("jsondecode", lambda given: _decoded(from_json, given), TEXT),
-        of("jsonencode", lambda given: string(to_json(given[0])), anything, result=STRING),
+        of("jsonencode", lambda given: _encoded(to_json, given), anything, result=STRING),
         of("textdecodebase64", _textdecodebase64, named("source", TEXT), encoding, result=STRING),
         of("textencodebase64", _textencodebase64, named("string", TEXT), encoding, result=STRING),
         of("urlencode", lambda given: string(quote_plus(text(given[0]))), TEXT, result=STRING),
         of("yamldecode", lambda given: _decoded(from_yaml, given), TEXT),
-        of("yamlencode", lambda given: string(to_yaml(given[0])), anything, result=STRING),
+        of("yamlencode", lambda given: _encoded(to_yaml, given), anything, result=STRING),
     )
 
 
@@ -46,7 +44,7 @@ def _bytes(encoded: str) -> bytes:
     try:
         # Line ends are passed over, as Go does; nothing else is.
         return base64.b64decode(encoded.replace("\n", "").replace("\r", ""), validate=True)
-    except binascii.Error as fault:
+    except ValueError as fault:
         raise FunctionFault(f"failed to decode base64 data: {fault}", 0) from fault
 
 
@@ -64,8 +62,8 @@ def _codec(given: Value) -> str:
     """The codec of an IANA name. A plain "UTF-16" is written with a byte order mark, big-endian, as Go does."""
     name = text(given)
     try:
-        # The decoding proves that it is an encoding of text, which base64 or zlib are not.
-        b"".decode(name)
+        # The encoding proves that it is one of text, which base64 or zlib are not.
+        "x".encode(name)
         canonical = codecs.lookup(name).name
     except LookupError:
         canonical = "undefined"
@@ -101,12 +99,19 @@ def _decoded(read: Callable[[str], Value], given: Sequence[Value]) -> Value:
         raise FunctionFault(str(fault), 0) from fault
 
 
+def _encoded(write: Callable[[Value], str], given: Sequence[Value]) -> Value:
+    try:
+        return string(write(given[0]))
+    except ValueError as fault:
+        raise FunctionFault(str(fault), 0) from fault
+
+
 def _csvdecode(given: Sequence[Value]) -> Value:
     """A list of objects; the first line names the attributes."""
     try:
-        rows = [row for row in csv.reader(io.StringIO(text(given[0]), newline=""), strict=True) if row]
-    except csv.Error as fault:
-        raise FunctionFault(f"invalid CSV: {fault}", 0) from fault
+        rows = parse_csv(text(given[0]))
+    except ValueError as fault:
+        raise FunctionFault(str(fault), 0) from fault
     if not rows:
         raise FunctionFault("missing header line", 0)
     header = rows[0]

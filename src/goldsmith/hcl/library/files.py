@@ -12,7 +12,7 @@ from pathlib import Path
 from goldsmith.hcl.equality import set_of
 from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.library.arguments import TEXT, named, of, text
-from goldsmith.hcl.library.strings import normalized
+from goldsmith.hcl.library.strings import normal_form
 from goldsmith.hcl.types import BOOL, STRING, SetType
 from goldsmith.hcl.values import Value, boolean, string
 
@@ -52,7 +52,7 @@ def expanded(path: str) -> str:
 def read_text(root: Path, path: str) -> str:
     """The content of a file of UTF-8 text. Raises FunctionFault when there is no such file or it is not that."""
     try:
-        return normalized(_read(within(root, path)).decode()).raw  # type: ignore[return-value]  # it is a string
+        return normal_form(_read(within(root, path)).decode())
     except UnicodeDecodeError as fault:
         raise FunctionFault(
             f"contents of {within(root, path)} are not valid UTF-8; use filebase64 for a file that is not text", 0

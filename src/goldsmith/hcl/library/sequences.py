@@ -41,10 +41,10 @@ def _list_like(value: Value, items: Sequence[Value]) -> Value:
 
 def _chunklist(given: Sequence[Value]) -> Value:
     size = whole(given[1], 1)
-    if size < 0:
+    if size < 0 and given[0].items():
         raise FunctionFault("the size argument must be positive", 1)
     items = given[0].items()
-    size = size or max(1, len(items))
+    size = max(size, 0) or max(1, len(items))
     chunks = [Value(given[0].type, items[start : start + size]) for start in range(0, len(items), size)]
     return Value(ListType(given[0].type), tuple(chunks))
 

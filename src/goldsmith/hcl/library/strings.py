@@ -11,6 +11,9 @@ from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType
 from goldsmith.hcl.values import Value, boolean, string
 
+_WIDEST = 1_000_000
+"""An indentation beyond is refused: a short call must not become gigabytes of spaces."""
+
 
 def functions() -> tuple[Function, ...]:
     """All functions of this family."""
@@ -37,8 +40,13 @@ def functions() -> tuple[Function, ...]:
 
 
 def normalized(result: str) -> Value:
-    """A string as the language keeps it: in Unicode normal form C."""
-    return string(result if result.isascii() else unicodedata.normalize("NFC", result))
+    """A string as the language keeps it."""
+    return string(normal_form(result))
+
+
+def normal_form(text: str) -> str:
+    """The text in Unicode normal form C, which is how the language keeps all of its strings."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def _each(act: Callable[[str], str]) -> Callable[[Sequence[Value]], Value]:
@@ -81,7 +89,10 @@ def _trimspace(s: str) -> str:
 
 def _indent(arguments: Sequence[Value]) -> Value:
     """Indent all lines but the first."""
-    return string(text(arguments[1]).replace("\n", "\n" + " " * max(0, whole(arguments[0], 0))))
+    spaces, given = whole(arguments[0], 0), text(arguments[1])
+    if spaces < 0 or (spaces > _WIDEST and "\n" in given):
+        raise FunctionFault(f"the number of spaces must be between 0 and {_WIDEST}", 0)
+    return string(given.replace("\n", "\n" + " " * spaces) if "\n" in given else given)
 
 
 def _join(arguments: Sequence[Value]) -> Value:

@@ -35,7 +35,8 @@ def to_yaml(value: Value) -> str:
         yaml.StreamEndEvent(),
     ]
     emitted: str = yaml.emit(events, allow_unicode=True)
-    return emitted.removesuffix("...\n")
+    # PyYAML announces a document that is nothing but an empty string, Go's emitter does not.
+    return emitted.removeprefix("--- ")
 
 
 def _events(value: Value) -> Iterator[yaml.Event]:

@@ -1,0 +1,121 @@
+"""The booted tier: a tree's own systemd, started in a container."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from goldsmith.events import ignore
+from goldsmith.hcl.diagnostics import MachineError
+from goldsmith.machines import Journal, Sandbox
+from goldsmith.machines.booted import NotBooted, Reason, booted, unavailable
+from goldsmith.machines.listeners import Listener
+from tests.machines.machine_workbench import Said, can_make_sandboxes, names_below
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small real Debian with systemd and sshd."""
+    if reason := can_make_sandboxes() or unavailable():
+        pytest.skip(str(reason))
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("needs mmdebstrap")
+    root = tmp_path_factory.mktemp("debian") / "tree"
+    command = ["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,openssh-server", "bookworm", str(root)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no Debian archive: {made.stderr.strip().splitlines()[-1]}")
+    return root
+
+
+def groups() -> list[Path]:
+    return list(Path("/sys/fs/cgroup").glob("**/goldsmith-*"))
+
+
+def test_a_tree_without_systemd_is_told_by_its_reason(tree: Path, tmp_path: Path, journal: Journal) -> None:
+    if reason := unavailable():
+        pytest.skip(reason.value)
+    with pytest.raises(NotBooted) as caught, booted([tree], tmp_path / "w", journal=journal):
+        pass
+    assert caught.value.reason is Reason.NO_SYSTEMD
+
+
+def test_a_tree_whose_systemd_is_broken_is_told_and_nothing_is_left(tree: Path, tmp_path: Path, journal: Journal) -> None:
+    if reason := unavailable():
+        pytest.skip(reason.value)
+    layer = tmp_path / "layer"
+    (layer / "usr" / "lib" / "systemd").mkdir(parents=True)
+    (layer / "usr" / "lib" / "systemd" / "systemd").write_text("#!/bin/sh\nexit 1\n")
+    (layer / "etc").mkdir()
+    (layer / "etc" / "os-release").write_text("ID=test\n")
+    before = groups()
+
+    with pytest.raises(NotBooted) as caught, booted([tree, layer], tmp_path / "w", journal=journal):
+        pass
+
+    assert caught.value.reason is Reason.ENDED
+    assert groups() == before
+    assert not list(journal.directory.iterdir())
+
+
+@pytest.mark.slow
+def test_a_debian_runs_and_its_tree_does_not_change(debian: Path, tmp_path: Path, journal: Journal) -> None:
+    before, groups_before = names_below(debian), groups()
+    with booted([debian], tmp_path / "w", journal=journal) as container:
+        assert container.state == "running"
+        assert container.failed_units == ()
+        assert Listener("tcp", "0.0.0.0", 22) in container.listeners()
+        assert container.run(["hostname"]).returncode in (0, 127)
+        assert container.seconds < 10
+        with pytest.raises(MachineError):
+            container.run(["sleep", "60"], timeout_s=0.3)
+
+    assert names_below(debian) == before
+    assert (debian / "etc" / "machine-id").read_bytes() in (b"", b"uninitialized\n")
+    assert groups() == groups_before
+    assert not list(journal.directory.iterdir())
+
+
+@pytest.mark.slow
+def test_a_unit_that_fails_in_an_upper_layer_is_named(debian: Path, tmp_path: Path, journal: Journal) -> None:
+    units = tmp_path / "layer" / "etc" / "systemd" / "system"
+    (units / "multi-user.target.wants").mkdir(parents=True)
+    (units / "broken.service").write_text(
+        "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
+    )
+    (units / "multi-user.target.wants" / "broken.service").symlink_to("/etc/systemd/system/broken.service")
+
+    with booted([debian, tmp_path / "layer"], tmp_path / "w", journal=journal) as container:
+        assert container.state == "degraded"
+        assert container.failed_units == ("broken.service",)
+
+
+@pytest.mark.slow
+def test_packages_are_installed_in_a_sandbox_and_no_service_starts(
+    debian: Path, tmp_path: Path, journal: Journal, said: Said
+) -> None:
+    cache = tmp_path / "cache"
+    (cache / "partial").mkdir(parents=True)
+    caches = {"/var/cache/apt/archives": cache}
+    with Sandbox(
+        [debian], tmp_path / "u", tmp_path / "w", journal=journal, network="outbound", shared_caches=caches
+    ) as machine:
+        assert machine.run(["apt-get", "update"], output=said) == 0, said.lines
+        assert machine.run(["apt-get", "install", "-y", "--no-install-recommends", "nginx-light"], output=said) == 0, said.lines
+        assert machine.run(["systemctl", "enable", "nginx"]) == 0
+        assert machine.run(["systemctl", "restart", "nginx"]) == 0
+        said.lines.clear()
+        machine.run(["sh", "-c", "for p in /proc/[0-9]*; do cat $p/comm; done"], output=said)
+        kept = names_below(machine.cache_upper("/var/cache/apt/archives"))
+
+    assert "nginx" not in said.out
+    assert any(name.startswith("nginx") for name in kept)
+    assert not names_below(cache) - {"partial"}
+    left = names_below(tmp_path / "u")
+    assert "usr/sbin/nginx" in left
+    assert not {name for name in left if name.startswith(("run", "tmp", "dev", "proc", "sys", "var/cache/apt/archives"))}
+    assert not {"etc/resolv.conf", "usr/sbin/policy-rc.d"} & left
+    assert journal.sweep(ignore) == []
