@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from goldsmith.events import ignore
+from goldsmith.machines import Journal
+
 BUILDS = """
 import sys
 from pathlib import Path
@@ -82,6 +85,7 @@ def test_no_process_survives_a_kill_even_without_a_sweep(tree: Path, tmp_path: P
     while left := [command_line(path) for path in started if command_line(path)]:
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
+    Journal(tmp_path / "journal").sweep(ignore)
 
 
 def running_groups() -> set[str]:

@@ -97,25 +97,33 @@ def _command(control: int) -> list[str]:
 
 
 def _set_up(control: socket.socket, plan: RootPlan, process: subprocess.Popen[bytes], log: Path) -> int:
+    """Send the plan and hear how it went; returns the pid of the first process."""
+    pid, is_ready = 0, False
     try:
         _send(control, plan, ())
-        answer = control.recv(4096)
-        if answer == b"map":
-            _map_ids(process.pid)
-            control.send(b"m")
+        while not (pid and is_ready):  # two processes speak, in any order
             answer = control.recv(4096)
-        pid = int(answer.removeprefix(b"pid ")) if answer.startswith(b"pid ") else 0
-        answer = control.recv(4096) if pid else answer
+            if answer == b"map":
+                _map_ids(process.pid)
+                control.send(b"mapped")
+            elif answer == b"ready":
+                is_ready = True
+            elif answer.startswith(b"pid "):
+                pid = int(answer.removeprefix(b"pid "))
+            else:
+                raise _cannot_start(answer.decode(errors="replace"), log)
     except OSError as error:
-        answer, pid = str(error).encode(), 0
-    if answer == b"ready" and pid:
-        return pid
+        raise _cannot_start(str(error), log) from error
+    return pid
+
+
+def _cannot_start(why: str, log: Path) -> MachineError:
     said = log.read_text(errors="replace").strip().splitlines()
-    raise MachineError(
+    return MachineError(
         Diagnostic(
             code="sandbox.cannot-start",
             what="this host cannot make a sandbox",
-            why=answer.decode(errors="replace") or (said[-1] if said else "its first process ended without a word"),
+            why=why or (said[-1] if said else "its first process ended without a word"),
             next="Run `goldsmith doctor`: it tries each capability and says what provides it.",
         )
     )

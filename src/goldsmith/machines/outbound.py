@@ -98,8 +98,8 @@ def connected(first_process: int, mapped_user: bool, log: Path, journal: Journal
 def _wait(ready: int, log: Path) -> None:
     readable, _, _ = select.select([ready], [], [], _READY_WITHIN_S)
     if not readable or os.read(ready, 1) != b"1":
-        said = log.read_text(errors="replace").strip().splitlines()
-        raise _failed(said[-1] if said else f"no answer within {_READY_WITHIN_S:.0f} s", "Run `goldsmith doctor`.")
+        said = "; ".join(log.read_text(errors="replace").split("\n")).strip("; ")
+        raise _failed(said or f"no answer within {_READY_WITHIN_S:.0f} s", "Run `goldsmith doctor`.")
 
 
 def _apt_settings() -> str:

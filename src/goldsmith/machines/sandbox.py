@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +47,7 @@ NO_SERVICES = b"#!/bin/sh\n# No service starts while an image is built.\nexit 10
 
 RESOLVER_FILE, POLICY_FILE = "/etc/resolv.conf", "/usr/sbin/policy-rc.d"
 
-_ACTING = ("confinement.py", "sandbox_init.py", "sandbox_root.py")
+_ACTING = ("confinement.py", "kernel.py", "sandbox_init.py", "sandbox_root.py")
 
 
 def _profile_digest() -> str:
@@ -103,7 +102,10 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         """Start the sandbox. Raises `MachineError` when this host cannot make one, or a directory is missing."""
-        plan = self._plan()
+        try:
+            plan = self._plan()
+        except OSError as error:
+            raise _not_prepared(error) from error
         with ExitStack() as held:
             held.callback(self._strike_shown, plan["shown"])
             self._first = held.enter_context(started(plan, self._work / "sandbox.log", self._journal))
@@ -209,9 +211,7 @@ class Sandbox:
         if not directory.exists():
             directory.mkdir(parents=True)
         if directory == self._upper and self._lowers and not any(directory.iterdir()):
-            root = self._lowers[-1].stat()
-            os.chown(directory, root.st_uid, root.st_gid)
-            directory.chmod(stat.S_IMODE(root.st_mode))
+            _imitate(self._lowers[-1], directory)
         return directory
 
     def _scratch(self) -> Path:
@@ -221,9 +221,7 @@ class Sandbox:
 
     def _cache(self, place: str, lower: Path) -> Cache:
         upper = self._made(self.cache_upper(place))
-        shutil.copystat(lower, upper)
-        found = lower.stat()
-        os.chown(upper, found.st_uid, found.st_gid)
+        _imitate(lower, upper)
         return Cache(place=place, lower=str(lower), upper=str(upper), work=str(self._made(upper.parent / "work")))
 
     def _connected(self) -> FirstProcess:
@@ -256,6 +254,25 @@ class Sandbox:
                 continue
             if copy.read_bytes() == content:
                 copy.unlink()
+
+
+def _imitate(original: Path, directory: Path) -> None:
+    """Give a directory the mode and, as far as this user may, the owner of another."""
+    found = original.stat()
+    directory.chmod(stat.S_IMODE(found.st_mode))
+    if os.geteuid() == 0:
+        os.chown(directory, found.st_uid, found.st_gid)
+
+
+def _not_prepared(error: OSError) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="sandbox.not-prepared",
+            what="the directories of a sandbox could not be made",
+            why=str(error),
+            next="Look at the free space and the permissions there.",
+        )
+    )
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def main(control_descriptor: int) -> None:
         return
     if plan["mapped_user"]:
         control.send(b"map")
-        control.recv(1)
+        control.recv(16)
         os.setgid(0)
         os.setuid(0)
     first = os.fork()

@@ -23,6 +23,7 @@ DEVICES = ("full", "null", "random", "tty", "urandom", "zero")
 LINKS = {"fd": "/proc/self/fd", "ptmx": "pts/ptmx", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 HIDDEN = ("kcore", "keys", "latency_stats", "sched_debug", "timer_list", "timer_stats")
 READ_ONLY = ("acpi", "asound", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
+VIEWS = (("proc", "proc", 0), ("sys", "sysfs", kernel.MS_RDONLY))
 MOUNT_POINTS = ("/dev", "/proc", "/run", "/sys", "/tmp")
 
 
@@ -38,7 +39,10 @@ def enter_root(plan: RootPlan) -> None:
         kernel.make_read_only(tree)
     trees.update({cache["place"]: _cache(number, cache, plan["mapped_user"]) for number, cache in enumerate(plan["caches"])})
     devices = {name: kernel.open_tree(f"/dev/{name}") for name in DEVICES}
+    views = {name: _view(name, kind, flags) for name, kind, flags in VIEWS}
     kernel.pivot_root(root)
+    for place, tree in views.items():
+        kernel.attach(tree, f"/{place}")
     _system_mounts(devices)
     for path, content in plan["run_files"].items():
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -68,9 +72,10 @@ def _overlay(plan: RootPlan, root: str) -> None:
 
 
 def _options(lowers: list[str], upper: str, work: str, mapped_user: bool) -> str:
-    # Each of these features would make a layer depend on the layers below; `volatile` spares a sync of the whole disk.
-    alone = "redirect_dir=off,metacopy=off,index=off,xino=off,volatile"
-    return f"lowerdir={':'.join(lowers)},upperdir={upper},workdir={work},{alone}" + (",userxattr" if mapped_user else "")
+    # Redirects and the like would make a layer depend on the layers below; `userxattr` turns them off by itself, and
+    # refuses to be told so. `volatile` spares a sync of the whole disk at the end.
+    alone = "userxattr" if mapped_user else "redirect_dir=off,metacopy=off"
+    return f"lowerdir={':'.join(lowers)},upperdir={upper},workdir={work},index=off,xino=off,volatile,{alone}"
 
 
 def _merged(lowers: list[str]) -> str:
@@ -174,11 +179,16 @@ def _make_mount_point(place: str, tree: int) -> None:
 # ── what a running system has ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _view(name: str, kind: str, flags: int) -> int:
+    """A new `/proc` or `/sys`. A user namespace may make one only while the host's own is still in sight."""
+    os.mkdir(name)
+    kernel.mount(kind, name, kind, flags | kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+    return kernel.open_tree(name)
+
+
 def _system_mounts(devices: dict[str, int]) -> None:
     # No mount lets device nodes act but those of the devices themselves: a node of the host's disk can be made, not opened.
     quiet = kernel.MS_NOSUID | kernel.MS_NODEV
-    kernel.mount("proc", "/proc", "proc", quiet | kernel.MS_NOEXEC)
-    kernel.mount("sysfs", "/sys", "sysfs", quiet | kernel.MS_NOEXEC | kernel.MS_RDONLY)
     kernel.mount("tmpfs", "/run", "tmpfs", quiet, "mode=0755")
     kernel.mount("tmpfs", "/tmp", "tmpfs", quiet, "mode=1777")
     kernel.mount("tmpfs", "/dev", "tmpfs", quiet, "mode=0755,size=1m")
