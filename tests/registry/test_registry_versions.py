@@ -88,6 +88,16 @@ def test_a_document_that_contradicts_itself_is_refused(
         bench.registry.register("web", wrong, artifacts=[], packages={}, builder="test", actor=ACTOR)
 
 
+@pytest.mark.parametrize("name", ["", "web@prod", "web:1", "sha256:00", "-web", "we b", "w" * 101, "wéb"])
+def test_a_name_that_a_reference_could_not_carry_is_refused(bench: Bench, name: str) -> None:
+    bench.build("web", 1)
+
+    with pytest.raises(UserError, match="is no name for an image"):
+        bench.registry.register(name, document(name, 1), artifacts=[], packages={}, builder="test", actor=ACTOR)
+    with pytest.raises(UserError, match="is no name for a channel"):
+        bench.channel("web", name, policy())
+
+
 def test_a_document_with_a_float_is_refused(bench: Bench) -> None:
     wrong = {**document("web", 1), "boot": {"seconds": 1.5}}
 

@@ -30,6 +30,7 @@ COMMANDS = {
 
 _BOOLEAN_FLAGS = frozenset(
     {
+        "again",
         "color",
         "debug",
         "force",

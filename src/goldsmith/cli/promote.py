@@ -10,11 +10,14 @@ from goldsmith.cli.options import flag
 @click.command("promote")
 @click.option("-if-generation", "generation", type=int, default=None, metavar="N", help="Only when the channel is there.")
 @click.option("-reason", "reason", default="", help="Why; kept in the history.")
+@flag("again", "Allow a version that the channel was rolled back from; needs -reason.")
 @flag("dry-run", "Decide without moving.")
 @click.argument("image")
 @click.argument("channel")
 @click.argument("reference", metavar="[REF]", required=False)
-def command(image: str, channel: str, reference: str | None, generation: int | None, reason: str, dry_run: bool) -> int:
+def command(
+    image: str, channel: str, reference: str | None, generation: int | None, reason: str, again: bool, dry_run: bool
+) -> int:
     """Move CHANNEL of IMAGE to REF (web:41, web@staging, sha256:…); without REF to the newest version.
 
     \b
@@ -29,7 +32,14 @@ def command(image: str, channel: str, reference: str | None, generation: int | N
     declare_channels(project, registry, image)
     try:
         assignment = registry.promote(
-            image, channel, reference or image, if_generation=generation, reason=reason, dry_run=dry_run, actor=actor()
+            image,
+            channel,
+            reference or image,
+            if_generation=generation,
+            reason=reason,
+            again=again,
+            dry_run=dry_run,
+            actor=actor(),
         )
     except Refused as refusal:
         click.echo(f"{reference or image} may not move to {image}@{channel}: {len(refusal.diagnostics)} unmet.\n")

@@ -23,4 +23,6 @@ def command(image: str, channel: str, to: str | None, reason: str, dry_run: bool
     assignment = registry.rollback(image, channel, to=to, reason=reason, dry_run=dry_run, actor=actor())
     verb = "would go back to" if dry_run else "went back to"
     click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")
+    for note in assignment.notes:
+        click.echo(f"  {note}")
     return 0

@@ -92,7 +92,9 @@ class BlobStore:
     def open(self, digest: str) -> Iterator[BinaryIO]:
         """Read a blob. Raises `MachineError` when it is not there."""
         path = self.path(digest)
-        if not path.is_file():
+        try:
+            reader = path.open("rb")
+        except FileNotFoundError as error:
             raise MachineError(
                 Diagnostic(
                     code="store.blob-missing",
@@ -100,8 +102,8 @@ class BlobStore:
                     why=f'"{path}" does not exist',
                     next="Build the image again: the same inputs give the same bytes.",
                 )
-            )
-        with path.open("rb") as reader:
+            ) from error
+        with reader:
             yield reader
 
     def is_intact(self, digest: str) -> bool:
@@ -124,20 +126,28 @@ class BlobStore:
         """Delete the bytes of buried blobs, and what killed processes left in tmp/."""
         old = time.time() - LEFT_OVER_S
         for path in self._tmp.glob("*"):
-            if path.stat().st_mtime < old:
+            status = _status(path)
+            if status is not None and status.st_mtime < old:
                 path.unlink(missing_ok=True)
         for path in self._trash.glob("*"):
             path.unlink(missing_ok=True)
 
+    def size(self, digest: str) -> int | None:
+        """Bytes of a blob, holes counted; None when it is not there."""
+        status = _status(self.path(digest))
+        return None if status is None else status.st_size
+
     def allocated(self, digest: str) -> int:
         """Bytes of disk that a blob takes, holes not counted; 0 when it is not there."""
-        path = self.path(digest)
-        return path.stat().st_blocks * 512 if path.is_file() else 0
+        status = _status(self.path(digest))
+        return 0 if status is None else status.st_blocks * 512
 
     def digests(self) -> Iterator[tuple[str, float]]:
         """All blobs with the time of their writing, in seconds since 1970."""
         for path in self._blobs.glob("*"):
-            yield f"sha256:{path.name}", path.stat().st_mtime
+            status = _status(path)
+            if status is not None:
+                yield f"sha256:{path.name}", status.st_mtime
 
     @contextmanager
     def _incoming(self) -> Iterator[tuple[BinaryIO, Path]]:
@@ -168,6 +178,14 @@ class BlobStore:
         layout.write_text(json.dumps({"imageLayoutVersion": "1.0.0"}))
         layout.rename(self.root / "oci-layout")
         _sync_directory(self.root)
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """None for a file that is not there; another process may take it at any moment."""
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _cloned(reader: BinaryIO, writer: BinaryIO) -> Blob | None:

@@ -10,7 +10,7 @@ from goldsmith.registry.canonical import JSON, canonical, digest_of, parse
 from goldsmith.registry.entities import Assignment, AssignmentKind, Channel, ChannelState
 from goldsmith.registry.policy import Policy, read_policy
 from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
-from goldsmith.registry.versions import channel_id, image_id
+from goldsmith.registry.versions import channel_id, check_name, image_id
 
 _CHANNEL = """SELECT c.id, i.name AS image, c.name, c.generation, c.version, v.digest, v.number, c.state, c.reason,
 c.policy, p.doc
@@ -65,6 +65,7 @@ def declare(tx: Transaction, image: str, name: str, document: Mapping[str, JSON]
 
     Raises `UserError` for an image that is not registered or a policy that is not understood.
     """
+    check_name("a channel", name)
     read_policy(document)
     image_row = image_id(tx, image)
     digest = digest_of(document)

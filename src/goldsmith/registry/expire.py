@@ -40,10 +40,11 @@ def expire(database: Database, store: BlobStore, policy: RetentionPolicy, image:
         marked = _mark(tx, plan, policy)
     with database.write(actor) as tx:
         second = make_plan(tx, store, policy, image)
-        _condemn(tx, [item for item in second.going if item.step == "delete"], policy)
-    deleted = [item for item in second.going if item.step in ("delete", "finish")]
-    for item in deleted:
-        _bury(database, store, item, actor)
+        # What became a candidate since the marking has no certificate yet: it is left to the next run.
+        due = [item for item in second.going if item.step == "delete" and item.state == "expiring"]
+        condemned = _condemn(tx, due, policy)
+    leaving = [*condemned, *(item for item in second.going if item.step == "finish")]
+    deleted = [item for item in leaving if _bury(database, store, item, actor)]
     if policy.enabled:
         collect(database, store, actor)
     gone = {item.id for item in deleted}
@@ -76,31 +77,51 @@ def _mark(tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy) -> Sequenc
     return items
 
 
-def _condemn(tx: Transaction, items: Sequence[Expiring], policy: RetentionPolicy) -> None:
-    run = _run(tx, policy, "delete") if items else 0
+def _condemn(tx: Transaction, items: Sequence[Expiring], policy: RetentionPolicy) -> Sequence[Expiring]:
+    """Let versions go for good, children first; one whose child is left to a later run is left as well."""
+    condemned: list[Expiring] = []
+    run = 0
     for item in items:
+        if _has_living_descendant(tx, item):
+            continue
         _demand_certificate(tx, item, 1)
+        run = run or _run(tx, policy, "delete")
         certificate = _certify(tx, item, policy, run, 2)
-        tx.update(
-            "storage", {"version": item.id}, {"state": "deleting", "since": tx.at, "certificate": certificate}, state="expiring"
-        )
+        values: Cells = {"state": "deleting", "since": tx.at, "certificate": certificate}
+        tx.update("storage", {"version": item.id}, values, state="expiring")
         blobs = free(tx, item.id)
         tx.event("retention.deleting", {"version": item.digest, "certificate": certificate, "blobs": list(blobs)})
+        condemned.append(item)
+    return condemned
 
 
-def _bury(database: Database, store: BlobStore, item: Expiring, actor: str) -> None:
-    """Take the bytes, then leave the tombstone. Bytes that another version needs by now stay."""
+def _has_living_descendant(tx: Transaction, item: Expiring) -> bool:
+    sql = """SELECT 1 AS living FROM closure c JOIN storage s ON s.version = c.version
+        WHERE c.ancestor = :id AND s.state IN ('present', 'expiring') LIMIT 1"""
+    return tx.first(sql, id=item.id) is not None
+
+
+def _bury(database: Database, store: BlobStore, item: Expiring, actor: str) -> bool:
+    """Take the bytes, then leave the tombstone; False when another run was quicker. Bytes that are needed by now stay."""
     with database.write(actor) as tx:
+        if not _is_deleting(tx, item):
+            return False
         _demand_certificate(tx, item, 2)
         blobs = free(tx, item.id)
     finish(database, store, blobs, actor)
     with database.write(actor) as tx:
-        if tx.first("SELECT 1 AS open FROM storage WHERE version = :id AND state = 'deleting'", id=item.id) is None:
-            return
+        if not _is_deleting(tx, item):
+            return False
         tx.update("storage", {"version": item.id}, {"state": "deleted", "since": tx.at}, state="deleting")
         for row in tx.rows("SELECT id FROM artifact WHERE version = :id AND state <> 'gone' ORDER BY id", id=item.id):
             tx.update("artifact", {"id": row.whole("id")}, {"state": "gone"})
         tx.event("retention.deleted", {"version": item.digest})
+    return True
+
+
+def _is_deleting(tx: Transaction, item: Expiring) -> bool:
+    row = tx.first("SELECT state FROM storage WHERE version = :id", id=item.id)
+    return row is not None and row.text("state") == "deleting"
 
 
 def _run(tx: Transaction, policy: RetentionPolicy, mode: str) -> int:

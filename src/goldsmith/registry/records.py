@@ -81,10 +81,11 @@ def register(database: Database, store: BlobStore, registration: Registration, a
 
 
 def _check(registration: Registration) -> None:
+    versions.check_name("an image", registration.image)
     document = registration.document
     parent = document.get("parent")
     faults = [
-        ("image", document.get("image") == registration.image and registration.image != ""),
+        ("image", document.get("image") == registration.image),
         ("parent", parent is None or is_digest(parent)),
         ("inputs", isinstance(document.get("inputs"), str)),
         ("layers", isinstance(document.get("layers"), Sequence) and all(map(is_digest, registration.layers))),
@@ -120,9 +121,8 @@ def _recorded_artifacts(reader: Reader, version: int) -> frozenset[tuple[str, st
 
 
 def _stored(store: BlobStore, item: ArtifactFile) -> Blob:
-    if item.digest and store.has(item.digest):
-        return Blob(item.digest, store.path(item.digest).stat().st_size)
-    return store.put(item.path, item.digest)
+    size = store.size(item.digest) if item.digest else None
+    return store.put(item.path, item.digest) if size is None else Blob(item.digest, size)
 
 
 def _recorded(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactFile, Blob]) -> Version:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
 from goldsmith.registry.entities import StorageState, Version
 from goldsmith.registry.transaction import Reader, Row
@@ -9,6 +11,8 @@ from goldsmith.registry.trust import why_revoked
 
 SHORTEST_DIGEST = len("sha256:") + 8
 """A shorter beginning of a digest is too likely to mean two versions soon."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 _SELECT = """SELECT v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest,
 v.created_at, v.builder, s.state
@@ -103,6 +107,19 @@ def channel_id(reader: Reader, image: str, name: str) -> int:
             )
         )
     return row.whole("id")
+
+
+def check_name(kind: str, name: str) -> None:
+    """Raises `UserError` for a name of an image or channel that a reference could not carry."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            Diagnostic(
+                code="registry.name",
+                what=f'"{name}" is no name for {kind}',
+                why='references such as "web:41" and "web@prod" are made of these names',
+                next="Use letters, digits, dots, dashes and underscores, at most 100, beginning with a letter or digit.",
+            )
+        )
 
 
 def storage_state(text: str) -> StorageState:
