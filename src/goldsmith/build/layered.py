@@ -104,13 +104,16 @@ def step_name(index: int, use: ProvisionerUse) -> str:
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+LAYER_MODULES = ("layer", "normalise", "rules", "tarstream", "tree")
+"""The files of `images` that decide what a layer is."""
+
+
 def base_key(base: Base) -> StepKey:
     """The key of the step that makes the lowest layer."""
     assert base.step is not None
     sources = ("bootstrap", "rootfs", "deb", "debstore")
-    images = ("layer", "normalise", "rules")
     acting = implementation(
-        *(f"goldsmith.sources.{name}" for name in sources), *(f"goldsmith.images.{name}" for name in images)
+        *(f"goldsmith.sources.{name}" for name in sources), *(f"goldsmith.images.{name}" for name in LAYER_MODULES)
     )
     return step_key({"kind": "base", "implementation": acting, "epoch": base.epoch, **base.step.inputs})
 
@@ -125,7 +128,9 @@ def provisioner_key(use: ProvisionerUse, context: Context, layers: Sequence[str]
         {
             "kind": "provisioner",
             "type": use.type,
-            "implementation": implementation(type(component).__module__, "goldsmith.images.layer", "goldsmith.build.attempt"),
+            "implementation": implementation(
+                type(component).__module__, "goldsmith.build.attempt", *(f"goldsmith.images.{name}" for name in LAYER_MODULES)
+            ),
             "parent": list(layers),
             "options": options_of(config, redaction),
             "env": {"PACKER_BUILD_NAME": context.name, "PACKER_BUILDER_TYPE": context.type},
