@@ -11,6 +11,7 @@ from dataclasses import asdict
 from goldsmith.events import Emit, GateJudged
 from goldsmith.gates.contract import C, DataUsed, Facts, Finding, Gate, Result, Subject, Verdict
 from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 
 
@@ -95,9 +96,7 @@ def result_as_json(result: Result) -> Mapping[str, object]:
     """The result as JSON-like data without floats; artefacts by file name and digest."""
     data = asdict(result)
     facts = data["facts"]
-    facts["artefacts"] = {
-        name: "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() for name, path in result.facts.artefacts.items()
-    }
+    facts["artefacts"] = {name: file_digest(path) for name, path in result.facts.artefacts.items()}
     return data
 
 

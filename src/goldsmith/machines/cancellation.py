@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 
 class Cancelled(Exception):
@@ -18,7 +16,6 @@ class Cancellation:
         self._clean = threading.Event()
         self._now = threading.Event()
         self._children: list[Cancellation] = []
-        self._listeners: list[Callable[[], None]] = []
 
     def child(self) -> Cancellation:
         """A token for a part of the work, which can be stopped alone."""
@@ -35,19 +32,6 @@ class Cancellation:
         self._clean.set()
         for token in tuple(self._children):
             token.request()
-        for act in tuple(self._listeners):
-            act()
-
-    @contextmanager
-    def listener(self, act: Callable[[], None]) -> Iterator[None]:
-        """Call `act` as soon as a stop is asked for while the block runs; at once when it was before."""
-        self._listeners.append(act)
-        try:
-            if self.requested:
-                act()
-            yield
-        finally:
-            self._listeners.remove(act)
 
     @property
     def requested(self) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.build import LayeredResult, StepCache
 from goldsmith.gates.inventory import Package, read_inventory
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.images import file_digest
 from goldsmith.images.lock import LockedPackage
 from goldsmith.project.pins import LockFile
+from goldsmith.sources.debstore import archive_name
 
 UNKNOWN = ""
 """The digest of a package whose file is not in the cache: it came from elsewhere than the archive."""
@@ -46,18 +48,14 @@ def _added(image: str, layered: LayeredResult, lock_file: LockFile, cache: StepC
 
 
 def _locked(package: Package, archives: Path | None) -> LockedPackage:
-    """With the digest of the file that apt was given, named as apt names it."""
-    name = f"{package.name}_{package.version.replace(':', '%3a')}_{package.architecture}.deb"
-    file = archives / name if archives is not None else None
-    known = file is not None and file.is_file()
-    return LockedPackage(
-        name=package.name,
-        version=package.version,
-        architecture=package.architecture,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest() if file is not None and known else UNKNOWN,
-        size=file.stat().st_size if file is not None and known else 0,
-        url="",
+    """With the digest of the file that apt was given."""
+    bare = LockedPackage(
+        name=package.name, version=package.version, architecture=package.architecture, sha256=UNKNOWN, size=0, url=""
     )
+    file = archives / archive_name(bare) if archives is not None else None
+    if file is None or not file.is_file():
+        return bare
+    return replace(bare, sha256=file_digest(file).removeprefix("sha256:"), size=file.stat().st_size)
 
 
 def _moved(image: str, before: Sequence[LockedPackage], now: Sequence[LockedPackage]) -> Diagnostic:

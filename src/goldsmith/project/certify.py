@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, run_gate
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
 from goldsmith.project.session import Session
+from goldsmith.project.state import replace_text
 from goldsmith.project.statements import SignedEvidence, write_evidence
 from goldsmith.project.subject import examined, subject_of
 from goldsmith.project.version_document import version_digest, version_document
@@ -173,7 +173,4 @@ def _last(project: Project, image: str, digest: str) -> Certified | None:
 
 def _remember(project: Project, image: str, certified: Certified) -> None:
     project.state.last.mkdir(parents=True, exist_ok=True)
-    path = project.state.last / f"{image}.json"
-    temporary = path.with_suffix(f".{time.monotonic_ns()}")
-    temporary.write_text(json.dumps(asdict(certified), sort_keys=True))
-    temporary.rename(path)
+    replace_text(project.state.last / f"{image}.json", json.dumps(asdict(certified), sort_keys=True))

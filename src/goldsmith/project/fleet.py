@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.build import BuildDecision, BuildResult, explain, run_plan
-from goldsmith.components import LayeredSource
 from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.project.additions import pin_additions
 from goldsmith.project.certify import Certificate, certify
 from goldsmith.project.project import ImageDeclaration
-from goldsmith.project.session import Session
+from goldsmith.project.session import Session, layered_builds
 from goldsmith.project.state import is_fleet
-from goldsmith.template import Build, Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,14 +152,6 @@ def parent_of(image: ImageDeclaration, session: Session) -> str:
         context = session.context(build, plan, image.name, session.work)
         return source.parent_image(build.source.config(context)) or ""
     return ""
-
-
-def layered_builds(plan: Plan) -> Iterator[tuple[Build, LayeredSource[object]]]:
-    """The builds of a plan that make a disk."""
-    for build in plan.builds:
-        source = build.source.component()
-        if isinstance(source, LayeredSource):
-            yield build, source
 
 
 def explain_fleet(template: Path, session: Session) -> tuple[BuildDecision, ...]:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.lock import Change, changes
-from goldsmith.project.fleet import layered_builds
 from goldsmith.project.project import ImageDeclaration
-from goldsmith.project.session import Session
+from goldsmith.project.session import Session, layered_builds
 from goldsmith.project.state import is_fleet
 
 

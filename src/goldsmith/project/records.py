@@ -66,7 +66,10 @@ def record_version(
     version = registry.register(
         image,
         document,
-        artifacts=[ArtifactFile(kind=format, path=path) for format, path in sorted(layered.image.files.items())],
+        artifacts=[
+            ArtifactFile(kind=format, path=path, digest=layered.image.file_digests[format])
+            for format, path in sorted(layered.image.files.items())
+        ],
         packages=_packages_by_layer(layered, cache),
         builder=actor(),
         actor=actor(),

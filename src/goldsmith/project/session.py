@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,11 +83,9 @@ class Session:
         assert self.project is not None
         declaration = self.project.images[image]
         plan = self.plan(declaration.template, declaration, as_asked=False)
-        for build in plan.builds:
-            source = build.source.component()
-            if isinstance(source, LayeredSource):
-                context = self.context(build, plan, image, self.work / f"parent-{image}")
-                return source.base(build.source.config(context), context, self.lookup)
+        for build, source in layered_builds(plan):
+            context = self.context(build, plan, image, self.work / f"parent-{image}")
+            return source.base(build.source.config(context), context, self.lookup)
         return None
 
     def plan(self, template: Path, image: ImageDeclaration | None, as_asked: bool = True) -> Plan:
@@ -132,3 +130,11 @@ class Session:
             pins=self.lock_file.of(image or build.full_name),
             cache=self.cache,
         )
+
+
+def layered_builds(plan: Plan) -> Iterator[tuple[Build, LayeredSource[object]]]:
+    """The builds of a plan that make a disk."""
+    for build in plan.builds:
+        source = build.source.component()
+        if isinstance(source, LayeredSource):
+            yield build, source

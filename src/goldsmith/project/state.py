@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,14 +28,16 @@ class State:
         return self.root / "evidence"
 
     @property
-    def pending(self) -> Path:
-        """Finished images that are not registered yet."""
-        return self.root / "pending"
-
-    @property
     def last(self) -> Path:
         """What was certified last, by image."""
         return self.root / "last"
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary.write_text(text)
+    temporary.rename(path)
 
 
 def cache_directory() -> Path:

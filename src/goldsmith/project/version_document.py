@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -27,6 +25,7 @@ def version_document(name: str, image: SealedImage, epoch: int) -> Mapping[str, 
 
 
 def version_digest(document: Mapping[str, JSON]) -> str:
-    """`sha256:<hex>` of the canonical document: sorted keys, no spaces, UTF-8."""
-    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    """`sha256:<hex>` of the canonical document."""
+    from goldsmith.registry import digest_of
+
+    return digest_of(document)

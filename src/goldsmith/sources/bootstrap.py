@@ -23,13 +23,13 @@ from goldsmith.sources.archive import (
     runtime_sources,
     suites,
 )
-from goldsmith.sources.disk import boot_of, disk_faults, not_one_of
+from goldsmith.sources.disk import DiskSettings, not_one_of
 from goldsmith.sources.resolution import Archive, PackageRequest
 from goldsmith.sources.rootfs import RootfsRequest, make_rootfs, reads_zstd, tool_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BootstrapConfig:
+class BootstrapConfig(DiskSettings):
     """Attributes of a `source "bootstrap"` block."""
 
     distribution: str = attribute("debian", 'The distribution: "debian" or "ubuntu".')
@@ -44,13 +44,6 @@ class BootstrapConfig:
     architecture: str = attribute("", "The architecture, such as amd64; default: this host's.")
     variant: str = attribute("minbase", 'What is always installed. Only "minbase": essential and required packages and apt.')
     keyring: str = attribute("", "A file of archive keys; default: the distribution's own.")
-    hostname: str = attribute("localhost", "The host name of the image.")
-    output_directory: str = attribute("", "Where the disks are put; default: output- and the name of the source.")
-    formats: tuple[str, ...] = attribute(("qcow2",), 'Disk formats: "raw", "qcow2".')
-    disk_size: str = attribute("", "The size of the disk, such as 10G; default: as large as the content needs.")
-    kernel_arguments: str = attribute("", "Words to add to the kernel's command line.")
-    boot: str = attribute("hybrid", '"hybrid" boots by BIOS and by UEFI, "none" makes a disk without boot loader.')
-    vm_name: str = attribute("", "The name of the disk files; default: the name of the source.")
 
 
 class Bootstrap(LayeredSource[BootstrapConfig]):
@@ -60,7 +53,7 @@ class Bootstrap(LayeredSource[BootstrapConfig]):
 
     def check(self, config: BootstrapConfig, context: Context) -> None:
         """Find every fault that shows without network."""
-        faults = [*_faults(config), *disk_faults(config.boot, config.formats)]
+        faults = [*_faults(config), *config.faults()]
         if faults:
             raise UserError(*faults)
 
@@ -85,15 +78,7 @@ class Bootstrap(LayeredSource[BootstrapConfig]):
 
     def disk(self, config: BootstrapConfig) -> DiskConfig:
         """How the sealed disk is to look."""
-        return DiskConfig(
-            formats=config.formats,
-            output_directory=config.output_directory,
-            size=config.disk_size,
-            boot=boot_of(config.boot),
-            kernel_arguments=config.kernel_arguments,
-            hostname=config.hostname,
-            vm_name=config.vm_name,
-        )
+        return config.disk()
 
 
 def resolve(config: BootstrapConfig, context: Context) -> ImageLock:

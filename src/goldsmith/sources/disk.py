@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
 
+from goldsmith.components import attribute
 from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.images.sealed import DiskConfig
 
 FORMATS = ("raw", "qcow2")
 BOOTS = ("hybrid", "none")
 
 
-def boot_of(boot: str) -> Literal["hybrid", "none"]:
-    """The checked word for how a disk boots."""
-    return "none" if boot == "none" else "hybrid"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskSettings:
+    """The attributes that every source with a disk has."""
 
+    hostname: str = attribute("localhost", "The host name of the image.")
+    output_directory: str = attribute("", "Where the disks are put; default: output- and the name of the source.")
+    formats: tuple[str, ...] = attribute(("qcow2",), 'Disk formats: "raw", "qcow2".')
+    disk_size: str = attribute("", "The size of the disk, such as 10G; default: as large as the content needs.")
+    kernel_arguments: str = attribute("", "Words to add to the kernel's command line.")
+    boot: str = attribute("hybrid", '"hybrid" boots by BIOS and by UEFI, "none" makes a disk without boot loader.')
+    vm_name: str = attribute("", "The name of the disk files; default: the name of the source.")
 
-def disk_faults(boot: str, formats: tuple[str, ...]) -> list[Diagnostic]:
-    """What is wrong with the settings of a disk."""
-    faults = [not_one_of("boot", boot, BOOTS)] if boot not in BOOTS else []
-    return faults + [not_one_of("formats", name, FORMATS) for name in formats if name not in FORMATS]
+    def faults(self) -> list[Diagnostic]:
+        """What is wrong with the settings."""
+        faults = [not_one_of("boot", self.boot, BOOTS)] if self.boot not in BOOTS else []
+        return faults + [not_one_of("formats", name, FORMATS) for name in self.formats if name not in FORMATS]
+
+    def disk(self) -> DiskConfig:
+        """How the sealed disk is to look."""
+        return DiskConfig(
+            formats=self.formats,
+            output_directory=self.output_directory,
+            size=self.disk_size,
+            boot="none" if self.boot == "none" else "hybrid",
+            kernel_arguments=self.kernel_arguments,
+            hostname=self.hostname,
+            vm_name=self.vm_name,
+        )
 
 
 def not_one_of(name: str, value: str, choices: tuple[str, ...]) -> Diagnostic:

@@ -8,24 +8,17 @@ from typing import ClassVar
 from goldsmith.components import REQUIRED, Base, Context, ImageLookup, LayeredSource, attribute
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images.sealed import DiskConfig
-from goldsmith.sources.disk import boot_of, disk_faults
+from goldsmith.sources.disk import DiskSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageConfig:
+class ImageConfig(DiskSettings):
     """Attributes of a `source "image"` block."""
 
     parent: str = attribute(REQUIRED, "The image of the project to build on.")
     channel: str = attribute("", "Build on what this channel points to.", one_of="parent version")
     version: str = attribute("", "Build on this version, by its number.", one_of="parent version")
     digest: str = attribute("", "Build on this version, by its digest.", one_of="parent version")
-    hostname: str = attribute("localhost", "The host name of the image.")
-    output_directory: str = attribute("", "Where the disks are put; default: output- and the name of the source.")
-    formats: tuple[str, ...] = attribute(("qcow2",), 'Disk formats: "raw", "qcow2".')
-    disk_size: str = attribute("", "The size of the disk, such as 10G; default: as large as the content needs.")
-    kernel_arguments: str = attribute("", "Words to add to the kernel's command line.")
-    boot: str = attribute("hybrid", '"hybrid" boots by BIOS and by UEFI, "none" makes a disk without boot loader.')
-    vm_name: str = attribute("", "The name of the disk files; default: the name of the source.")
 
 
 class Image(LayeredSource[ImageConfig]):
@@ -35,7 +28,7 @@ class Image(LayeredSource[ImageConfig]):
 
     def check(self, config: ImageConfig, context: Context) -> None:
         """Examine the settings of the disk; whether the parent exists is known when it is looked up."""
-        faults = disk_faults(config.boot, config.formats)
+        faults = config.faults()
         if faults:
             raise UserError(*faults)
 
@@ -49,12 +42,4 @@ class Image(LayeredSource[ImageConfig]):
 
     def disk(self, config: ImageConfig) -> DiskConfig:
         """How the sealed disk is to look."""
-        return DiskConfig(
-            formats=config.formats,
-            output_directory=config.output_directory,
-            size=config.disk_size,
-            boot=boot_of(config.boot),
-            kernel_arguments=config.kernel_arguments,
-            hostname=config.hostname,
-            vm_name=config.vm_name,
-        )
+        return config.disk()

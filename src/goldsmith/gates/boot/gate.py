@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from goldsmith.gates.boot.clone import BootPlan, boot_clone
 from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, judge_clone, judge_pair
 from goldsmith.gates.contract import Facts, Finding, Floor, Gate, Subject
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images import file_digest
 from goldsmith.machines.accelerator import Accelerator, probe_accelerator
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.journal import Journal
@@ -47,14 +47,14 @@ class Boot(Gate[BootConfig]):
         if subject.disk is None or not subject.boot:
             raise _not_bootable(subject)
         plan = _plan(subject, config, emit, cancellation)
-        before = _digest(subject.disk)
+        before = file_digest(subject.disk)
         with ThreadPoolExecutor(2, thread_name_prefix="clone") as pool:
             first = pool.submit(boot_clone, subject, "uefi", "52:54:00:67:00:01", plan)
             second = pool.submit(boot_clone, subject, "bios", "52:54:00:67:00:02", plan)
             clones = (first.result(), second.result())
         findings = tuple(chain.from_iterable(judge_clone(clone, subject.declared) for clone in clones))
         findings += tuple(judge_pair(*clones))
-        unchanged = _digest(subject.disk) == before
+        unchanged = file_digest(subject.disk) == before
         return _facts(subject, plan.accelerator, clones, findings, unchanged)
 
 
@@ -117,11 +117,6 @@ def _artefacts(subject: Subject, clones: tuple[Clone, ...]) -> Iterator[tuple[st
             path = subject.work / clone.firmware / name
             if path.exists():
                 yield f"{clone.firmware}-{name}", path
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _not_bootable(subject: Subject) -> MachineError:
