@@ -4,6 +4,8 @@ from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.console import Console
 from goldsmith.template.decode import decode
 from goldsmith.template.inspect import inspect
+from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
+from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Build, Plan
 from goldsmith.template.settings import settings_of
@@ -14,16 +16,23 @@ __all__ = [
     "PACKER_VERSION",
     "Build",
     "Console",
+    "LegacyBuilder",
+    "LegacyPostProcessor",
+    "LegacyProvisioner",
+    "LegacyTemplate",
+    "LegacyVariable",
     "LoadOptions",
     "Plan",
     "PostProcessorUse",
     "ProvisionerUse",
     "SourceUse",
     "Template",
+    "check_legacy",
     "check_syntax",
     "decode",
     "inspect",
     "load",
     "load_options",
+    "read_legacy",
     "settings_of",
 ]

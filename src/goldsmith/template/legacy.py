@@ -1,0 +1,171 @@
+"""Legacy JSON templates: reads the text of one into typed parts, each with its place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.hcl.source import Range, SourceFile
+from goldsmith.template.faults import Faults
+from goldsmith.template.legacy_fields import Fields
+from goldsmith.template.legacy_json import Json, read_json
+from goldsmith.template.legacy_parts import (
+    LegacyBuilder,
+    LegacyPostProcessor,
+    LegacyProvisioner,
+    read_builders,
+    read_post_processors,
+    read_provisioner,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyVariable:
+    """A member of `variables`."""
+
+    name: str
+    default: str | None
+    """None for null: a value must come from a variable file or the command line."""
+    sensitive: bool
+    where: Range
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be given."""
+        return self.default is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyTemplate:
+    """A legacy JSON template as it is written: nothing is rendered, no component is looked up."""
+
+    source: SourceFile
+    min_packer_version: str
+    """Empty when the template asks for none."""
+    min_packer_version_where: Range | None
+    description: str
+    variables: Mapping[str, LegacyVariable]
+    sensitive_variables: tuple[str, ...]
+    """As listed; names of no variable are among them."""
+    builders: Mapping[str, LegacyBuilder]
+    """By name, in the order of the file."""
+    provisioners: tuple[LegacyProvisioner, ...]
+    error_cleanup_provisioner: LegacyProvisioner | None
+    post_processors: tuple[tuple[LegacyPostProcessor, ...], ...]
+    """Chains; an entry that stands alone is a chain of one."""
+
+
+ROOT_KEYS = (
+    "min_packer_version",
+    "description",
+    "variables",
+    "sensitive-variables",
+    "builders",
+    "provisioners",
+    "error-cleanup-provisioner",
+    "post-processors",
+    "comments",
+    "push",
+)
+
+
+def read_legacy(source: SourceFile) -> LegacyTemplate:
+    """The parts of a legacy template. Raises `UserError` with every fault that can be told at once.
+
+    What Packer finds only when it validates (no builder, `only` of a builder that is not there) is for `check_legacy`.
+    """
+    faults = Faults()
+    document, duplicates = read_json(source)
+    faults.add(duplicates)
+    template = _template(source, document, faults)
+    faults.raise_if_any()
+    return template
+
+
+def check_legacy(template: LegacyTemplate) -> tuple[Diagnostic, ...]:
+    """What is wrong with a template that could be read: no builder, or names of builders that it does not have."""
+    faults = Faults()
+    if not template.builders:
+        where = template.source.range(0, min(1, len(template.source.text)))
+        faults.error("legacy.no-builder", "at least one builder must be defined", where, next='Add one to "builders".')
+    for number, provisioner in enumerate(template.provisioners, 1):
+        _check_selection(f"provisioner {number}", provisioner, template, faults)
+        for name in provisioner.override:
+            if name not in template.builders:
+                what = f"provisioner {number}: override '{name}' doesn't exist"
+                faults.error("legacy.unknown-builder", what, provisioner.where, next=_known(name, template))
+    for number, chain in enumerate(template.post_processors, 1):
+        for place, post_processor in enumerate(chain, 1):
+            _check_selection(f"post-processor {number}.{place}", post_processor, template, faults)
+    return tuple(faults.found)
+
+
+def _check_selection(
+    told: str, part: LegacyProvisioner | LegacyPostProcessor, template: LegacyTemplate, faults: Faults
+) -> None:
+    if part.only and part.except_:
+        what = f"{told}: only one of 'only' or 'except' may be specified"
+        faults.error("legacy.selection", what, part.where, next="Remove one of them.")
+        return
+    for key, names in (("only", part.only), ("except", part.except_)):
+        for name in names:
+            if name not in template.builders:
+                what = f"{told}: '{key}' specified builder '{name}' not found"
+                faults.error("legacy.unknown-builder", what, part.where, next=_known(name, template))
+
+
+def _known(name: str, template: LegacyTemplate) -> str:
+    return did_you_mean(name, template.builders) or f"The builders are: {', '.join(template.builders) or 'none'}."
+
+
+def _template(source: SourceFile, document: Json, faults: Faults) -> LegacyTemplate:
+    root = Fields(document, "the template", faults)
+    _check_root_keys(root, faults)
+    sensitive = root.strings("sensitive-variables")
+    version = root.get("min_packer_version")
+    cleanup = root.get("error-cleanup-provisioner")
+    root.items("comments")
+    root.members("push")
+    return LegacyTemplate(
+        source=source,
+        min_packer_version=root.string("min_packer_version"),
+        min_packer_version_where=version.where if version else None,
+        description=root.string("description"),
+        variables=_variables(root.members("variables"), sensitive, faults),
+        sensitive_variables=sensitive,
+        builders=read_builders(root.items("builders"), faults),
+        provisioners=tuple(
+            provisioner
+            for number, item in enumerate(root.items("provisioners"), 1)
+            if (provisioner := read_provisioner(item, f"provisioner {number}", faults))
+        ),
+        error_cleanup_provisioner=read_provisioner(cleanup, "error-cleanup-provisioner", faults) if cleanup else None,
+        post_processors=read_post_processors(root.items("post-processors"), faults),
+    )
+
+
+def _check_root_keys(root: Fields, faults: Faults) -> None:
+    for name, value in root.unread(ROOT_KEYS):
+        where = value.name_where or value.where
+        if not name.startswith("_"):
+            what = f"Unknown root level key in template: '{name}'"
+            next = did_you_mean(name, ROOT_KEYS) or 'Names that begin with "_" are comments.'
+            faults.error("legacy.unknown-key", what, where, next=next)
+        elif not isinstance(value.value, str):
+            what = f'Failed to cast root level comment value in comment "{name}" to string.'
+            faults.error("legacy.comment", what, where, next="Write the comment in double quotes.")
+
+
+def _variables(members: Mapping[str, Json], sensitive: tuple[str, ...], faults: Faults) -> dict[str, LegacyVariable]:
+    variables = {}
+    for name, value in members.items():
+        default = value.value
+        if default is not None and not isinstance(default, str):
+            next = "Write the value in double quotes, or null when it must be given."
+            faults.error("legacy.variable", f"variable {name}: expected type 'string'", value.where, next=next)
+            continue
+        variables[name] = LegacyVariable(
+            name=name, default=default, sensitive=name in sensitive, where=value.name_where or value.where
+        )
+    return variables
