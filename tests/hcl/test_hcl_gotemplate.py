@@ -77,6 +77,16 @@ RENDERED = [
     ("{{1.5}} {{1e3}} {{0x1F}} {{0b11}} {{017}} {{1_000}} {{'a'}} {{+2}}", "1.5 1000 31 3 15 1000 97 2"),
     ('{{printf "%05d|%-4s|%5.2f|%x|%v|%t|%%|%c" 42 "a" 1.5 "hi" .Items true 65}}', "00042|a   | 1.50|6869|[a b]|true|%|A"),
     ('{{printf "%d" "x"}} {{printf "%s"}} {{printf "x" 1}}', "%!d(string=x) %!s(MISSING) x%!(EXTRA int=1)"),
+    ('{{define "t"}}<{{.}}{{$}}>{{end}}{{template "t" .N}}{{template "t"}}', "<33><<no value><no value>>"),
+    ('{{block "b" .Path}}[{{.}}]{{end}}', "[/tmp/x.sh]"),
+    ('{{define "a"}}{{template "b" .}}{{end}}{{define "b"}}b{{.}}{{end}}{{template "a" 7}}', "b7"),
+    ('{{define "a"}}x{{end}}{{define "a"}} {{end}}{{template "a"}}', "x"),
+    ('{{range .Items}}{{block "i" .}}{{.}}{{end}}{{end}}', "ab"),
+    ('{{printf "%[2]s %[1]s" "a" "b"}}|{{printf "%[3]d" 1}}|{{printf "%[1]d %d" 1 2}}', "b a|%!d(BADINDEX)|1 2"),
+    ('{{printf "%*d|%-*d|%.*f|%*d|" 4 1 4 1 1 2.25 -4 1}}', "   1|1   |2.2|1   |"),
+    ('{{printf "%*d" "x" 1}}', "%!(BADWIDTH)1"),
+    ('{{printf "%U %#U %O % x %#q %+q %q" 65 233 8 "hi" "a" "é" 10}}', "U+0041 U+00E9 'é' 0o10 68 69 `a` \"\\u00e9\" '\\n'"),
+    ('{{js "it\'s <b>\\n"}}', "it\\'s \\u003Cb\\u003E\\u000A"),
     ('{{html `<a href="x">`}} {{urlquery `a b&c`}}', "&lt;a href=&#34;x&#34;&gt; a+b%26c"),
 ]
 
@@ -119,7 +129,15 @@ SYNTAX_FAULTS = [
     ("{{1 | 2}}", "non executable command in pipeline stage 2"),
     ("{{1 |}}", "missing value for command"),
     ("{{break}}", "{{break}} outside {{range}}"),
-    ('{{template "x"}}', "{{template}} is not supported"),
+    ("{{template}}", "missing name in template clause"),
+    ("{{template x}}", 'unexpected "x" in template clause'),
+    ('{{define "x" 1}}{{end}}', 'unexpected "1" in define clause'),
+    ('{{define "x"}}', "unexpected EOF"),
+    ('{{define "x"}}{{else}}{{end}}', "unexpected {{else}} in define clause"),
+    ('{{if 1}}{{define "x"}}{{end}}{{end}}', "unexpected {{define}}"),
+    ('{{block "x"}}{{end}}', "missing value for block clause"),
+    ('{{$x := 1}}{{define "x"}}{{$x}}{{end}}', 'undefined variable "$x"'),
+    ("{{joi2 1 2}}", 'function "joi2" not defined. Did you mean "join2"?'),
     ("{{.A }} {{ | }}", "missing value"),
     ("{{.Path!}}", "unexpected '!' in action"),
     ("{{`a``b`}}", "in operand"),
@@ -150,7 +168,8 @@ RUN_FAULTS = [
     ("{{eq 1 `a`}}", "incompatible types for comparison"),
     ("{{lt true false}}", "invalid type for comparison"),
     ("{{eq 1}}", "missing argument for comparison"),
-    ("{{js `x`}}", "does not have Go's template function js"),
+    ("{{call .N}}", "error calling call: non-function of type int"),
+    ('{{template "x"}}', 'template "x" not defined'),
     ("{{range .Path}}{{end}}", "range can't iterate over /tmp/x.sh"),
     ('{{printf "%99999999d" 1}}', "beyond 1000000"),
 ]
@@ -167,6 +186,20 @@ def test_a_template_that_fails_when_rendered_says_where_and_why(template: str, r
 def test_a_deep_nest_is_refused_instead_of_crashing() -> None:
     with pytest.raises(ValueError, match="nested too deeply"):
         check("{{" + "(" * 5_000 + "1" + ")" * 5_000 + "}}", ())
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{{range 1000}}{{range 1000}}{{range 1000}}x{{end}}{{end}}{{end}}", "more than 1000000 steps"),
+        ("{{range 99999999}}x{{end}}", "range over more than 1000000 numbers"),
+        ('{{range 20}}{{printf "%1000000d" 1}}{{end}}', "more than 16777216 characters"),
+        ('{{define "x"}}{{template "x"}}{{end}}{{template "x"}}', "nested too deeply"),
+    ],
+)
+def test_a_template_that_would_never_end_is_stopped(template: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        render(template, {}, None)
 
 
 @given(st.text().filter(lambda text: "{{" not in text))

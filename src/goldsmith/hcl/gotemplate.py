@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
-from goldsmith.hcl.gotemplate_functions import BUILTINS, NAMES, is_true, printed
+from goldsmith.hcl.gotemplate_functions import BUILTINS, NAMES, is_true
 from goldsmith.hcl.gotemplate_lexer import Text, fault
+from goldsmith.hcl.gotemplate_printf import printed
 from goldsmith.hcl.gotemplate_syntax import (
     Branch,
     Call,
     Command,
     Field,
+    Inclusion,
     Jump,
     Literal,
     Node,
     Operand,
+    Parsed,
     Pipeline,
     Variable,
     parse,
 )
 
 Functions = Mapping[str, Callable[..., object]]
+
+_MOST_NODES = 1_000_000
+_MOST_TEXT = 16 * 1024 * 1024
+"""What one rendering may do, in nodes and characters: a template is input, and a range in a range must come to an end."""
 
 
 def render(template: str, functions: Functions, data: Mapping[str, object] | None) -> str:
@@ -31,26 +38,18 @@ def render(template: str, functions: Functions, data: Mapping[str, object] | Non
     the template (str, int, float, bool) and may raise ValueError. Raises ValueError with line and reason in Go's words.
     """
     try:
-        nodes = parse(template, {*functions, *NAMES})
-        return "".join(_Execution(functions, data).run(nodes))
+        parsed = parse(template, {*functions, *NAMES})
+        return "".join(_Execution(functions, data, parsed).run(parsed.nodes))
     except RecursionError as error:
         raise ValueError("template: root: it is nested too deeply") from error
 
 
-def check(template: str, functions: Container[str]) -> None:
+def check(template: str, functions: Collection[str]) -> None:
     """Check the syntax of a template that may call `functions`, by name, and Go's own. Raises ValueError as `render` does."""
     try:
-        parse(template, _Either(functions, NAMES))
+        parse(template, {*functions, *NAMES})
     except RecursionError as error:
         raise ValueError("template: root: it is nested too deeply") from error
-
-
-class _Either(Container[str]):
-    def __init__(self, *parts: Container[str]) -> None:
-        self._parts = parts
-
-    def __contains__(self, name: object) -> bool:
-        return any(name in part for part in self._parts)
 
 
 class _Stop(Exception):
@@ -64,7 +63,9 @@ class _Stop(Exception):
 class _Execution:
     """One rendering: what the dot is, what the variables hold, and the text so far."""
 
-    def __init__(self, functions: Functions, data: object) -> None:
+    def __init__(self, functions: Functions, data: object, parsed: Parsed) -> None:
+        self._defined = parsed.defined
+        self._nodes_left, self._text_left = _MOST_NODES, _MOST_TEXT
         self._functions = {**BUILTINS, **functions}
         self._own = frozenset(functions)
         self._variables: list[tuple[str, object]] = [("$", data)]
@@ -78,19 +79,39 @@ class _Execution:
 
     def _run(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
+            self._nodes_left -= 1
+            if self._nodes_left < 0:
+                raise ValueError(f"template: root: it takes more than {_MOST_NODES} steps")
             match node:
                 case Text(content):
-                    self._text.append(content)
+                    self._write(content)
                 case Pipeline():
                     value = self._value(node)
                     if not node.variables:
-                        self._text.append("<no value>" if value is None else printed(value))
+                        self._write("<no value>" if value is None else printed(value))
+                case Inclusion():
+                    self._include(node)
                 case Jump(kind):
                     raise _Stop(kind)
                 case Branch(kind="range"):
                     self._range(node)
                 case Branch():
                     self._branch(node)
+
+    def _write(self, text: str) -> None:
+        self._text_left -= len(text)
+        if self._text_left < 0:
+            raise ValueError(f"template: root: it makes more than {_MOST_TEXT} characters")
+        self._text.append(text)
+
+    def _include(self, node: Inclusion) -> None:
+        if node.name not in self._defined:
+            raise fault(node.line, f'executing "root" at <{{{{{node.text}}}}}>: template "{node.name}" not defined')
+        variables, dot = self._variables, self._dot
+        value = self._value(node.pipeline) if node.pipeline is not None else None
+        self._variables, self._dot = [("$", value)], value
+        self._run(self._defined[node.name])
+        self._variables, self._dot = variables, dot
 
     def _branch(self, node: Branch) -> None:
         known, dot = len(self._variables), self._dot
@@ -211,7 +232,7 @@ def _same(value: object) -> object:
     return value
 
 
-def _pairs(value: object, line: int) -> list[tuple[object, object]]:
+def _pairs(value: object, line: int) -> Sequence[tuple[object, object]]:
     """What a range goes through: keys (places, for a list; numbers, for a whole number) with elements."""
     if value is None:
         return []
@@ -220,5 +241,7 @@ def _pairs(value: object, line: int) -> list[tuple[object, object]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     if isinstance(value, int) and not isinstance(value, bool):
+        if value > _MOST_NODES:
+            raise fault(line, f'executing "root": range over more than {_MOST_NODES} numbers')
         return [(place, place) for place in range(value)]
     raise fault(line, f'executing "root": range can\'t iterate over {printed(value)}')

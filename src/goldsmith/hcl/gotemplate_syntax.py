@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from goldsmith.hcl.diagnostics import did_you_mean
 from goldsmith.hcl.gotemplate_lexer import Action, Text, Word, fault, lex
+from goldsmith.hcl.gotemplate_literals import constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,33 +79,53 @@ class Jump:
     kind: str
 
 
-Node: TypeAlias = Text | Pipeline | Branch | Jump
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """`template "name" pipeline`: the nodes defined under a name, with the pipeline's value as their dot and `$`."""
 
-_KEYWORDS = frozenset({"if", "else", "end", "range", "with", "break", "continue"})
-_REFUSED = frozenset({"block", "define", "template"})
+    name: str
+    pipeline: Pipeline | None
+    line: int
+    text: str
+
+
+Node: TypeAlias = Text | Pipeline | Branch | Jump | Inclusion
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A template: its nodes, and those that it defines under a name."""
+
+    nodes: tuple[Node, ...]
+    defined: Mapping[str, tuple[Node, ...]]
+
+
+_KEYWORDS = frozenset({"if", "else", "end", "range", "with", "break", "continue", "block", "define", "template"})
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "nil": None}
 
 
-def parse(template: str, functions: Container[str]) -> tuple[Node, ...]:
-    """The nodes of a template that may call `functions`. Raises ValueError with line and reason, as Go words it."""
+def parse(template: str, functions: Collection[str]) -> Parsed:
+    """A template that may call `functions`, read. Raises ValueError with line and reason, as Go words it."""
     return _Parser(lex(template), functions).template()
 
 
 class _Parser:
     """Reads the parts of one template from first to last."""
 
-    def __init__(self, parts: list[Text | Action], functions: Container[str]) -> None:
+    def __init__(self, parts: list[Text | Action], functions: Collection[str]) -> None:
         self._parts = parts
         self._functions = functions
         self._at = 0
         self._loops = 0
+        self._depth = 0
         self._variables = ["$"]
+        self._defined: dict[str, tuple[Node, ...]] = {}
 
-    def template(self) -> tuple[Node, ...]:
+    def template(self) -> Parsed:
         nodes, closing = self._nodes()
         if closing is not None:
             raise fault(closing.line, f"unexpected {{{{{closing.words[0].text}}}}}")
-        return nodes
+        return Parsed(nodes, self._defined)
 
     def _nodes(self) -> tuple[tuple[Node, ...], Action | None]:
         """The nodes up to an `end` or `else`, and that; None at the end of the template."""
@@ -118,8 +139,60 @@ class _Parser:
             keyword = _keyword(part)
             if keyword in ("end", "else"):
                 return tuple(nodes), part
-            nodes.append(self._node(part, keyword))
+            if keyword == "define":
+                self._define(part)
+            else:
+                nodes.append(self._node(part, keyword))
         return tuple(nodes), None
+
+    def _define(self, action: Action) -> None:
+        if self._depth:
+            raise fault(action.line, "unexpected {{define}}")
+        name, rest = self._name(action)
+        if rest:
+            raise fault(action.line, f'unexpected "{rest[-1].text}" in define clause')
+        self._keep(name, self._body(action))
+
+    def _body(self, action: Action) -> tuple[Node, ...]:
+        """The nodes up to the `end`, read as a template of their own: of the variables outside only `$` is known."""
+        variables, loops, self._variables, self._loops = self._variables, self._loops, ["$"], 0
+        nodes, closing = self._nested()
+        self._variables, self._loops = variables, loops
+        if closing is None:
+            raise fault(action.line, "unexpected EOF")
+        if _keyword(closing) != "end":
+            raise fault(closing.line, f"unexpected {{{{{closing.words[0].text}}}}} in {action.words[0].text} clause")
+        return nodes
+
+    def _nested(self) -> tuple[tuple[Node, ...], Action | None]:
+        self._depth += 1
+        found = self._nodes()
+        self._depth -= 1
+        return found
+
+    def _keep(self, name: str, nodes: tuple[Node, ...]) -> None:
+        # A definition that holds nothing does not replace one that holds something.
+        if any(not isinstance(node, Text) or node.content.strip() for node in nodes) or name not in self._defined:
+            self._defined[name] = nodes
+
+    def _name(self, action: Action) -> tuple[str, tuple[Word, ...]]:
+        """The quoted name behind the keyword of an action, and the words behind that."""
+        words = [word for word in action.words[1:] if word.kind != "space"]
+        keyword = action.words[0].text
+        if not words or words[0].kind not in ("string", "raw"):
+            found = f'unexpected "{words[0].text}"' if words else "missing name"
+            raise fault(action.line, f"{found} in {keyword} clause")
+        place = action.words.index(words[0]) + 1
+        return str(constant(words[0])), action.words[place:] if len(words) > 1 else ()
+
+    def _inclusion(self, action: Action, keyword: str) -> Inclusion:
+        name, words = self._name(action)
+        pipeline = self._pipeline(words, action.line, f"{keyword} clause") if words else None
+        if keyword == "block":
+            if pipeline is None:
+                raise fault(action.line, "missing value for block clause")
+            self._keep(name, self._body(action))
+        return Inclusion(name, pipeline, action.line, "".join(word.text for word in action.words))
 
     def _node(self, action: Action, keyword: str) -> Node:
         if keyword in ("if", "with", "range"):
@@ -128,15 +201,15 @@ class _Parser:
             if not self._loops:
                 raise fault(action.line, f"{{{{{keyword}}}}} outside {{{{range}}}}")
             return Jump(keyword)
-        if keyword in _REFUSED:
-            raise fault(action.line, f"{{{{{keyword}}}}} is not supported in Packer templates")
+        if keyword in ("template", "block"):
+            return self._inclusion(action, keyword)
         return self._pipeline(action.words, action.line, "command")
 
     def _branch(self, action: Action, kind: str, words: tuple[Word, ...]) -> Branch:
         known = len(self._variables)
         pipeline = self._pipeline(words, action.line, kind)
         self._loops += kind == "range"
-        body, closing = self._nodes()
+        body, closing = self._nested()
         self._loops -= kind == "range"
         otherwise: tuple[Node, ...] = ()
         if closing is not None and _keyword(closing) == "else":
@@ -154,7 +227,7 @@ class _Parser:
                 raise fault(action.line, f'unexpected "{chained[0].text}" in else clause')
             place = action.words.index(chained[0])
             return (self._branch(action, kind, action.words[place + 1 :]),), action
-        otherwise, closing = self._nodes()
+        otherwise, closing = self._nested()
         if closing is not None and _keyword(closing) == "else":
             raise fault(closing.line, "expected end; found {{else}}")
         return otherwise, closing
@@ -168,14 +241,14 @@ class _Parser:
 
 def _keyword(action: Action) -> str:
     first = action.words[0].text if action.words else ""
-    return first if first in _KEYWORDS or first in _REFUSED else ""
+    return first if first in _KEYWORDS else ""
 
 
 class _Words:
     """Reads the pipeline of one action."""
 
     def __init__(
-        self, words: tuple[Word, ...], line: int, context: str, functions: Container[str], variables: list[str]
+        self, words: tuple[Word, ...], line: int, context: str, functions: Collection[str], variables: list[str]
     ) -> None:
         self._words = words
         self._line = line
@@ -263,15 +336,19 @@ class _Words:
                 return Literal(_CONSTANTS[name])
             case "name", name:
                 if name not in self._functions:
-                    raise self._fault(f'function "{name}" not defined')
+                    raise self._fault(f'function "{name}" not defined{self._suggestion(name)}')
                 return Call(name)
             case (("string" | "raw" | "char" | "number"), _):
                 return Literal(self._constant(word))
         raise self._fault(f'unexpected "{word.text}" in {self._context}')
 
+    def _suggestion(self, name: str) -> str:
+        suggestion = did_you_mean(name, self._functions)
+        return f". {suggestion}" if suggestion else ""
+
     def _constant(self, word: Word) -> str | int | float:
         try:
-            return _constant(word)
+            return constant(word)
         except (ValueError, TypeError, OverflowError) as error:
             raise self._fault(f"bad {word.kind} syntax: {word.text}") from error
 
@@ -300,43 +377,3 @@ class _Words:
 
     def _fault(self, why: str) -> ValueError:
         return fault(self._line, why)
-
-
-_ESCAPE = re.compile(
-    r"""\\(?:(?P<letter>[abfnrtv\\'"])|x(?P<x>[0-9a-fA-F]{2})|u(?P<u>[0-9a-fA-F]{4})|U(?P<U>[0-9a-fA-F]{8})|(?P<octal>[0-7]{3})"""
-    r"|(?P<bad>.?))"
-)
-_LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-
-
-def _constant(word: Word) -> str | int | float:
-    """The value of a literal. Raises ValueError when it is not spelled as in Go."""
-    if word.kind == "raw":
-        return word.text[1:-1]
-    if word.kind == "number":
-        return _number(word.text)
-    text = _ESCAPE.sub(_unescaped, word.text[1:-1])
-    if word.kind == "string":
-        return text
-    return ord(text)
-
-
-def _number(text: str) -> int | float:
-    digits = text.replace("_", "")
-    bare = digits.lstrip("+-")
-    if len(bare) > 1 and bare[0] == "0" and bare.isdigit():
-        return int(digits, 8)
-    try:
-        return int(digits, 0)
-    except ValueError:
-        return float(digits)
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    if found["bad"] is not None:
-        raise ValueError("unknown escape")
-    if found["letter"]:
-        return _LETTERS.get(found["letter"], found["letter"])
-    if found["octal"]:
-        return chr(int(found["octal"], 8))
-    return chr(int(found["x"] or found["u"] or found["U"], 16))
