@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
-from goldsmith.cli.app import packer_flags
+from goldsmith.cli.app import packer_flags, program
 
 GOLDSMITH = Path(sys.executable).with_name("goldsmith")
 NULL = 'source "null" "a" {\n  communicator = "none"\n}\nbuild {\n  sources = ["null.a"]\n%s\n}\n'
@@ -33,16 +34,43 @@ def template(root: Path, body: str = LOCAL) -> Path:
 @pytest.mark.parametrize(
     ("given", "read"),
     [
-        (["build", "-force", "x"], ["build", "-force=true", "x"]),
-        (["build", "--force=false", "x"], ["build", "-force=false", "x"]),
-        (["build", "-var", "a=b", "x"], ["build", "-var", "a=b", "x"]),
-        (["build", "--var=a=b", "x"], ["build", "-var=a=b", "x"]),
-        (["fmt", "-"], ["fmt", "-"]),
-        (["build", "--help"], ["build", "--help"]),
+        (["-force", "x"], ["-force=true", "x"]),
+        (["--force=false", "x"], ["-force=false", "x"]),
+        (["-force", "true"], ["-force=true", "true"]),
+        (["-var", "a=b", "x"], ["-var=a=b", "x"]),
+        (["--var=a=b", "x"], ["-var=a=b", "x"]),
+        (["-var", "-force", "x"], ["-var=-force", "x"]),
+        (["-var", "a=--b", "x"], ["-var=a=--b", "x"]),
+        (["-only", "a,b", "--", "-x"], ["-only=a,b", "--", "-x"]),
+        (["-"], ["-"]),
+        (["-h"], ["-h"]),
+        (["--help"], ["--help"]),
     ],
 )
 def test_flags_are_read_as_packer_reads_them(given: list[str], read: list[str]) -> None:
-    assert packer_flags(given) == read
+    assert packer_flags(given, named("build")) == read
+
+
+def named(name: str) -> click.Command:
+    with click.Context(program) as context:
+        command = program.get_command(context, name) if isinstance(program, click.Group) else None
+    assert command is not None
+    return command
+
+
+@pytest.mark.parametrize("command", ["build", "validate", "inspect", "console", "fmt"])
+def test_every_command_takes_the_flags_that_all_of_packers_take(command: str) -> None:
+    flags = ["-only=a", "-except=b", "-var", "k=v", "-var-file=f.hcl", "-config-type=hcl2", "-use-sequential-evaluation"]
+    read = packer_flags(flags, named(command))
+
+    assert read[-1] == "-use-sequential-evaluation=true"
+
+
+def test_an_unknown_flag_gets_a_suggestion(tmp_path: Path) -> None:
+    done = goldsmith("build", "-forse", ".", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert 'There is no flag -forse. Did you mean "force"?' in done.stdout
 
 
 def test_a_null_build_says_what_packer_says(tmp_path: Path) -> None:
@@ -124,7 +152,7 @@ def test_console_prints_the_last_result(tmp_path: Path) -> None:
     assert goldsmith("console", cwd=tmp_path, stdin='1 + 2\nupper("a")\n').stdout == "A\n"
 
 
-@pytest.mark.parametrize("arguments", [["biuld", "."], ["build"], ["build", "nowhere"], ["promote", "a", "b"], ["show", "x"]])
+@pytest.mark.parametrize("arguments", [["build"], ["build", "nowhere"], ["promote", "a", "b"], ["show", "x"]])
 def test_wrong_calls_end_with_one_and_never_with_a_traceback(tmp_path: Path, arguments: list[str]) -> None:
     done = goldsmith(*arguments, cwd=tmp_path)
 
@@ -133,8 +161,14 @@ def test_wrong_calls_end_with_one_and_never_with_a_traceback(tmp_path: Path, arg
     assert done.stdout + done.stderr
 
 
-def test_an_unknown_command_gets_a_suggestion(tmp_path: Path) -> None:
-    assert 'Did you mean "build"?' in goldsmith("biuld", ".", cwd=tmp_path).stderr
+@pytest.mark.parametrize("arguments", [[], ["biuld", "."]])
+def test_without_a_known_command_the_usage_is_shown_and_the_code_is_127(tmp_path: Path, arguments: list[str]) -> None:
+    done = goldsmith(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 127
+    assert done.stdout.startswith("Usage: goldsmith [--version] [--help] <command> [<args>]")
+    assert "    validate  " in done.stdout
+    assert ('Did you mean "build"?' in done.stdout) is bool(arguments)
 
 
 def test_help_of_a_command_imports_nothing_heavy() -> None:

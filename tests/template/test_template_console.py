@@ -62,7 +62,7 @@ local.sum: "8"
 
       nothing.a
 
-      nothing.b
+      nothing.local
 
     provisioners:
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.options import flag, ignored, read_template_options, template_options
 
 if TYPE_CHECKING:
     from goldsmith.project import ImageOutcome
@@ -33,10 +33,8 @@ if TYPE_CHECKING:
 @flag("no-cache", "Run every step.")
 @flag("no-gates", "Do not run gates; the version stays without their evidence.")
 @flag("warn-on-undeclared-var", "Warn about values for variables that no template declares.")
-@click.option("-config-type", "config_type", hidden=True)
-@flag("ignore-prerelease-plugins", "")
-@flag("use-sequential-evaluation", "")
-@flag("skip-enforcement", "")
+@ignored("ignore-prerelease-plugins", type=click.BOOL)
+@ignored("skip-enforcement", type=click.BOOL)
 @click.argument("template", type=click.Path(path_type=Path))
 @click.pass_obj
 def command(
@@ -58,14 +56,13 @@ def command(
     no_gates: bool,
     warn_on_undeclared_var: bool,
     template: Path,
-    **_: object,
 ) -> int:
     """Build the images of TEMPLATE: a directory or file with .pkr.hcl, or a directory with goldsmith.hcl.
 
     \b
     Exit code: 0 all built and certified, 1 a build failed, 2 a gate failed, 3 a gate could not tell.
     """
-    from goldsmith.cli.diagnostics import print_diagnostics
+    from goldsmith.cli.diagnostics import colours_are_wanted, print_diagnostics
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.rendering import Style, renderer
     from goldsmith.project import Request, Session, build_fleet, build_template, is_fleet, project_for
@@ -86,7 +83,9 @@ def command(
         warn_undeclared=warn_on_undeclared_var,
         ask=None if obj["machine_readable"] or json else _ask,
     )
-    style = Style(json=json, machine_readable=obj["machine_readable"], color=color, timestamps=timestamp_ui)
+    style = Style(
+        json=json, machine_readable=obj["machine_readable"], color=color and colours_are_wanted(), timestamps=timestamp_ui
+    )
     with (
         interruptible() as cancellation,
         renderer(style) as emit,

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 import click
 
+from goldsmith.cli.saying import is_machine_readable, say
 from goldsmith.hcl.diagnostics import Diagnostic, Severity
 from goldsmith.hcl.source import Range
 
@@ -18,7 +19,10 @@ from goldsmith.hcl.source import Range
 def print_diagnostics(diagnostics: Iterable[Diagnostic], as_json: bool = False) -> None:
     """Print diagnostics to standard output, where Packer's go."""
     for diagnostic in diagnostics:
-        click.echo(json.dumps(as_language_server(diagnostic)) if as_json else text_of(diagnostic))
+        if as_json:
+            click.echo(json.dumps(as_language_server(diagnostic)))
+        else:
+            say(text_of(diagnostic), "error" if diagnostic.severity is Severity.ERROR else "say")
 
 
 def text_of(diagnostic: Diagnostic) -> str:
@@ -45,9 +49,12 @@ def _excerpt(where: Range) -> list[str]:
 
 
 def _styled(text: str, colour: str) -> str:
-    if os.environ.get("NO_COLOR") or os.environ.get("PACKER_NO_COLOR") or not sys.stdout.isatty():
-        return text
-    return click.style(text, fg=colour)
+    return click.style(text, fg=colour) if colours_are_wanted() and not is_machine_readable() else text
+
+
+def colours_are_wanted() -> bool:
+    """Whether standard output is a terminal and neither NO_COLOR nor PACKER_NO_COLOR says otherwise."""
+    return sys.stdout.isatty() and not (os.environ.get("NO_COLOR") or os.environ.get("PACKER_NO_COLOR"))
 
 
 def as_language_server(diagnostic: Diagnostic) -> dict[str, object]:
@@ -74,6 +81,6 @@ def report_bug(error: Exception) -> int:
     """Write the traceback to a file, tell where it is, and return the exit code."""
     with tempfile.NamedTemporaryFile("w", prefix="goldsmith-bug-", suffix=".txt", delete=False) as file:
         traceback.print_exception(error, file=file)
-    click.echo(f"Error: Goldsmith contradicts itself: {type(error).__name__}: {error}  [bug]")
-    click.echo(f"  This is our fault. The details are in {file.name}; please report them.")
+    told = f"Error: Goldsmith contradicts itself: {type(error).__name__}: {error}  [bug]"
+    say(f"{told}\n  This is our fault. The details are in {file.name}; please report them.", "error")
     return 1

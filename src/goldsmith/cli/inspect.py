@@ -6,17 +6,20 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import read_template_options, template_options
+from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.saying import say
 
 
 @click.command("inspect")
 @template_options
+@flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
 @click.argument("template", type=click.Path(path_type=Path))
 def command(
     variables: tuple[str, ...],
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    json: bool,
     template: Path,
 ) -> int:
     """Show the variables, locals and builds of TEMPLATE."""
@@ -24,5 +27,5 @@ def command(
 
     options = read_template_options(variables, variable_files, only, except_)
     wanted = load_options(variables=options.variables, variable_files=options.variable_files)
-    click.echo(inspect(template, wanted))
+    say(inspect(template, wanted))
     return 0

@@ -23,8 +23,10 @@ class TemplateOptions:
 
 
 def template_options(function: F) -> F:
-    """-var, -var-file, -only and -except."""
+    """-var, -var-file, -only, -except, and what Packer's commands accept besides for templates."""
     for option in (
+        ignored("config-type", type=click.Choice(["hcl2", "json"])),
+        ignored("use-sequential-evaluation", type=click.BOOL),
         click.option("-except", "except_", multiple=True, metavar="A,B", help="Leave out these builds and post-processors."),
         click.option("-only", "only", multiple=True, metavar="A,B", help="Build only these; globs over full build names."),
         click.option("-var-file", "variable_files", multiple=True, type=click.Path(path_type=Path), help="A variable file."),
@@ -54,3 +56,8 @@ def _split(texts: tuple[str, ...]) -> tuple[str, ...]:
 def flag(name: str, help: str, default: bool = False) -> Callable[[F], F]:
     """A boolean option as Packer's: `-name` or `-name=false`."""
     return click.option(f"-{name}", name.replace("-", "_"), type=bool, default=default, metavar="", help=help)
+
+
+def ignored(name: str, type: click.ParamType[Any]) -> Callable[[F], F]:
+    """A flag of Packer's that is accepted and means nothing here; the help does not show it."""
+    return click.option(f"-{name}", name.replace("-", "_"), type=type, hidden=True, expose_value=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.saying import say
 
 
 @click.command("validate")
@@ -15,8 +16,6 @@ from goldsmith.cli.options import flag, read_template_options, template_options
 @flag("evaluate-datasources", "Read data sources instead of leaving their values unknown.")
 @flag("no-warn-undeclared-var", "Do not warn about values for variables that no template declares.")
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
-@click.option("-config-type", "config_type", hidden=True)
-@flag("use-sequential-evaluation", "")
 @click.argument("template", type=click.Path(path_type=Path))
 def command(
     variables: tuple[str, ...],
@@ -28,7 +27,6 @@ def command(
     no_warn_undeclared_var: bool,
     json: bool,
     template: Path,
-    **_: object,
 ) -> int:
     """Check TEMPLATE: a directory or file with .pkr.hcl. A project file beside it is checked too."""
     from goldsmith.cli.diagnostics import print_diagnostics
@@ -70,5 +68,5 @@ def command(
     if failed:
         return 1
     if not json:
-        click.echo("Syntax-only check passed. Everything looks okay." if syntax_only else "The configuration is valid.")
+        say("Syntax-only check passed. Everything looks okay." if syntax_only else "The configuration is valid.")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldsmith.hcl import evaluate, functions, parse_expression
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import SourceFile
@@ -13,6 +14,7 @@ from goldsmith.template.inspect import variables_text
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.template import load_leniently, surrounding_values
 
+_NAME = "<console-input>"
 HELP = """\
 Type an expression, and see its value: 1 + 5, upper("a"), var.name, local.name, path.root, path.cwd.
 
@@ -51,5 +53,25 @@ class Console:
                 return HELP
             case "variables":
                 return variables_text(self._inputs, self._locals)
-        expression = parse_expression(SourceFile("<console-input>", line))
+        expression = parse_expression(SourceFile(_NAME, line))
         return display(evaluate(expression, self._scope))
+
+    def is_incomplete(self, text: str) -> bool:
+        """Whether a text is no expression yet, and further lines may make it one."""
+        try:
+            # The body of a heredoc begins on the line after its marker.
+            parse_expression(SourceFile(_NAME, f"{text}\n" if "<<" in text else text))
+        except UserError as error:
+            return any(_is_at_end(fault, len(text)) for fault in error.diagnostics)
+        return False
+
+    def completions(self, text: str) -> list[str]:
+        """The words and the names of variables, locals, and functions that begin with a text."""
+        functions = [f"{name}(" for name in self._scope.functions]
+        variables = [f"var.{name}" for name in self._inputs] + [f"local.{name}" for name in self._locals]
+        known = [*variables, "path.root", "path.cwd", "packer.version", *functions, "variables", "help", "exit"]
+        return sorted(name for name in known if name.startswith(text))
+
+
+def _is_at_end(fault: Diagnostic, length: int) -> bool:
+    return fault.code.startswith("hcl.unterminated") or (fault.where is not None and fault.where.first >= length)

@@ -40,7 +40,7 @@ def _build_text(index: int, build: BuildBlock) -> str:
     if build.description:
         lines.append(f"\n  > Description: {build.description}\n")
     lines.append("\n    sources:\n")
-    lines += [f"\n      {'.'.join(source.name)}\n" for source in build.sources] or ["\n      <no source>\n"]
+    lines += [f"\n      {source.local}\n" for source in build.sources] or ["\n      <no source>\n"]
     lines.append("\n    provisioners:\n\n")
     titles = [_title(block.type, block.meta.name) for block in build.provisioners] or ["<no provisioner>"]
     lines += [f"      {title}\n" for title in titles]

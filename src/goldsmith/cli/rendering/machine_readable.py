@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TextIO
 
 from goldsmith.cli.rendering.lines import line_of
+from goldsmith.cli.saying import machine_line
 from goldsmith.events import BuildFailed, BuildFinished, Emit, Event, Output
 
 
@@ -54,7 +55,6 @@ class MachineReadable:
             self._line(finished.at, finished.build, "artifact", number, "end")
 
     def _line(self, at: float, target: str, kind: str, *data: str) -> None:
-        escaped = (item.replace(",", "%!(PACKER_COMMA)").replace("\r", "\\r").replace("\n", "\\n") for item in data)
         with self._lock:
-            self._out.write(",".join((str(int(at)), target, kind, *escaped)) + "\n")
+            self._out.write(machine_line(at, target, kind, *data) + "\n")
             self._out.flush()
