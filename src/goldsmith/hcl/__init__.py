@@ -10,6 +10,7 @@ from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError, MachineEr
 from goldsmith.hcl.evaluate import evaluate
 from goldsmith.hcl.format import format_source
 from goldsmith.hcl.function import Function
+from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.parser import parse, parse_expression, parse_template
 from goldsmith.hcl.reading import read_source
 from goldsmith.hcl.references import references
@@ -53,6 +54,7 @@ __all__ = [
     "parse",
     "parse_expression",
     "parse_template",
+    "read_json",
     "read_source",
     "references",
     "type_expression",
