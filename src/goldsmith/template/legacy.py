@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
+from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range, SourceFile
 from goldsmith.template.faults import Faults
 from goldsmith.template.legacy_fields import Fields
-from goldsmith.template.legacy_json import Json, read_json
 from goldsmith.template.legacy_parts import (
     LegacyBuilder,
     LegacyPostProcessor,
@@ -76,8 +77,11 @@ def read_legacy(source: SourceFile) -> LegacyTemplate:
     What Packer finds only when it validates (no builder, `only` of a builder that is not there) is for `check_legacy`.
     """
     faults = Faults()
-    document, duplicates = read_json(source)
-    faults.add(duplicates)
+    document, found = read_json(source)
+    faults.add(found)
+    faults.raise_if_any()
+    assert document is not None
+    _check_duplicates(document, faults)
     template = _template(source, document, faults)
     faults.raise_if_any()
     return template
@@ -119,20 +123,20 @@ def _known(name: str, template: LegacyTemplate) -> str:
     return did_you_mean(name, template.builders) or f"The builders are: {', '.join(template.builders) or 'none'}."
 
 
-def _template(source: SourceFile, document: Json, faults: Faults) -> LegacyTemplate:
+def _template(source: SourceFile, document: JsonNode, faults: Faults) -> LegacyTemplate:
     root = Fields(document, "the template", faults)
     _check_root_keys(root, faults)
     sensitive = root.strings("sensitive-variables")
     version = root.get("min_packer_version")
     cleanup = root.get("error-cleanup-provisioner")
     root.items("comments")
-    root.members("push")
+    root.properties("push")
     return LegacyTemplate(
         source=source,
         min_packer_version=root.string("min_packer_version"),
-        min_packer_version_where=version.where if version else None,
+        min_packer_version_where=version.range if version else None,
         description=root.string("description"),
-        variables=_variables(root.members("variables"), sensitive, faults),
+        variables=_variables(root.properties("variables"), sensitive, faults),
         sensitive_variables=sensitive,
         builders=read_builders(root.items("builders"), faults),
         provisioners=tuple(
@@ -145,27 +149,39 @@ def _template(source: SourceFile, document: Json, faults: Faults) -> LegacyTempl
     )
 
 
+def _check_duplicates(node: JsonNode, faults: Faults) -> None:
+    if isinstance(node, JsonObject):
+        for again, first in node.repeated():
+            what = f"template has duplicate field: {again.name}"
+            why = f"It is there already, on line {first.name_range.start.line}."
+            faults.error("legacy.duplicate", what, again.name_range, why, "Keep one of the two.")
+        for item in node.properties:
+            _check_duplicates(item.value, faults)
+    elif isinstance(node, JsonArray):
+        for value in node.items:
+            _check_duplicates(value, faults)
+
+
 def _check_root_keys(root: Fields, faults: Faults) -> None:
-    for name, value in root.unread(ROOT_KEYS):
-        where = value.name_where or value.where
-        if not name.startswith("_"):
-            what = f"Unknown root level key in template: '{name}'"
-            next = did_you_mean(name, ROOT_KEYS) or 'Names that begin with "_" are comments.'
-            faults.error("legacy.unknown-key", what, where, next=next)
-        elif not isinstance(value.value, str):
-            what = f'Failed to cast root level comment value in comment "{name}" to string.'
-            faults.error("legacy.comment", what, where, next="Write the comment in double quotes.")
+    for item in root.unread(ROOT_KEYS):
+        if not item.name.startswith("_"):
+            what = f"Unknown root level key in template: '{item.name}'"
+            next = did_you_mean(item.name, ROOT_KEYS) or 'Names that begin with "_" are comments.'
+            faults.error("legacy.unknown-key", what, item.name_range, next=next)
+        elif not (isinstance(item.value, JsonScalar) and isinstance(item.value.value, str)):
+            what = f'Failed to cast root level comment value in comment "{item.name}" to string.'
+            faults.error("legacy.comment", what, item.name_range, next="Write the comment in double quotes.")
 
 
-def _variables(members: Mapping[str, Json], sensitive: tuple[str, ...], faults: Faults) -> dict[str, LegacyVariable]:
+def _variables(members: tuple[JsonProperty, ...], sensitive: tuple[str, ...], faults: Faults) -> dict[str, LegacyVariable]:
     variables = {}
-    for name, value in members.items():
-        default = value.value
+    for item in members:
+        default = item.value.value if isinstance(item.value, JsonScalar) else False
         if default is not None and not isinstance(default, str):
             next = "Write the value in double quotes, or null when it must be given."
-            faults.error("legacy.variable", f"variable {name}: expected type 'string'", value.where, next=next)
+            faults.error("legacy.variable", f"variable {item.name}: expected type 'string'", item.value.start, next=next)
             continue
-        variables[name] = LegacyVariable(
-            name=name, default=default, sensitive=name in sensitive, where=value.name_where or value.where
+        variables[item.name] = LegacyVariable(
+            name=item.name, default=default, sensitive=item.name in sensitive, where=item.name_range
         )
     return variables

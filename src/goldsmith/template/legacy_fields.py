@@ -1,36 +1,41 @@
-"""Typed access to the members of a JSON object, with a fault for each that has the wrong type."""
+"""Typed access to the properties of a JSON object, with a fault for each that has the wrong type."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 
 from goldsmith.hcl.gotime import parse_duration
+from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
+from goldsmith.hcl.values import Number
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_json import Json
 
 
 class Fields:
-    """The members of one object.
+    """The properties of one object.
 
-    As in Packer, a name that is not there is looked for again without regard to case, null counts as absent, and
-    `weak` access takes a string for a number or a bool and a list for a single item.
+    As in Packer, a name that is not there is looked for again without regard to case, null counts as absent, and `weak`
+    access takes a number or a bool for a string and a single item for a list.
     """
 
-    def __init__(self, value: Json, told: str, faults: Faults) -> None:
+    def __init__(self, node: JsonNode, told: str, faults: Faults) -> None:
         self._told = told
         self._faults = faults
-        self._where = value.where
-        self.all: Mapping[str, Json] = {}
-        if isinstance(value.value, Mapping):
-            self.all = value.value
+        self._properties: tuple[JsonProperty, ...] = ()
+        if isinstance(node, JsonObject):
+            self._properties = node.properties
         else:
-            faults.error("legacy.type", f"{told}: expected an object, not {type_name(value)}", value.where)
+            faults.error("legacy.type", f"{told}: expected an object, not {type_name(node)}", node.start)
+        self._by_name = {item.name: item.value for item in self._properties}
 
-    def get(self, name: str) -> Json | None:
-        """A member, or None when it is absent or null."""
-        value = self.all.get(name) or next((self.all[key] for key in self.all if key.casefold() == name.casefold()), None)
-        return value if value is not None and value.value is not None else None
+    def get(self, name: str) -> JsonNode | None:
+        """The value of a property, or None when it is absent or null."""
+        value = self._by_name.get(name) or next(
+            (item.value for item in self._properties if item.name.casefold() == name.casefold()), None
+        )
+        return None if value is None or (isinstance(value, JsonScalar) and value.value is None) else value
 
     def string(self, name: str, *, weak: bool = False) -> str:
         """A string; empty when it is absent or has the wrong type."""
@@ -42,97 +47,104 @@ class Fields:
         texts = [self._text(name, item, weak) for item in self.items(name, weak=weak)]
         return tuple(text for text in texts if text is not None)
 
-    def items(self, name: str, *, weak: bool = False) -> tuple[Json, ...]:
+    def items(self, name: str, *, weak: bool = False) -> tuple[JsonNode, ...]:
         """A list."""
         value = self.get(name)
-        if value is None or isinstance(value.value, tuple):
-            return value.value if value and isinstance(value.value, tuple) else ()
-        if weak and not isinstance(value.value, Mapping):
+        if value is None:
+            return ()
+        if isinstance(value, JsonArray):
+            return value.items
+        if weak and isinstance(value, JsonScalar):
             return (value,)
         self._wrong(name, "a list", value)
         return ()
 
-    def members(self, name: str) -> Mapping[str, Json]:
-        """An object."""
+    def properties(self, name: str) -> tuple[JsonProperty, ...]:
+        """The properties of an object."""
         value = self.get(name)
-        if value is None or isinstance(value.value, Mapping):
-            return value.value if value and isinstance(value.value, Mapping) else {}
+        if value is None or isinstance(value, JsonObject):
+            return value.properties if value else ()
         self._wrong(name, "an object", value)
-        return {}
+        return ()
 
     def boolean(self, name: str) -> bool | None:
         """A bool, or None when it is absent."""
         value = self.get(name)
-        if value is None or isinstance(value.value, bool):
-            return value.value if value and isinstance(value.value, bool) else None
+        if value is None or (isinstance(value, JsonScalar) and isinstance(value.value, bool)):
+            return bool(value.value) if value else None
         self._wrong(name, "true or false", value)
         return None
 
     def duration(self, name: str) -> timedelta:
         """A duration as Go writes it; a bare number counts nanoseconds, as in Packer."""
-        value = self.get(name)
-        match value.value if value else "":
-            case bool():
-                pass
-            case int() | float() as nanoseconds if abs(nanoseconds) < 2**63:
-                return timedelta(microseconds=nanoseconds / 1000)
-            case "":
+        node = self.get(name)
+        if node is None:
+            return timedelta(0)
+        value = node.value if isinstance(node, JsonScalar) else None
+        if isinstance(value, int | Decimal) and not isinstance(value, bool) and abs(as_float(value)) < 2**63:
+            return timedelta(microseconds=as_float(value) / 1000)
+        if isinstance(value, str):
+            try:
+                return parse_duration(value) if value else timedelta(0)
+            except (ValueError, OverflowError) as error:
+                self._faults.error("legacy.duration", f'{self._told}: "{name}": {error}', node.start)
                 return timedelta(0)
-            case str(text):
-                try:
-                    return parse_duration(text)
-                except (ValueError, OverflowError) as error:
-                    self._faults.error("legacy.duration", f'{self._told}: "{name}": {error}', value.where if value else None)
-                    return timedelta(0)
-        if value:
-            self._wrong(name, 'a duration such as "5m"', value)
+        self._wrong(name, 'a duration such as "5m"', node)
         return timedelta(0)
 
-    def unread(self, names: Iterable[str]) -> Iterator[tuple[str, Json]]:
-        """The members whose names are not among `names`, without regard to case."""
+    def unread(self, names: Iterable[str]) -> Iterator[JsonProperty]:
+        """The properties whose names are not among `names`, without regard to case."""
         known = {name.casefold() for name in names}
-        return ((name, value) for name, value in self.all.items() if name.casefold() not in known)
+        return (item for item in self._properties if item.name.casefold() not in known)
 
-    def without(self, names: Iterable[str]) -> dict[str, Json]:
-        """The members but for these, which are left out only when spelled exactly so."""
+    def without(self, names: Iterable[str]) -> Mapping[str, JsonNode]:
+        """The properties but for these, which are left out only when spelled exactly so."""
         left = set(names)
-        return {name: value for name, value in self.all.items() if name not in left}
+        return {name: value for name, value in self._by_name.items() if name not in left}
 
-    def _text(self, name: str, value: Json, weak: bool) -> str | None:
-        match value.value:
-            case str(text):
+    def _text(self, name: str, node: JsonNode, weak: bool) -> str | None:
+        match node:
+            case JsonScalar(value=str(text)):
                 return text
-            case bool(truth) if weak:
+            case JsonScalar(value=bool(truth)) if weak:
                 return "1" if truth else "0"
-            case int() | float() as number if weak:
-                return plain_number(number)
-            case None:
+            case JsonScalar(value=int() | Decimal() as number) if weak:
+                return float_text(number)
+            case JsonScalar(value=None):
                 return ""
-        self._wrong(name, "a string", value)
+        self._wrong(name, "a string", node)
         return None
 
-    def _wrong(self, name: str, expected: str, value: Json) -> None:
-        self._faults.error("legacy.type", f'{self._told}: "{name}" must be {expected}, not {type_name(value)}', value.where)
+    def _wrong(self, name: str, expected: str, value: JsonNode) -> None:
+        what = f'{self._told}: "{name}" must be {expected}, not {type_name(value)}'
+        self._faults.error("legacy.type", what, value.start)
 
 
-def type_name(value: Json) -> str:
+def type_name(node: JsonNode) -> str:
     """What a value is, for messages."""
-    match value.value:
-        case None:
+    match node:
+        case JsonScalar(value=None):
             return "null"
-        case bool():
+        case JsonScalar(value=bool()):
             return "a bool"
-        case str():
+        case JsonScalar(value=str()):
             return "a string"
-        case int() | float():
+        case JsonScalar():
             return "a number"
-        case tuple():
+        case JsonArray():
             return "a list"
     return "an object"
 
 
-def plain_number(number: int | float) -> str:
-    """A number as Go prints a float64 with as few digits as tell it from others, and no exponent."""
-    from decimal import Decimal
+def float_text(number: Number) -> str:
+    """A number as Packer sees it, as a float64, with as few digits as tell it from others, and no exponent."""
+    real = as_float(number)
+    return format(Decimal(repr(real)).normalize(), "f") if math.isfinite(real) else str(real)
 
-    return format(Decimal(repr(float(number))).normalize() + 0, "f")
+
+def as_float(number: Number) -> float:
+    """The nearest float64; infinite when there is none."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
