@@ -6,9 +6,17 @@ import hashlib
 import json
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+
+class Connection(Protocol):
+    """What the oracle needs of a database: the drivers of SQLite and PostgreSQL both have it."""
+
+    def execute(self, sql: str, /) -> Iterable[Any]: ...
 
 
 @dataclass
@@ -60,23 +68,26 @@ class World:
 
 
 def judge(database: Path, store: Path) -> list[str]:
-    """Every violation of I1, I2, I4 and I7 that the log, the tables and the store show."""
-    connection = sqlite3.connect(database)
-    try:
-        world = World()
-        before, last_at = "0" * 64, 0
-        events = connection.execute("SELECT seq, prev, hash, at, body FROM event ORDER BY seq").fetchall()
-        for place, (seq, prev, own, at, body) in enumerate(events, 1):
-            expected = hashlib.sha256(f"{prev}\n{seq}\n{at}\n{body}".encode()).hexdigest()
-            if (seq, prev, own) != (place, before, expected) or at < last_at:
-                world.faults.append(f"I7 event {seq} is not linked to the one before it")
-            before, last_at = own, at
-            document = json.loads(body)
-            _judge_event(world, seq, at, document["type"], document["data"])
-        _judge_end(world, connection, store, last_at)
-        return world.faults
-    finally:
-        connection.close()
+    """Every violation that a registry in an SQLite file shows."""
+    with closing(sqlite3.connect(database)) as connection:
+        return judge_all(connection, store)
+
+
+def judge_all(connection: Connection, store: Path) -> list[str]:
+    """Every violation of I1, I2, I4, I6, I7 and I11 that the log, the tables and the store show."""
+    world = World()
+    before, last_at = "0" * 64, 0
+    for place, (seq, prev, own, at, body) in enumerate(
+        list(connection.execute("SELECT seq, prev, hash, at, body FROM event ORDER BY seq")), 1
+    ):
+        expected = hashlib.sha256(f"{prev}\n{seq}\n{at}\n{body}".encode()).hexdigest()
+        if (seq, prev, own) != (place, before, expected) or at < last_at:
+            world.faults.append(f"I7 event {seq} is not linked to the one before it")
+        before, last_at = own, at
+        document = json.loads(body)
+        _judge_event(world, seq, at, document["type"], document["data"])
+    _judge_end(world, connection, store)
+    return world.faults
 
 
 def _judge_event(world: World, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
@@ -201,7 +212,7 @@ def _judge_retention(world: World, seq: int, at: int, kind: str, data: dict[str,
         world.faults.append(f"I4 event {seq} has {step} a version with living descendants")
 
 
-def _judge_end(world: World, connection: sqlite3.Connection, store: Path, at: int) -> None:
+def _judge_end(world: World, connection: Connection, store: Path) -> None:
     sql = """SELECT i.name, c.name, c.generation, v.digest FROM channel c
         JOIN image i ON i.id = c.image LEFT JOIN version v ON v.id = c.version"""
     for image, name, generation, version in connection.execute(sql):
@@ -211,5 +222,8 @@ def _judge_end(world: World, connection: sqlite3.Connection, store: Path, at: in
     states = dict(connection.execute("SELECT digest, state FROM blob"))
     for name, version in world.versions.items():
         for blob in version.blobs if version.storage in ("present", "expiring") else ():
-            if states.get(blob) != "live" or not (store / "blobs" / blob.replace(":", "/")).is_file():
+            file = store / "blobs" / blob.replace(":", "/")
+            if states.get(blob) != "live" or not file.is_file():
                 world.faults.append(f"I4 the blob {blob[:14]} of the {version.storage} version {name[:14]} is missing")
+            elif hashlib.sha256(file.read_bytes()).hexdigest() != blob.removeprefix("sha256:"):
+                world.faults.append(f"I6 the blob {blob[:14]} has other bytes")

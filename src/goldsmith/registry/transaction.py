@@ -65,6 +65,7 @@ class Reader:
         self._connection = connection
         self._clock = clock
         self._head: Head | None = None
+        self._now: int | None = None
 
     @property
     def head(self) -> Head:
@@ -84,8 +85,12 @@ class Reader:
 
     @property
     def now(self) -> int:
-        """The database's time, never earlier than the newest event."""
-        return max(self._clock(), self.head.at)
+        """The database's time, the same for the whole transaction and never earlier than the newest event."""
+        if self._now is None:
+            # The first question begins the transaction, and a writer may wait for its lock: the clock is read after that.
+            newest = self.head.at
+            self._now = max(self._clock(), newest)
+        return self._now
 
     def rows(self, sql: str, **values: Value) -> list[Row]:
         """All rows of a question."""

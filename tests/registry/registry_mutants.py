@@ -1,0 +1,212 @@
+"""Registries that are wrong in one way each: a check that none of them fails is no check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from goldsmith.registry import (
+    channels,
+    expire,
+    intake,
+    promote,
+    records,
+    retention,
+    revoke,
+    rollback,
+    sweeping,
+    trust,
+    versions,
+)
+from goldsmith.registry.blobs import Blob, BlobStore
+from goldsmith.registry.canonical import JSON, digest_of_bytes
+from goldsmith.registry.channels import Pointer
+from goldsmith.registry.entities import ArtifactFile, Evidence, Version
+from goldsmith.registry.fitness import Facts
+from goldsmith.registry.registry import Registry
+from goldsmith.registry.transaction import Reader, Transaction
+
+Mutate = Callable[[pytest.MonkeyPatch], None]
+
+
+def _policy_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(promote, "decide", lambda policy, facts: ())
+
+
+def _facts_before_the_lock(patch: pytest.MonkeyPatch) -> None:
+    """The decision rests on what was read before the writer's lock was held."""
+    gather, right = promote.gather, Registry.promote
+
+    def wrong(self: Registry, image: str, channel: str, reference: str, **options: object) -> object:
+        with self.database.read() as reader:
+            pointer, version = channels.pointer(reader, image, channel), versions.find(reader, reference)
+            stale = gather(reader, pointer, version, again=True)
+        time.sleep(0.004)
+        patch.setattr(promote, "gather", lambda reader, pointer, version, again=False: replace(stale, at=reader.now))
+        try:
+            return right(self, image, channel, reference, **options)  # type: ignore[arg-type]  # as the caller gave them
+        finally:
+            patch.setattr(promote, "gather", gather)
+
+    patch.setattr(Registry, "promote", wrong)
+
+
+def _generation_ignored(patch: pytest.MonkeyPatch) -> None:
+    right = Registry.promote
+
+    def wrong(self: Registry, image: str, channel: str, reference: str, **options: object) -> object:
+        return right(self, image, channel, reference, **{**options, "if_generation": None})  # type: ignore[arg-type]
+
+    patch.setattr(Registry, "promote", wrong)
+
+
+def _ancestors_ignored(patch: pytest.MonkeyPatch) -> None:
+    def own_only(reader: Reader, version: int) -> str:
+        return "revoked" if trust.standing_revocations(reader, version, reader.now) else ""
+
+    for module in (versions, revoke):
+        patch.setattr(module, "why_revoked", own_only)
+
+
+def _descendants_left_behind(patch: pytest.MonkeyPatch) -> None:
+    """A revocation moves the channels of the version itself, and leaves those of what was built on it."""
+    patch.setattr(revoke, "with_descendants", lambda tx, version: (version,))
+
+
+def _older_pass_wins(patch: pytest.MonkeyPatch) -> None:
+    newest = intake.newest
+
+    def any_pass(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
+        passed = [item for item in intake.evidence_of(reader, version) if (item.gate, item.verdict) == (gate, "pass")]
+        return passed[0] if passed else newest(reader, version, gate, disk)
+
+    patch.setattr(promote, "newest", any_pass)
+
+
+def _expired_evidence_counts(patch: pytest.MonkeyPatch) -> None:
+    newest = intake.newest
+
+    def eternal(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
+        found = newest(reader, version, gate, disk)
+        return None if found is None else replace(found, expires_at=None)
+
+    patch.setattr(promote, "newest", eternal)
+
+
+def _rollback_without_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(rollback, "_why_not", lambda reader, pointer, version: "")
+
+
+def _check_then_delete(patch: pytest.MonkeyPatch) -> None:
+    """Retention carries out a plan that it made before it held the writer's lock."""
+    plan, right = retention.make_plan, Registry.expire
+
+    def wrong(self: Registry, policy: retention.RetentionPolicy, **options: object) -> object:
+        stale = self.expire_plan(policy)
+        time.sleep(0.004)
+        patch.setattr(expire, "make_plan", lambda tx, store, policy, image: stale)
+        try:
+            return right(self, policy, **options)  # type: ignore[arg-type]  # as the caller gave them
+        finally:
+            patch.setattr(expire, "make_plan", plan)
+
+    patch.setattr(Registry, "expire", wrong)
+
+
+def _living_children_ignored(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(retention, "KEPT", -1)
+    patch.setattr(retention, "LEAVING", -1)
+    patch.setattr(expire, "_has_living_descendant", lambda tx, item: False)
+
+
+def _event_after_commit(patch: pytest.MonkeyPatch) -> None:
+    right = Transaction.event
+
+    def late(self: Transaction, type: str, data: Mapping[str, JSON], request: str = "") -> int:
+        self._connection.commit()
+        return right(self, type, data, request)
+
+    patch.setattr(Transaction, "event", late)
+
+
+def _row_before_blob(patch: pytest.MonkeyPatch) -> None:
+    """A version is recorded before its bytes are in the store."""
+    right = records.register
+
+    def early(database: object, store: BlobStore, registration: records.Registration, actor: str) -> Version:
+        sources: list[ArtifactFile] = []
+
+        def promised(store: BlobStore, item: ArtifactFile) -> Blob:
+            sources.append(item)
+            return Blob(digest_of_bytes(item.path.read_bytes()), item.path.stat().st_size)
+
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(records, "_stored", promised)
+            inner.setattr(BlobStore, "has", lambda self, digest: True)
+            version = right(database, store, registration, actor)  # type: ignore[arg-type]  # as the caller gave it
+        for item in sources:
+            store.put(item.path)
+        return version
+
+    patch.setattr(records, "register", early)
+
+
+def _unlink_before_commit(patch: pytest.MonkeyPatch) -> None:
+    def at_once(tx: Transaction, version: int) -> Sequence[str]:
+        digests = sweeping.free(tx, version)
+        for digest in digests:
+            _STORES[-1].bury(digest)
+        return digests
+
+    right = Registry.__init__
+
+    def noted(self: Registry, database: object, blobs: BlobStore) -> None:
+        _STORES.append(blobs)
+        right(self, database, blobs)  # type: ignore[arg-type]  # as the caller gave it
+
+    patch.setattr(Registry, "__init__", noted)
+    patch.setattr(expire, "free", at_once)
+
+
+_STORES: list[BlobStore] = []
+
+
+def _clock_before_the_lock(patch: pytest.MonkeyPatch) -> None:
+    """What PostgreSQL's now() does: the time of the transaction's first breath, before it waited for others."""
+    gather = promote.gather
+
+    def early(reader: Reader, pointer: Pointer, version: Version, *, again: bool = False) -> Facts:
+        facts = gather(reader, pointer, version, again=again)
+        return replace(facts, at=facts.at - 100_000)
+
+    patch.setattr(promote, "gather", early)
+
+
+_MOVES = ("promote", "prove_anew")
+_REVOCATIONS = ("promote", "revoke", "restore")
+_RETENTION = ("promote", "build", "expire", "pin")
+
+RACING: Mapping[str, tuple[Mutate, Sequence[str]]] = {
+    "policy ignored": (_policy_ignored, _MOVES),
+    "facts read before the writer's lock": (_facts_before_the_lock, (*_MOVES, "revoke", "restore")),
+    "clock read before the writer's lock": (_clock_before_the_lock, _MOVES),
+    "demanded generation ignored": (_generation_ignored, ("promote_what_was_seen",)),
+    "revoked ancestors ignored": (_ancestors_ignored, _REVOCATIONS),
+    "channels of descendants left behind": (_descendants_left_behind, _REVOCATIONS),
+    "an older pass wins": (_older_pass_wins, _MOVES),
+    "expired evidence counts": (_expired_evidence_counts, _MOVES),
+    "rollback to anything": (_rollback_without_check, (*_REVOCATIONS, "roll_back")),
+    "check, then delete": (_check_then_delete, _RETENTION),
+    "living children ignored": (_living_children_ignored, _RETENTION),
+}
+"""Seen by racing processes that do these acts."""
+
+DYING: Mapping[str, tuple[Mutate, str]] = {
+    "event after the commit": (_event_after_commit, "promote"),
+    "row before the bytes": (_row_before_blob, "register"),
+    "bytes gone before the commit": (_unlink_before_commit, "expire"),
+}
+"""Seen only when this act dies at the wrong moment."""

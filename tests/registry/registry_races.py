@@ -1,0 +1,307 @@
+"""Processes that act on one registry at once and may be killed, and what they were told: for any database.
+
+A `Site` names the registry; only its `connect` knows which database it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldsmith.hcl.diagnostics import MachineError, Refused, UserError
+from goldsmith.registry import (
+    ArtifactFile,
+    Assignment,
+    Registry,
+    RetentionPolicy,
+    VerifiedStatement,
+    Version,
+    open_registry,
+)
+from goldsmith.registry.db import host_clock
+from tests.registry.registry_oracle import judge_all
+from tests.registry.registry_workbench import ACTOR, TEST_RESULT, document, policy
+
+IMAGES, CHANNELS = ("base", "web"), ("dev", "prod")
+AT_ONCE = RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0)
+MOVES = ("promotion.committed", "rollback.committed")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A registry that several processes use, and the file that keeps what they were told."""
+
+    root: Path
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def answers(self) -> Path:
+        return self.root / "answers"
+
+    def open(self) -> Registry:
+        return open_registry(f"sqlite:///{self.root / 'registry.db'}", self.store)
+
+    def connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.root / "registry.db")
+
+    def copy(self, target: Path) -> Site:
+        """The same registry at another place; nobody may use it meanwhile."""
+        shutil.copytree(self.root, target)
+        return Site(target)
+
+    def tell(self, **answer: object) -> None:
+        """Keep an answer. One write: a process that is killed leaves a whole line or none."""
+        with self.answers.open("ab", buffering=0) as file:
+            file.write(json.dumps(answer).encode() + b"\n")
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """(type, data) of each event, in order."""
+        with closing(self.connect()) as connection:
+            bodies = [json.loads(body) for (body,) in connection.execute("SELECT body FROM event ORDER BY seq")]
+        return [(body["type"], body["data"]) for body in bodies]
+
+    def faults(self) -> list[str]:
+        """All that is wrong: by the registry's own check, by the oracle and by what the callers were told."""
+        with self.open() as registry:
+            own = [fault.what for fault in registry.verify_chain().faults]
+        with closing(self.connect()) as connection:
+            judged = judge_all(connection, self.store)
+        return own + judged + _broken_promises(self)
+
+
+def _broken_promises(site: Site) -> list[str]:
+    """I2 and I12: what a caller was told is in the log, a generation that was demanded was the one that the channel had,
+    and nothing but a refusal ever stopped a caller."""
+    answers = [json.loads(line) for line in site.answers.read_text().splitlines()] if site.answers.exists() else []
+    moves = {
+        (data["image"], data["channel"], data["generation"]): data["version"] for kind, data in site.events() if kind in MOVES
+    }
+    faults = [answer["bug"] for answer in answers if "bug" in answer]
+    for answer in answers:
+        if "bug" in answer:
+            continue
+        if moves.get((answer["image"], answer["channel"], answer["generation"])) != answer["version"]:
+            faults.append(f"I12 the answer {answer} is not in the log")
+        if answer["demanded"] is not None and answer["generation"] != answer["demanded"] + 1:
+            faults.append(f"I2 the answer {answer} is not for the generation that was demanded")
+    return faults
+
+
+def fork(act: Callable[[], object]) -> int:
+    """Run in a process of its own; it ends with 0 when `act` returns. The caller must hold no open registry."""
+    with warnings.catch_warnings():
+        # Newer Pythons warn of threads; the test runner's do nothing that a child waits for.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        act()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def kill(child: int) -> None:
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+class Racer:
+    """Does random things to one registry for a while; `only` names the acts that it is limited to."""
+
+    def __init__(self, site: Site, seed: int, only: Collection[str] = ()) -> None:
+        self.site = site
+        self.random = random.Random(seed)
+        self.registry = site.open()
+        weights: Mapping[Callable[[], None], int] = {
+            self.promote: 6,
+            self.promote_what_was_seen: 4,
+            self.prove_anew: 5,
+            self.revoke: 2,
+            self.restore: 2,
+            self.roll_back: 2,
+            self.build: 3,
+            self.expire: 2,
+            self.pin: 1,
+        }
+        self.acts = [act for act, weight in weights.items() for _ in range(weight) if not only or act.__name__ in only]
+
+    def run(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        try:
+            while time.monotonic() < until:
+                self.act()
+        finally:
+            self.registry.close()
+
+    def act(self) -> None:
+        """One act. Only a refusal, or a version that is just being deleted, may stop it."""
+        try:
+            self.random.choice(self.acts)()
+        except (Refused, UserError):
+            pass
+        except MachineError as error:
+            if error.diagnostics[0].code not in ("registry.deleting", "registry.bytes-vanish"):
+                self.site.tell(bug=traceback.format_exc())
+        except Exception:
+            self.site.tell(bug=traceback.format_exc())
+
+    def version(self) -> Version:
+        return self.registry.resolve(f"{self.random.choice(IMAGES)}:{self.random.randint(1, 6)}")
+
+    def promote(self) -> None:
+        version, channel = self.version(), self.random.choice(CHANNELS)
+        self.told(
+            self.registry.promote(version.image, channel, version.ref, again=True, reason="race", actor=ACTOR),
+            demanded=None,
+        )
+
+    def promote_what_was_seen(self) -> None:
+        version, channel = self.version(), self.random.choice(CHANNELS)
+        seen = next(item.generation for item in self.registry.channels(version.image) if item.name == channel)
+        time.sleep(self.random.random() * 0.003)
+        self.told(
+            self.registry.promote(
+                version.image, channel, version.ref, if_generation=seen, again=True, reason="race", actor=ACTOR
+            ),
+            demanded=seen,
+        )
+
+    def roll_back(self) -> None:
+        image, channel = self.random.choice(IMAGES), self.random.choice(CHANNELS)
+        self.told(self.registry.rollback(image, channel, actor=ACTOR), demanded=None)
+
+    def told(self, moved: Assignment, *, demanded: int | None) -> None:
+        if moved.moved:
+            self.site.tell(
+                image=moved.image,
+                channel=moved.channel,
+                generation=moved.generation,
+                version=moved.version,
+                demanded=demanded,
+            )
+
+    def prove_anew(self) -> None:
+        verdict, lasts_us = self.random.choice([("pass", None), ("pass", 150_000), ("fail", None)])
+        prove(self.registry, self.version(), verdict, lasts_us)
+
+    def revoke(self) -> None:
+        later = self.random.choice([None, None, 100_000])
+        at = None if later is None else host_clock() + later
+        self.registry.revoke(self.version().ref, "race", effective_at=at, actor=ACTOR)
+
+    def restore(self) -> None:
+        act = self.random.choice([self.registry.withdraw, self.registry.withdraw, self.registry.exempt])
+        act(self.version().ref, "race", actor=ACTOR)
+
+    def pin(self) -> None:
+        ref, holder = self.version().ref, f"racer {self.random.randint(1, 3)}"
+        if self.random.random() < 0.5:
+            self.registry.pin(ref, "hold", holder, actor=ACTOR)
+        else:
+            self.registry.release(ref, "hold", holder, actor=ACTOR)
+
+    def expire(self) -> None:
+        self.registry.expire(AT_ONCE, actor=ACTOR)
+
+    def build(self) -> None:
+        number = self.random.randint(1, 8)
+        if self.random.random() < 0.3:
+            add(self.registry, self.site, "base", number)
+        else:
+            add(self.registry, self.site, "web", number, self.registry.resolve(f"base:{self.random.randint(1, 3)}"))
+
+
+def add(
+    registry: Registry, site: Site, image: str, number: int, parent: Version | None = None, *, shared: bool = True
+) -> Version:
+    """Versions share bytes with a third of the others, so that deleting one races with storing another."""
+    source = site.root / f"{image}-{number}-{os.getpid()}.raw"
+    source.write_bytes(f"bytes {number % 3 if shared else number}".encode() * 500)
+    made = document(image, number, parent.digest if parent else None)
+    return registry.register(image, made, artifacts=[ArtifactFile("raw", source)], packages={}, builder="race", actor=ACTOR)
+
+
+def prove(registry: Registry, version: Version, verdict: str, lasts_us: int | None = None) -> None:
+    statement = VerifiedStatement(
+        subjects=(version.digest,),
+        predicate_type=TEST_RESULT,
+        statement_digest="sha256:" + hashlib.sha256(os.urandom(16)).hexdigest(),
+        signer="key:race",
+        gate="boot",
+        verdict="pass" if verdict == "pass" else "fail",
+        issued_at=0,
+        expires_at=None if lasts_us is None else host_clock() + lasts_us,
+    )
+    registry.attest(version, statement, os.urandom(16), ACTOR)
+
+
+def found(root: Path) -> Site:
+    """A registry that racers can meet at: three bases, a web on each, all proven."""
+    site = Site(root)
+    with site.open() as registry:
+        for number in (1, 2, 3):
+            base = add(registry, site, "base", number)
+            prove(registry, base, "pass")
+            prove(registry, add(registry, site, "web", number, base), "pass")
+        for image in IMAGES:
+            registry.declare_channel(image, "dev", policy(keep=1), ACTOR)
+            registry.declare_channel(image, "prod", policy("boot", after="dev", keep=1), ACTOR)
+    return site
+
+
+def dying_at(site: Site, place: int, act: Callable[[Registry], object]) -> Callable[[], None]:
+    """`act` in a process that is killed before its statement, commit or file operation number `place`."""
+
+    def run() -> None:
+        from sqlalchemy import Engine, event
+
+        registry = site.open()
+        passed = 0
+
+        def step(*_: object) -> None:
+            nonlocal passed
+            passed += 1
+            if passed == place:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        event.listen(Engine, "before_cursor_execute", step)
+        event.listen(Engine, "commit", step)
+        fsync, rename, unlink = os.fsync, Path.rename, Path.unlink
+
+        def counted_fsync(handle: int) -> None:
+            step()
+            fsync(handle)
+
+        def counted_rename(self: Path, target: Path) -> Path:
+            step()
+            return rename(self, target)
+
+        def counted_unlink(self: Path, missing_ok: bool = False) -> None:
+            step()
+            unlink(self, missing_ok)
+
+        with suppress(Refused, UserError):
+            # Only in this process, which ends here.
+            os.fsync, Path.rename, Path.unlink = counted_fsync, counted_rename, counted_unlink  # type: ignore[assignment, method-assign]
+            act(registry)
+
+    return run

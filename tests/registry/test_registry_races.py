@@ -1,0 +1,295 @@
+"""Several processes at once, some of them killed: whatever happens, no illegal move and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from goldsmith.hcl.diagnostics import Refused
+from goldsmith.registry import Registry, RetentionPolicy, open_registry
+from goldsmith.registry.db import host_clock
+from tests.registry.registry_mutants import DYING, RACING
+from tests.registry.registry_races import Racer, Site, add, dying_at, fork, found, kill, prove
+from tests.registry.registry_workbench import ACTOR
+
+EXPECTED = {
+    "promotion.committed",
+    "promotion.refused",
+    "rollback.committed",
+    "revocation.declared",
+    "retention.marked",
+    "retention.deleted",
+    "version.stored",
+}
+"""Events without which a race has shown little."""
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """Where registries are: in memory if that can be had, since a killed process loses nothing that the system holds."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="goldsmith-", dir=memory if os.access(memory, os.W_OK) else None) as directory:
+        yield Path(directory)
+
+
+@pytest.fixture
+def site(place: Path) -> Site:
+    return found(place / "site")
+
+
+def race(site: Site, processes: int, seconds: float, seed: int = 0, only: Sequence[str] = ()) -> list[int]:
+    """How each racer ended."""
+    children = [fork(partial(_run, site, seed + number, seconds, only)) for number in range(processes)]
+    return [os.waitpid(child, 0)[1] for child in children]
+
+
+def _run(site: Site, seed: int, seconds: float, only: Sequence[str] = ()) -> None:
+    Racer(site, seed, only).run(seconds)
+
+
+def race_and_kill(site: Site, rounds: int, seed: int) -> None:
+    """Pairs of racers; one is killed after a while, the other before a random statement or file operation of its own."""
+    chance = random.Random(seed)
+    for number in range(rounds):
+        place = chance.randint(1, 400)
+        children = [
+            fork(partial(_run, site, seed + 2 * number, 5)),
+            fork(dying_at(site, place, partial(_race_with, site, seed + 2 * number + 1))),
+        ]
+        time.sleep(0.1 + chance.random() * 0.2)
+        for child in children:
+            kill(child)
+        assert site.faults() == []
+
+
+def _race_with(site: Site, seed: int, registry: Registry) -> None:
+    registry.close()
+    Racer(site, seed).run(5)
+
+
+def test_racing_processes_never_break_a_rule(site: Site) -> None:
+
+    codes = race(site, processes=4, seconds=3)
+
+    assert (codes, site.faults()) == ([0, 0, 0, 0], [])
+    assert {kind for kind, _ in site.events()} >= EXPECTED
+
+
+def test_killed_processes_leave_a_sound_registry_that_goes_on(site: Site) -> None:
+
+    race_and_kill(site, rounds=6, seed=7)
+
+    before = len(site.events())
+    assert race(site, processes=1, seconds=0.4) == [0]
+    assert site.faults() == []
+    assert len(site.events()) > before > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [100, 200])
+def test_a_long_race_with_kills_never_breaks_a_rule(site: Site, seed: int) -> None:
+
+    assert race(site, processes=4, seconds=15, seed=seed) == [0, 0, 0, 0]
+    race_and_kill(site, rounds=25, seed=seed)
+
+    assert site.faults() == []
+
+
+def test_many_processes_that_open_a_new_registry_make_one(place: Path) -> None:
+    site = Site(place)
+
+    children = [fork(partial(_open_and_add, site, number)) for number in range(5)]
+
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 5
+    assert site.faults() == []
+    with site.open() as registry:
+        assert sorted(item.number for item in registry.versions("base")) == [1, 2, 3, 4, 5]
+
+
+def _open_and_add(site: Site, number: int) -> None:
+    with site.open() as registry:
+        add(registry, site, "base", number)
+
+
+def test_of_many_promotions_from_one_generation_one_wins(site: Site) -> None:
+
+    children = [fork(partial(_promote_from_nothing, site, 1 + number % 3)) for number in range(8)]
+    ended = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+    committed = [data for kind, data in site.events() if kind == "promotion.committed"]
+    assert [data["generation"] for data in committed] == [1]
+    with site.open() as registry:
+        winner = registry.resolve("web@dev").number
+    # Who asked for the version that is there by now changes nothing, and is told so; the others are refused.
+    assert ended == [0 if 1 + number % 3 == winner else 1 for number in range(8)]
+
+
+def _promote_from_nothing(site: Site, number: int) -> None:
+    with site.open() as registry:
+        registry.promote("web", "dev", f"web:{number}", if_generation=0, actor=ACTOR)
+
+
+ACTS: dict[str, Callable[[Site, Registry], object]] = {
+    "register": lambda site, registry: add(registry, site, "web", 9, registry.resolve("base:3"), shared=False),
+    "promote": lambda site, registry: registry.promote("web", "dev", "web:3", actor=ACTOR),
+    "rollback": lambda site, registry: registry.rollback("web", "prod", actor=ACTOR),
+    "expire": lambda site, registry: registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0), actor=ACTOR),
+    "revoke": lambda site, registry: registry.revoke("base:2", "bad", actor=ACTOR),
+}
+
+DONE = {
+    "register": ("version.registered", 9),
+    "promote": ("promotion.committed", 5),
+    "rollback": ("rollback.committed", 1),
+    "expire": ("retention.deleted", 2),
+    "revoke": ("revocation.declared", 1),
+}
+"""What the log tells after each act, and how often."""
+
+
+@pytest.fixture
+def ready(site: Site) -> Site:
+    """A registry in which each of `ACTS` has something to do: prod went from web:1 to web:2, nothing keeps 3 and 4."""
+    with site.open() as registry:
+        for number in (4, 5):
+            add(registry, site, "web", number, registry.resolve("base:3"), shared=False)
+        for number in (1, 2):
+            for channel in ("dev", "prod"):
+                registry.promote("web", channel, f"web:{number}", actor=ACTOR)
+    return site
+
+
+def crashes(ready: Site, place: Path, name: str) -> Iterator[tuple[Site, bool]]:
+    """The registry after a death before each step of an act in turn, and at last after the whole act."""
+    for number in count(1):
+        site = ready.copy(place / f"{number}")
+        _, status = os.waitpid(fork(dying_at(site, number, partial(ACTS[name], site))), 0)
+        yield site, os.WIFSIGNALED(status)
+        if not os.WIFSIGNALED(status):
+            assert os.WEXITSTATUS(status) == 0
+            return
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_a_death_before_any_step_leaves_all_or_nothing(place: Path, ready: Site, name: str) -> None:
+    steps = 0
+    for site, died in crashes(ready, place, name):
+        steps += 1
+        assert site.faults() == [], f"after a death before step {steps}"
+        if died:
+            _finish(site, name)
+            assert site.faults() == [], f"after going on from a death before step {steps}"
+    assert steps > 5
+
+
+def _finish(site: Site, name: str) -> None:
+    """Do it again, as a person would; what had been done already may be refused."""
+    with site.open() as registry:
+        try:
+            ACTS[name](site, registry)
+        except Refused:
+            assert name == "rollback", "one that was done before leaves nowhere to go back to"
+    wanted, times = DONE[name]
+    assert [kind for kind, _ in site.events()].count(wanted) == times, "done once, not twice"
+
+
+def test_the_clock_is_read_when_the_writers_lock_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    held: list[bool] = []
+
+    def clock() -> int:
+        with closing(sqlite3.connect(path, timeout=0)) as probe:
+            try:
+                probe.execute("BEGIN IMMEDIATE")
+                held.append(False)
+            except sqlite3.OperationalError:
+                held.append(True)
+        return host_clock()
+
+    with open_registry(f"sqlite:///{path}", tmp_path / "store", clock=clock) as registry:
+        base = add(registry, Site(tmp_path), "base", 1)
+        held.clear()
+        registry.revoke(base.ref, "bad", actor=ACTOR)
+
+    assert held == [True]
+
+
+# ── the oracle catches a registry that is wrong ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("mutant", RACING)
+def test_a_registry_that_is_wrong_in_one_way_is_caught_by_a_race(
+    site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
+) -> None:
+    mutate, only = RACING[mutant]
+    mutate(monkeypatch)
+
+    for seed in range(0, 60, 2):
+        race(site, processes=2, seconds=0.3, seed=seed, only=only)
+        if site.faults():
+            return
+
+    pytest.fail(f"nothing was wrong in the eyes of the oracle: {mutant}")
+
+
+def test_the_races_that_catch_wrong_registries_find_nothing_in_the_right_one(site: Site) -> None:
+    for only in {tuple(only) for _, only in RACING.values()}:
+        race(site, processes=2, seconds=0.3, only=only)
+
+    assert site.faults() == []
+
+
+@pytest.mark.parametrize("mutant", DYING)
+def test_a_registry_that_is_wrong_at_one_step_is_caught_by_a_death_there(
+    place: Path, ready: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
+) -> None:
+    mutate, name = DYING[mutant]
+    mutate(monkeypatch)
+
+    assert any(site.faults() for site, _ in crashes(ready, place, name))
+
+
+def test_the_oracle_sees_a_channel_that_was_moved_without_an_event(site: Site) -> None:
+    with closing(site.connect()) as connection:
+        connection.execute("UPDATE channel SET version = 1, generation = 1 WHERE name = 'dev'")
+        connection.commit()
+
+    assert any("I2" in fault for fault in site.faults())
+
+
+def test_the_oracle_sees_an_answer_that_is_not_in_the_log(site: Site) -> None:
+    site.tell(image="web", channel="dev", generation=1, version="sha256:" + "0" * 64, demanded=None)
+
+    assert any("I12" in fault for fault in site.faults())
+
+
+def test_evidence_that_ends_while_a_promotion_waits_does_not_count(site: Site) -> None:
+    """The writer's lock may be waited for: what counts is the time after it."""
+    with site.open() as registry:
+        registry.promote("web", "dev", "web:1", actor=ACTOR)
+        prove(registry, registry.resolve("web:1"), "pass", lasts_us=500_000)
+    other = fork(partial(_hold_the_lock, site, 0.8))
+    while not (site.root / "held").exists():
+        time.sleep(0.01)
+
+    with site.open() as registry, pytest.raises(Refused, match="expired"):
+        registry.promote("web", "prod", "web:1", actor=ACTOR)
+
+    os.waitpid(other, 0)
+
+
+def _hold_the_lock(site: Site, seconds: float) -> None:
+    with closing(site.connect()) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        (site.root / "held").touch()
+        time.sleep(seconds)
