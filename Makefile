@@ -1,14 +1,18 @@
 # Thin aliases; each sets up what it needs first.
-.PHONY: demo test check bench clean
+.PHONY: demo test moto check bench clean
 
 demo:
 	@./bootstrap
 	@examples/demo
 
-test:
-	@./bootstrap
+test: moto
 	@.venv/bin/pytest -n 2 --dist worksteal -m "not slow"
 	@.venv/bin/pytest -m slow
+
+# A server that answers as AWS does, for the tests of what talks to AWS. It has an environment of its own (180 MB).
+moto:
+	@./bootstrap
+	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.tools/moto .tools/bin/uv sync -q --frozen --only-group moto
 
 check:
 	@./bootstrap

@@ -17,6 +17,8 @@ FLOORS = (
     {"images"},
     {"evidence"},
     {"components"},
+    {"extras"},
+    {"aws"},
     {"packer_templates"},
     {"scripts"},
     {"local_scripts"},

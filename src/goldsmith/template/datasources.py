@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from goldsmith.components import DataSource, find, names
+from goldsmith.components import DataSource, Setting, Settings, find, names
+from goldsmith.events import Event, Warned
 from goldsmith.hcl.ast import Block
-from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError, did_you_mean
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.values import Value, unknown
+from goldsmith.hcl.values import Value, object_of, unknown
 from goldsmith.packer_templates import render
 from goldsmith.template.contexts import bare_context
 from goldsmith.template.decode import decode
+from goldsmith.template.faults import Faults, placed
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.settings import settings_of
 
@@ -23,21 +27,37 @@ class DataReader:
 
     root: Path
     options: LoadOptions
+    faults: Faults
+    """Gets the warnings of data sources."""
 
     def read(self, block: Block, scope: Scope) -> Value:
         """The value of a data source; unknown, of the type that it will have, when data sources are not to be read.
 
-        Raises `UserError` when there is no such data source or its settings are wrong.
+        What a data source gives back under the name of a sensitive argument is sensitive. Raises `UserError` when there is
+        no such data source, its settings are wrong or not known, or it has nothing to give.
         """
         type, name = block.labels
         source = self._source(type, block)
         context = bare_context(self.root, self.options, build="", type=type, name=name, generated={})
         settings = settings_of(block, scope)
         config = decode(source.Config, settings, lambda text: render(text, context, {}), self.options.cwd)
-        source.check(config, context)
-        if not self.options.evaluate_data:
-            return unknown(source.outputs)
-        return source.read(config, context)
+        known = all(setting.value.is_wholly_known for setting in _all_settings(settings))
+        try:
+            if known:
+                source.check(config, context)
+            if not self.options.evaluate_data:
+                return unknown(source.outputs)
+            if not known:
+                raise UserError(_not_known(type, name))
+            told = source.read(config, replace(context, emit=partial(self._note, block)))
+        except GoldsmithError as error:
+            raise placed(error, block.range) from error
+        sensitive = {name for name, setting in settings.attributes.items() if setting.value.is_sensitive_anywhere}
+        return _marked(told, sensitive)
+
+    def _note(self, block: Block, event: Event) -> None:
+        if isinstance(event, Warned):
+            self.faults.warning("template.data-warning", event.text, block.range, next=event.next)
 
     def _source(self, type: str, block: Block) -> DataSource[object]:
         found = find("data", type)
@@ -56,3 +76,24 @@ class DataReader:
         source = found()
         assert isinstance(source, DataSource)
         return source
+
+
+def _all_settings(settings: Settings) -> Iterator[Setting]:
+    yield from settings.attributes.values()
+    for _, block in settings.blocks:
+        yield from _all_settings(block)
+
+
+def _not_known(type: str, name: str) -> Diagnostic:
+    return Diagnostic(
+        code="template.unknown-data",
+        what=f"the settings of data.{type}.{name} are not known",
+        why="they need a value that is told only while a build runs, or one that could not be evaluated",
+        next="Use variables, locals and other data sources only.",
+    )
+
+
+def _marked(told: Value, sensitive: Set[str]) -> Value:
+    if not isinstance(told.raw, Mapping):
+        return told
+    return object_of({name: value.marked(name in sensitive) for name, value in told.raw.items()})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
-from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, Severity, UserError
 from goldsmith.hcl.source import Range
 
 P = ParamSpec("P")
@@ -53,3 +53,8 @@ class Faults:
         """Raise `UserError` with everything found, warnings too, when there is an error."""
         if self.errors:
             raise UserError(*self.found)
+
+
+def placed(error: GoldsmithError, where: Range) -> UserError:
+    """The same faults; those that do not know where they stand, stand at `where`."""
+    return UserError(*(replace(item, where=item.where or where) for item in error.diagnostics))

@@ -17,7 +17,7 @@ from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.template.builds import BuildBlock
 from goldsmith.template.contexts import bare_context
 from goldsmith.template.declared import ComponentName
-from goldsmith.template.faults import Faults
+from goldsmith.template.faults import Faults, placed
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.selection import Selection, select
 from goldsmith.template.sources import SourceReference, find_source, joined
@@ -313,4 +313,4 @@ def _check(use: ComponentUse, context: Context) -> None:
         use.component().check(config, context)
     except UserError as error:
         # A component that does not know where its fault stands leaves the place to us.
-        raise UserError(*(replace(item, where=item.where or use.where) for item in error.diagnostics)) from error
+        raise placed(error, use.where) from error

@@ -15,7 +15,7 @@ from goldsmith.hcl.values import Value, object_of, string, unknown
 from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.builds import BuildBlock, read_builds
 from goldsmith.template.datasources import DataReader
-from goldsmith.template.declared import Declared, read_declarations
+from goldsmith.template.declared import ComponentName, Declared, read_declarations
 from goldsmith.template.faults import Faults
 from goldsmith.template.hcp import check_registries
 from goldsmith.template.locals import evaluate_locals
@@ -37,6 +37,7 @@ class Template:
     inputs: Mapping[str, Value]
     """The value of each input variable."""
     locals: Mapping[str, Value]
+    data: Mapping[ComponentName, Value]
     builds: tuple[BuildBlock, ...]
     warnings: tuple[Diagnostic, ...]
 
@@ -49,7 +50,7 @@ class Template:
                 scope=self.scope,
                 sources=self.declared.sources,
                 builds=self.builds,
-                secrets=secrets_of((*self.inputs.values(), *self.locals.values())),
+                secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
                 warnings=self.warnings,
             )
         )
@@ -85,7 +86,7 @@ def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Temp
     in_root = functions(options.cwd / declared.root, options.clock_s)
     inputs = _input_values(declared, functions(options.cwd, options.clock_s), faults)
     scope = Scope({"var": object_of(inputs), **surrounding_values(declared.root, options.cwd)}, in_root)
-    evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options), faults)
+    evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options, faults), faults)
     scope = scope.child(evaluated.variables())
     builds = read_builds(declared.builds, scope, options, faults)
     nested = (block for build in builds for block in build.registries)
@@ -96,6 +97,7 @@ def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Temp
         scope=scope,
         inputs=inputs,
         locals=evaluated.locals,
+        data=evaluated.data,
         builds=builds,
         warnings=faults.warnings,
     )
