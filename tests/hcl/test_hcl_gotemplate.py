@@ -139,7 +139,14 @@ SYNTAX_FAULTS = [
     ('{{$x := 1}}{{define "x"}}{{$x}}{{end}}', 'undefined variable "$x"'),
     ("{{joi2 1 2}}", 'function "joi2" not defined. Did you mean "join2"?'),
     ("{{.A }} {{ | }}", "missing value"),
-    ("{{.Path!}}", "unexpected '!' in action"),
+    ("{{.Path!}}", "root:1: bad character U+0021 '!'"),
+    ("{{upper `a` !}}", 'root:1: unexpected "!" in operand'),
+    (r"{{upper \"x\"}}", r'root:1: unexpected "\\" in operand'),
+    (r"{{ \"x\" }}", r'root:1: unexpected "\\" in command'),
+    ("{{upper if}}", "unexpected <if> in operand"),
+    ("{{upper `a``bcdefghijkl`}}", 'unexpected "`bcdefghij"... in operand'),
+    ("{{upper - 1}}", 'bad number syntax: "-"'),
+    ("{{upper §}}", "unrecognized character in action: U+00A7 '§'"),
     ("{{`a``b`}}", "in operand"),
     ("{{1.a}}", "operand"),
 ]
@@ -156,9 +163,9 @@ def test_a_template_that_cannot_be_read_says_why(template: str, reason: str) -> 
 
 RUN_FAULTS = [
     ("{{fails}}", "error calling fails: it is out of order"),
-    ("{{upper}}", "wrong number of args for upper: got 0"),
-    ("{{build_name 1}}", "wrong number of args for build_name: got 1"),
-    ("{{upper .Foo}}", "error calling upper: an argument has no value"),
+    ("{{upper}}", 'root:1:2: executing "root" at <upper>: wrong number of args for upper: want 1 got 0'),
+    ("{{build_name 1}}", "wrong number of args for build_name: want 0 got 1"),
+    ("{{upper .Foo}}", 'root:1:8: executing "root" at <.Foo>: invalid value; expected string'),
     ("{{.Path.Foo}}", "can't evaluate field Foo in type str"),
     ("{{.Path 1}}", "can't give argument to non-function .Path"),
     ("{{nil}}", "nil is not a command"),
@@ -178,7 +185,7 @@ RUN_FAULTS = [
 @pytest.mark.parametrize(("template", "reason"), RUN_FAULTS)
 def test_a_template_that_fails_when_rendered_says_where_and_why(template: str, reason: str) -> None:
     check(template, FUNCTIONS)
-    with pytest.raises(ValueError, match=r"^template: root:1: executing") as caught:
+    with pytest.raises(ValueError, match=r"^template: root:1[:0-9]*: executing") as caught:
         render(template, FUNCTIONS, DATA)
     assert reason in str(caught.value)
 

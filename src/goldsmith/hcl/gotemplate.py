@@ -64,6 +64,7 @@ class _Execution:
     """One rendering: what the dot is, what the variables hold, and the text so far."""
 
     def __init__(self, functions: Functions, data: object, parsed: Parsed) -> None:
+        self._template = parsed.text
         self._defined = parsed.defined
         self._nodes_left, self._text_left = _MOST_NODES, _MOST_TEXT
         self._functions = {**BUILTINS, **functions}
@@ -182,10 +183,12 @@ class _Execution:
                     break
             return value
         given = [argument() for argument in arguments]
-        if name in self._own and None in given:
-            raise self._fault(command, f"error calling {name}: an argument has no value")
         if not _accepts(self._functions[name], given):
-            raise self._fault(command, f"wrong number of args for {name}: got {len(given)}")
+            why = f"wrong number of args for {name}: want {_wanted(self._functions[name])} got {len(given)}"
+            raise self._fault_at(*command.places[0], why)
+        if name in self._own and None in given:
+            place = given.index(None) + 1
+            raise self._fault_at(*command.places[place if place < len(command.places) else 0], "invalid value; expected string")
         try:
             return self._functions[name](*given)
         except ValueError as error:
@@ -215,7 +218,12 @@ class _Execution:
         raise self._fault(command, f"can't evaluate field {name} in type {type(value).__name__}")
 
     def _fault(self, command: Command, why: str) -> ValueError:
-        return fault(command.line, f'executing "root" at <{command.text}>: {why}')
+        return self._fault_at(command.places[0][0], command.text, why)
+
+    def _fault_at(self, at: int, text: str, why: str) -> ValueError:
+        line_start = self._template.rfind("\n", 0, at) + 1
+        place = f"{self._template.count(chr(10), 0, at) + 1}:{len(self._template[line_start:at].encode())}"
+        return fault(place, f'executing "root" at <{text}>: {why}')
 
 
 def _accepts(function: Callable[..., object], arguments: Sequence[object]) -> bool:
@@ -226,6 +234,14 @@ def _accepts(function: Callable[..., object], arguments: Sequence[object]) -> bo
     except TypeError:
         return False
     return True
+
+
+def _wanted(function: Callable[..., object]) -> str:
+    import inspect
+
+    parameters = inspect.signature(function).parameters.values()
+    fixed = sum(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in parameters)
+    return str(fixed) if fixed == len(parameters) else f"at least {fixed}"
 
 
 def _same(value: object) -> object:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _LEFT, _RIGHT = "{{", "}}"
 _SPACE = " \t\r\n"
+_AFTER_NAME = (*_SPACE, ".", ",", "|", ":", "=", "(", ")", _RIGHT)
 _WORD = re.compile(
     r"""
     (?P<space>[ \t\r\n]+)
@@ -18,6 +19,7 @@ _WORD = re.compile(
   | (?P<variable>\$\w*)
   | (?P<name>[^\W\d]\w*)
   | (?P<mark>:=|[=|(),.])
+  | (?P<other>[!\#%&*/:;<>?@\[\\\]^{}~])
     """,
     re.VERBOSE,
 )
@@ -25,11 +27,12 @@ _WORD = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of an action: its kind, its text, and the 1-based line that it stands on. Runs of white space are words."""
+    """A word of an action: its kind, its text, its 1-based line and its offset. Runs of white space are words."""
 
     kind: str
     text: str
     line: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class Action:
 def lex(template: str) -> list[Text | Action]:
     """The texts and actions of a template, in order; comments are left out, trim markers are obeyed.
 
-    Raises ValueError with line and reason, as Go words it.
+    Where it cannot be read further, the last action ends in a word of kind "error" whose text is the reason, as Go words it:
+    what stands before it may hold the fault that is to be told.
     """
     parts: list[Text | Action] = []
     at, trims = 0, False
@@ -71,9 +75,9 @@ def lex(template: str) -> list[Text | Action]:
             parts.append(action)
 
 
-def fault(line: int, why: str) -> ValueError:
-    """The error of a template, named as Packer names its templates."""
-    return ValueError(f"template: root:{line}: {why}")
+def fault(place: int | str, why: str) -> ValueError:
+    """The error of a template, named as Packer names its templates; `place` is a line, or a line and a column."""
+    return ValueError(f"template: root:{place}: {why}")
 
 
 def _line(template: str, at: int) -> int:
@@ -84,7 +88,8 @@ def _action(template: str, at: int, line: int) -> tuple[Action | None, int, bool
     """The action (none for a comment) that begins at `at`, the place behind it, and whether it trims what follows."""
     comment = re.compile(r"[ \t\r\n]*/\*").match(template, at)
     if comment:
-        return None, *_after_comment(template, comment.end(), line)
+        end, trims, why = _after_comment(template, comment.end())
+        return (Action((Word("error", why, line, at),), line) if why else None), end, trims
     words: list[Word] = []
     while True:
         end, trims = _end(template, at)
@@ -92,9 +97,13 @@ def _action(template: str, at: int, line: int) -> tuple[Action | None, int, bool
             return Action(tuple(_stripped(words)), line), end, trims
         found = _WORD.match(template, at)
         if found is None:
-            raise fault(_line(template, at), _unreadable(template, at))
-        words.append(Word(str(found.lastgroup), found[0], _line(template, at)))
+            words.append(Word("error", _unreadable(template, at), _line(template, at), at))
+            return Action(tuple(words), line), len(template), False
+        words.append(Word(str(found.lastgroup), found[0], _line(template, at), at))
         at = found.end()
+        if found.lastgroup in ("field", "variable", "name") and at < len(template) and not template.startswith(_AFTER_NAME, at):
+            words.append(Word("error", f"bad character {_code_point(template[at])}", _line(template, at), at))
+            return Action(tuple(words), line), len(template), False
 
 
 def _end(template: str, at: int) -> tuple[int, bool]:
@@ -105,14 +114,13 @@ def _end(template: str, at: int) -> tuple[int, bool]:
     return (trim.end(), True) if trim else (0, False)
 
 
-def _after_comment(template: str, at: int, line: int) -> tuple[int, bool]:
+def _after_comment(template: str, at: int) -> tuple[int, bool, str]:
+    """The place behind a comment, whether it trims what follows, and what is wrong with it."""
     close = template.find("*/", at)
-    if close < 0:
-        raise fault(line, "unclosed comment")
-    end, trims = _end(template, close + 2)
-    if not end:
-        raise fault(line, "comment ends before closing delimiter")
-    return end, trims
+    end, trims = _end(template, close + 2) if close >= 0 else (0, False)
+    if end:
+        return end, trims, ""
+    return len(template), False, "unclosed comment" if close < 0 else "comment ends before closing delimiter"
 
 
 def _unreadable(template: str, at: int) -> str:
@@ -122,7 +130,13 @@ def _unreadable(template: str, at: int) -> str:
     if letter in "\"'`":
         kind = {'"': "quoted string", "'": "character constant", "`": "raw quoted string"}[letter]
         return f"unterminated {kind}"
-    return f"unexpected {letter!r} in action" if letter != "{" else 'unexpected "{" in command'
+    if letter in "+-":
+        return f'bad number syntax: "{letter}"'
+    return f"unrecognized character in action: {_code_point(letter)}"
+
+
+def _code_point(letter: str) -> str:
+    return f"U+{ord(letter):04X}" + (f" '{letter}'" if letter.isprintable() else "")
 
 
 def _stripped(words: list[Word]) -> list[Word]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from goldsmith.hcl.diagnostics import did_you_mean
+from goldsmith.hcl.gofmt import quote
 from goldsmith.hcl.gotemplate_lexer import Action, Text, Word, fault, lex
 from goldsmith.hcl.gotemplate_literals import constant
 
@@ -45,7 +46,8 @@ class Command:
     """Operands side by side: a function and its arguments, or one value."""
 
     operands: tuple[Operand, ...]
-    line: int
+    places: tuple[tuple[int, str], ...]
+    """Of each operand, its offset in the template and how it is written."""
     text: str
 
 
@@ -94,19 +96,21 @@ Node: TypeAlias = Text | Pipeline | Branch | Jump | Inclusion
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A template: its nodes, and those that it defines under a name."""
+    """A template: its text, its nodes, and those that it defines under a name."""
 
+    text: str
     nodes: tuple[Node, ...]
     defined: Mapping[str, tuple[Node, ...]]
 
 
 _KEYWORDS = frozenset({"if", "else", "end", "range", "with", "break", "continue", "block", "define", "template"})
+_LONGEST_SHOWN = 10
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "nil": None}
 
 
 def parse(template: str, functions: Collection[str]) -> Parsed:
     """A template that may call `functions`, read. Raises ValueError with line and reason, as Go words it."""
-    return _Parser(lex(template), functions).template()
+    return _Parser(lex(template), functions).template(template)
 
 
 class _Parser:
@@ -121,11 +125,11 @@ class _Parser:
         self._variables = ["$"]
         self._defined: dict[str, tuple[Node, ...]] = {}
 
-    def template(self) -> Parsed:
+    def template(self, text: str) -> Parsed:
         nodes, closing = self._nodes()
         if closing is not None:
             raise fault(closing.line, f"unexpected {{{{{closing.words[0].text}}}}}")
-        return Parsed(nodes, self._defined)
+        return Parsed(text, nodes, self._defined)
 
     def _nodes(self) -> tuple[tuple[Node, ...], Action | None]:
         """The nodes up to an `end` or `else`, and that; None at the end of the template."""
@@ -137,6 +141,8 @@ class _Parser:
                 nodes.append(part)
                 continue
             keyword = _keyword(part)
+            if keyword and part.words[-1].kind == "error":
+                raise fault(part.words[-1].line, part.words[-1].text)
             if keyword in ("end", "else"):
                 return tuple(nodes), part
             if keyword == "define":
@@ -264,9 +270,9 @@ class _Words:
         while self._take("|"):
             commands.append(self._command())
         if in_parentheses and not self._take(")"):
-            raise self._fault("unclosed left paren")
+            raise self._unclosed()
         if not in_parentheses and self._at < len(self._words):
-            raise self._fault(f'unexpected "{self._words[self._at].text}" in {self._context}')
+            raise self._unexpected(self._words[self._at], self._context)
         for command in commands[1:]:
             if isinstance(command.operands[0], Literal):
                 raise self._fault(f"non executable command in pipeline stage {commands.index(command) + 1}")
@@ -304,26 +310,32 @@ class _Words:
         self._skip_space()
         start = self._at
         operands: list[Operand] = []
+        places: list[tuple[int, str]] = []
         while self._at < len(self._words) and self._words[self._at].text not in ("|", ")"):
-            operands.append(self._operand())
+            first = self._at
+            operands.append(self._operand("operand" if operands else self._context))
+            places.append((self._words[first].at, self._text(first)))
             if not self._skip_space() and self._at < len(self._words) and self._words[self._at].text not in ("|", ")"):
-                raise self._fault(f'unexpected "{self._words[self._at].text}" in operand')
+                raise self._unexpected(self._words[self._at], "operand")
         if not operands:
             raise self._fault(f"missing value for {self._context}")
-        text = "".join(word.text for word in self._words[start : self._at]).strip()
-        return Command(tuple(operands), self._line, text)
+        return Command(tuple(operands), tuple(places), self._text(start))
 
-    def _operand(self) -> Operand:
+    def _text(self, start: int) -> str:
+        """What was read from a word on, as it is written."""
+        return "".join(word.text for word in self._words[start : self._at]).strip()
+
+    def _operand(self, context: str) -> Operand:
         word = self._next()
         if word.kind == "field":
             return Field((word.text[1:], *self._fields()))
-        operand = self._term(word)
+        operand = self._term(word, context)
         names = self._fields()
         if names and isinstance(operand, Literal):
             raise self._fault(f'unexpected "." after term "{word.text}"')
         return Field(names, operand) if names else operand
 
-    def _term(self, word: Word) -> Operand:
+    def _term(self, word: Word, context: str) -> Operand:
         match word.kind, word.text:
             case "mark", "(":
                 return self.pipeline(in_parentheses=True)
@@ -334,13 +346,13 @@ class _Words:
                 return Variable(name)
             case "name", name if name in _CONSTANTS:
                 return Literal(_CONSTANTS[name])
-            case "name", name:
+            case "name", name if name not in _KEYWORDS:
                 if name not in self._functions:
                     raise self._fault(f'function "{name}" not defined{self._suggestion(name)}')
                 return Call(name)
             case (("string" | "raw" | "char" | "number"), _):
                 return Literal(self._constant(word))
-        raise self._fault(f'unexpected "{word.text}" in {self._context}')
+        raise self._unexpected(word, context)
 
     def _suggestion(self, name: str) -> str:
         suggestion = did_you_mean(name, self._functions)
@@ -375,5 +387,21 @@ class _Words:
         self._at += found
         return found
 
+    def _unclosed(self) -> ValueError:
+        rest = self._words[self._at :]
+        return self._unexpected(rest[-1], "") if rest and rest[-1].kind == "error" else self._fault("unclosed left paren")
+
+    def _unexpected(self, word: Word, context: str) -> ValueError:
+        if word.kind == "error":
+            return fault(word.line, word.text)
+        return self._fault(f"unexpected {_shown(word.text)} in {context}")
+
     def _fault(self, why: str) -> ValueError:
         return fault(self._line, why)
+
+
+def _shown(word: str) -> str:
+    """A word as Go shows it in an error: a long one only in part."""
+    if word in _KEYWORDS:
+        return f"<{word}>"
+    return quote(word) if len(word) <= _LONGEST_SHOWN else f"{quote(word[:_LONGEST_SHOWN])}..."
