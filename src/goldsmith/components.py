@@ -119,6 +119,18 @@ class Artifact:
 # ── what a component is given ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegacyValues:
+    """What only the `{{ }}` of a legacy JSON template know."""
+
+    variables: Mapping[str, str]
+    """The user variables, rendered."""
+    directory: Path
+    """The directory of the template, absolute: `{{template_dir}}`."""
+    sensitive: frozenset[str] = frozenset()
+    """The names of variables whose values are never shown."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What every component may know of the build it works in."""
@@ -154,6 +166,8 @@ class Context:
     """The image of the project that is built, or empty outside of a project."""
     pins: Pins | None = None
     """The lock of what is built; None when nothing keeps one."""
+    legacy: LegacyValues | None = None
+    """None in a template in HCL."""
     cache: Path = Path("/nonexistent")
     """The directory that all projects of this host share: downloaded packages, indexes, layers."""
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldsmith.hcl.gotemplate import check, render
+from goldsmith.hcl.gotemplate import check, named_in_calls, render
 
 DATA = {
     "Path": "/tmp/x.sh",
@@ -149,6 +149,7 @@ SYNTAX_FAULTS = [
     ("{{upper §}}", "unrecognized character in action: U+00A7 '§'"),
     ("{{`a``b`}}", "in operand"),
     ("{{1.a}}", "operand"),
+    ("{{9223372036854775808}}", "bad number syntax"),
 ]
 
 
@@ -175,6 +176,7 @@ RUN_FAULTS = [
     ("{{eq 1 `a`}}", "incompatible types for comparison"),
     ("{{lt true false}}", "invalid type for comparison"),
     ("{{eq 1}}", "missing argument for comparison"),
+    ("{{printf 1}}", "error calling printf: expected string; found 1"),
     ("{{call .N}}", "error calling call: non-function of type int"),
     ('{{template "x"}}', 'template "x" not defined'),
     ("{{range .Path}}{{end}}", "range can't iterate over /tmp/x.sh"),
@@ -207,6 +209,13 @@ def test_a_deep_nest_is_refused_instead_of_crashing() -> None:
 def test_a_template_that_would_never_end_is_stopped(template: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         render(template, {}, None)
+
+
+def test_the_names_that_a_function_is_asked_for_can_be_listed() -> None:
+    template = (
+        "{{user `a`}}{{if eq (user `b`) `x`}}{{user `c` | upper}}{{else}}{{user .N}}{{end}}{{define `t`}}{{user `d`}}{{end}}"
+    )
+    assert sorted(named_in_calls(template, ("user", "upper"), "user")) == ["a", "b", "c", "d"]
 
 
 @given(st.text().filter(lambda text: "{{" not in text))

@@ -29,6 +29,9 @@ from goldsmith.packer_templates import check, render
         ("{{ .Foo }}", "<no value>"),
         ("{{ build `ID` }}", "i-1"),
         ("{{ `{{ build_name }}` }}", "a"),
+        ('{{split "abc" "" 1}}{{split "a-b" "-" 1.0}}', "bb"),
+        ("{{upper `ß`}}", "ß"),
+        ('{{strftime "%%|%Q|%L|%"}}', "%|%Q|.000|%"),
     ],
 )
 def test_templates_render_as_in_packer(context: Context, template: str, text: str) -> None:
@@ -48,6 +51,10 @@ def test_the_working_directory_and_a_new_uuid_can_be_had(context: Context) -> No
         "{{env `X`}}",
         "{{template_dir}}",
         "{{vault `a` `b`}}",
+        "{{upper 1}}",
+        '{{split "a-b" "-" "1"}}',
+        '{{isotime "2006" "x"}}',
+        "{{clean_resource_name `a`}}",
         "{{sed `a` `b`}}",
         "{{nosuch}}",
         "{{upper}}",
@@ -62,6 +69,19 @@ def test_the_working_directory_and_a_new_uuid_can_be_had(context: Context) -> No
 def test_what_packer_refuses_is_refused(context: Context, template: str) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         render(template, context, {})
+
+
+@pytest.mark.parametrize(
+    ("type", "name", "cleaned"),
+    [
+        ("amazon-ebs", "web:1.0 é", "web-1.0 --"),
+        ("azure-arm", "web:1.0_" + "x" * 90, "web-1.0_" + "x" * 72),
+        ("azure-arm", "web...", "web"),
+        ("googlecompute", "-Web 1.0-", "web-1-0"),
+    ],
+)
+def test_a_name_is_cleaned_for_the_cloud_that_it_is_for(context: Context, type: str, name: str, cleaned: str) -> None:
+    assert render(f"{{{{clean_resource_name `{name}`}}}}", replace(context, type=type), {}) == cleaned
 
 
 def test_rendering_that_never_ends_is_refused(context: Context) -> None:

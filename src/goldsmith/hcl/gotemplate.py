@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 
 from goldsmith.hcl.gotemplate_functions import BUILTINS, NAMES, is_true
@@ -50,6 +50,37 @@ def check(template: str, functions: Collection[str]) -> None:
         parse(template, {*functions, *NAMES})
     except RecursionError as error:
         raise ValueError("template: root: it is nested too deeply") from error
+
+
+def named_in_calls(template: str, functions: Collection[str], function: str) -> tuple[str, ...]:
+    """The texts that a template hands to `function` as its first argument, where they are written out.
+
+    Raises ValueError as `check` does.
+    """
+    parsed = parse(template, {*functions, *NAMES})
+    every = (parsed.nodes, *parsed.defined.values())
+    return tuple(text for nodes in every for command in _commands(nodes) for text in _named(command, function))
+
+
+def _named(command: Command, function: str) -> Iterator[str]:
+    match command.operands:
+        case (Call(name), Literal(str(text)), *_) if name == function:
+            yield text
+
+
+def _commands(nodes: Sequence[Node | Operand | None]) -> Iterator[Command]:
+    """All commands, also those in branches and parentheses."""
+    for node in nodes:
+        match node:
+            case Pipeline(commands):
+                yield from commands
+                yield from _commands([operand for command in commands for operand in command.operands])
+            case Branch():
+                yield from _commands([node.pipeline, *node.body, *node.otherwise])
+            case Inclusion():
+                yield from _commands([node.pipeline])
+            case Field(of=of):
+                yield from _commands([of])
 
 
 class _Stop(Exception):

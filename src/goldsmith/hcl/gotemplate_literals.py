@@ -18,7 +18,10 @@ def constant(word: Word) -> str | int | float:
     if word.kind == "raw":
         return word.text[1:-1]
     if word.kind == "number":
-        return _number(word.text)
+        number = _number(word.text)
+        if isinstance(number, int) and not -(2**63) <= number < 2**63:
+            raise OverflowError(f"{word.text} overflows int")
+        return number
     text = _ESCAPE.sub(_unescaped, word.text[1:-1])
     if word.kind == "string":
         return text

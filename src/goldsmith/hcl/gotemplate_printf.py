@@ -43,8 +43,10 @@ def go_type(value: object) -> str:
     return names.get(type(value), "map[string]interface {}" if isinstance(value, Mapping) else "[]interface {}")
 
 
-def printf(form: str, *values: object) -> str:
+def printf(form: object, *values: object) -> str:
     """Go's Sprintf. What does not fit is told in the text, as Go does; raises ValueError for an absurd width."""
+    if not isinstance(form, str):
+        raise ValueError(f"expected string; found {printed(form)}")
     return _Printf(form, values).text()
 
 

@@ -32,6 +32,37 @@ def rfc3339(moment: datetime) -> str:
     return format_time("2006-01-02T15:04:05Z07:00", moment)
 
 
+def strftime(form: str, moment: datetime) -> str:
+    """The moment by the directives of Packer's `{{strftime}}`; one that it does not know stays as it is."""
+    return re.sub(r"%(.)", lambda found: _directive(found[0], moment), form, flags=re.DOTALL)
+
+
+_DIRECTIVES = {
+    "A": "Monday",
+    "B": "January",
+    "H": "15",
+    "I": "03",
+    "L": ".000",
+    "M": "04",
+    "S": "05",
+    "Y": "2006",
+    "Z": "MST",
+    "a": "Mon",
+    "b": "Jan",
+    "d": "02",
+    "m": "01",
+    "p": "PM",
+    "y": "06",
+    "z": "-0700",
+}
+
+
+def _directive(text: str, moment: datetime) -> str:
+    if text == "%%":
+        return "%"
+    return format_time(_DIRECTIVES[text[1]], moment) if text[1] in _DIRECTIVES else text
+
+
 def parse_rfc3339(text: str, *, separators: str = "T") -> datetime:
     """The moment that an RFC 3339 text names, in its own zone. Raises ValueError for anything else."""
     found = _RFC3339.fullmatch(text)

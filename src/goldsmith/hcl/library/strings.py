@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.letters import lower, upper
 from goldsmith.hcl.library.arguments import TEXT, TEXTS, named, of, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType
@@ -23,7 +24,7 @@ def functions() -> tuple[Function, ...]:
         of("endswith", _asks(str.endswith), TEXT, named("suffix", TEXT), result=BOOL),
         of("indent", _indent, Parameter("spaces", NUMBER), TEXT, result=STRING),
         of("join", _join, named("separator", TEXT), rest=named("lists", TEXTS), result=STRING),
-        of("lower", _each(_lower), TEXT, result=STRING),
+        of("lower", _each(lower), TEXT, result=STRING),
         of("replace", _replace, TEXT, part, named("replace", TEXT), result=STRING),
         of("split", _split, named("separator", TEXT), TEXT, result=ListType(STRING)),
         of("startswith", _asks(str.startswith), TEXT, named("prefix", TEXT), result=BOOL),
@@ -35,7 +36,7 @@ def functions() -> tuple[Function, ...]:
         of("trimprefix", _both(str.removeprefix), TEXT, named("prefix", TEXT), result=STRING),
         of("trimspace", _each(_trimspace), TEXT, result=STRING),
         of("trimsuffix", _both(str.removesuffix), TEXT, named("suffix", TEXT), result=STRING),
-        of("upper", _each(_upper), TEXT, result=STRING),
+        of("upper", _each(upper), TEXT, result=STRING),
     )
 
 
@@ -59,15 +60,6 @@ def _both(act: Callable[[str, str], str]) -> Callable[[Sequence[Value]], Value]:
 
 def _asks(ask: Callable[[str, str], bool]) -> Callable[[Sequence[Value]], Value]:
     return lambda arguments: boolean(ask(text(arguments[0]), text(arguments[1])))
-
-
-# Go maps letter by letter: "ß" stays one letter, where str.upper would make "SS" of it.
-def _upper(s: str) -> str:
-    return "".join(c.upper() if len(c.upper()) == 1 else c for c in s)
-
-
-def _lower(s: str) -> str:
-    return "".join(c.lower() if len(c.lower()) == 1 else c for c in s)
 
 
 def _title(s: str) -> str:
