@@ -155,8 +155,9 @@ def _align(lines: list[_Line], cell: Callable[[_Line], list[_Token]], left: Call
             run.append(line)
             continue
         widths = [_width(left(member)) for member in run]
+        widest = max(widths, default=0)
         for member, width in zip(run, widths, strict=True):
-            cell(member)[0].spaces = max(widths) - width + 1
+            cell(member)[0].spaces = widest - width + 1
         run = []
 
 

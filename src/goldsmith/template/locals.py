@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -23,8 +23,8 @@ Node: TypeAlias = tuple[str, ...]
 class Evaluated:
     """The values of all locals and data sources; one that failed is unknown."""
 
-    locals: Mapping[str, Value]
-    data: Mapping[ComponentName, Value]
+    locals: dict[str, Value]
+    data: dict[ComponentName, Value]
 
     def variables(self) -> dict[str, Value]:
         """`local` and `data` as expressions see them."""
@@ -40,24 +40,23 @@ class Evaluated:
 def evaluate_locals(declared: Declared, scope: Scope, reader: DataReader, faults: Faults) -> Evaluated:
     """Evaluate all locals and data sources of a template. A circle among them is an error that names it."""
     graph = _Graph(declared, faults)
-    locals: dict[str, Value] = {}
-    data: dict[ComponentName, Value] = {}
+    done = Evaluated({}, {})
     for node in graph.in_order():
         if node in graph.broken:
             value = None
         elif node[0] == "local":
-            value = _local(declared, node[1], scope.child(Evaluated(locals, data).variables()), faults)
+            value = _local(declared, node[1], scope.child(graph.seen_by(node, done).variables()), faults)
         else:
             block = declared.data[node[1], node[2]]
-            value = faults.attempt(reader.read, block, scope.child(Evaluated(locals, data).variables()))
+            value = faults.attempt(reader.read, block, scope.child(graph.seen_by(node, done).variables()))
         if value is None:
             graph.broken.add(node)
             value = unknown()
         if node[0] == "local":
-            locals[node[1]] = value
+            done.locals[node[1]] = value
         else:
-            data[node[1], node[2]] = value
-    return Evaluated(locals, data)
+            done.data[node[1], node[2]] = value
+    return done
 
 
 def _local(declared: Declared, name: str, scope: Scope, faults: Faults) -> Value | None:
@@ -76,12 +75,16 @@ class _Graph:
             **{("local", name): local.expression for name, local in declared.locals.items()},
         }
         self.broken: set[Node] = set()
+        self.sees_all: set[Node] = set()
+        """Nodes that use `local` or `data` as a whole, or by a name that is not written out."""
         self.needs = {node: tuple(self._needed(node, content)) for node, content in self.nodes.items()}
 
     def _needed(self, node: Node, content: Expression | Body) -> Iterator[Node]:
         for reference in references(content):
             needed = _node_of(reference)
             if needed is None:
+                if reference.root in ("local", "data"):
+                    self.sees_all.add(node)
                 continue
             if needed in self.nodes:
                 yield needed
@@ -95,27 +98,43 @@ class _Graph:
         why = f"There is no {'local' if needed[0] == 'local' else 'data source'} {told}."
         self.faults.error("template.undefined", "Unsupported attribute", reference.range, why, did_you_mean(told, known))
 
+    def seen_by(self, node: Node, done: Evaluated) -> Evaluated:
+        """The part of `done` that a node refers to. To show each node everything would take time that grows squared."""
+        if node in self.sees_all:
+            return done
+        needed = self.needs[node]
+        return Evaluated(
+            {name[1]: done.locals[name[1]] for name in needed if name[0] == "local"},
+            {(name[1], name[2]): done.data[name[1], name[2]] for name in needed if name[0] == "data"},
+        )
+
     def in_order(self) -> list[Node]:
         """All nodes, each after what it needs."""
-        ordered: list[Node] = []
-        state: dict[Node, bool] = {}
+        # A stack of our own: a chain of locals may be longer than Python's.
+        ordered: dict[Node, None] = {}
         for node in self.nodes:
-            self._visit(node, [], state, ordered)
-        return ordered
+            path: dict[Node, Iterator[Node]] = {}
+            entered: Node | None = None if node in ordered else node
+            while entered is not None or path:
+                if entered is not None:
+                    path[entered] = iter(self.needs[entered])
+                entered = self._next(path, ordered)
+        return list(ordered)
 
-    def _visit(self, node: Node, path: list[Node], state: dict[Node, bool], ordered: list[Node]) -> None:
-        if state.get(node):
-            return
-        if node in path:
-            self._cycle([*path[path.index(node) :], node])
-            return
-        for needed in self.needs[node]:
-            self._visit(needed, [*path, node], state, ordered)
-            if needed in self.broken:
-                self.broken.add(node)
-        if not state.get(node):
-            state[node] = True
-            ordered.append(node)
+    def _next(self, path: dict[Node, Iterator[Node]], ordered: dict[Node, None]) -> Node | None:
+        """What the last node of the path still waits for; None after moving that node from the path to `ordered`."""
+        node, waiting = next(reversed(path.items()))
+        for needed in waiting:
+            if needed in path:
+                names = list(path)
+                self._cycle([*names[names.index(needed) :], needed])
+            elif needed not in ordered:
+                return needed
+        del path[node]
+        ordered[node] = None
+        if any(needed in self.broken for needed in self.needs[node]):
+            self.broken.add(node)
+        return None
 
     def _cycle(self, circle: list[Node]) -> None:
         told = " → ".join(".".join(node) for node in circle)
