@@ -11,7 +11,7 @@ test: moto
 
 # A server that answers as AWS does, for the tests of what talks to AWS. It has an environment of its own (180 MB).
 moto:
-	@./bootstrap
+	@./bootstrap tests
 	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.tools/moto .tools/bin/uv sync -q --frozen --only-group moto
 
 check:

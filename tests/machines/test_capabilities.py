@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,20 @@ def test_a_tool_that_is_too_old_does_not_count(monkeypatch: pytest.MonkeyPatch, 
     found = {capability.name: capability for capability in capabilities()}["mke2fs"]
     assert not found.works
     assert "1.47 or newer" in found.detail
+
+
+def test_whoever_is_not_root_is_told_to_be_root_and_not_to_install_what_is_there() -> None:
+    """As nobody, in a process of its own: a new user namespace is refused where the host does not allow it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.setuid(65534)
+            booted = next(capability for capability in capabilities() if capability.name == "booted tier")
+            code = 0 if (booted.works, booted.provides) == (False, "run as root") else 1
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -17,6 +17,7 @@ def command(json: bool) -> int:
     from goldsmith.project.capabilities import capabilities
 
     found = capabilities()
+    lacking = [item.name for item in found if item.required and not item.works]
     if json:
         click.echo(json_module.dumps([asdict(item) for item in found], indent=2))
     else:
@@ -26,4 +27,5 @@ def command(json: bool) -> int:
             if not item.works:
                 click.echo(f"        {'':<22} needed for: {item.why}")
                 click.echo(f"        {'':<22} provided by: {item.provides}")
-    return 1 if any(item.required and not item.works for item in found) else 0
+        click.echo(f"Images cannot be built here yet: {', '.join(lacking)}." if lacking else "Images can be built here.")
+    return 1 if lacking else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from goldsmith.machines.sandbox import Sandbox
 
 _INSTALL = "apt-get install --no-install-recommends "
 _TRY_S = 10.0
+_AS_ROOT = "run as root"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,12 @@ class _Tool:
     least: tuple[int, int] = (0, 0)
 
 
+_BOOTED_BY = {
+    booted.Reason.NOT_ROOT: _AS_ROOT,
+    booted.Reason.NO_NSPAWN: _INSTALL + "systemd-container",
+    booted.Reason.NO_CGROUP2: "a host that mounts cgroup v2, as Debian 11 and later do by default",
+}
+
 _TOOLS = (
     _Tool("mmdebstrap", "mmdebstrap", 'source "bootstrap"', version=("--version",), least=(1, 3)),
     _Tool("mke2fs", "e2fsprogs", "writing the root file system", version=("-V",), least=(1, 47)),
@@ -57,6 +65,7 @@ _TOOLS = (
     _Tool("mcopy", "mtools", "filling the EFI partition"),
     _Tool("grub-mkimage", "grub-common", "disks that boot by BIOS"),
     _Tool("qemu-img", "qemu-utils", "qcow2 and other disk formats", version=("--version",)),
+    _Tool("gpgv", "gpgv", "the patches gate: who signed the archive's indexes"),
     _Tool("sgdisk", "gdisk", "checking partition tables in tests", required=False),
 )
 
@@ -112,13 +121,13 @@ def _overlay() -> Capability:
         works=not failed,
         detail=failed or "an overlay was mounted",
         why="layers: a step's changes apart from what it was given",
-        provides="modprobe overlay",
+        provides="modprobe overlay" if os.geteuid() == 0 else _AS_ROOT,
         required=True,
     )
 
 
 def _sandbox() -> tuple[Capability, Capability]:
-    made, connected = "", ""
+    made, connected, failed, remedy = "", "", "", ""
     with tempfile.TemporaryDirectory(prefix="goldsmith-") as name:
         directory = Path(name)
         (directory / "tree").mkdir()
@@ -131,22 +140,24 @@ def _sandbox() -> tuple[Capability, Capability]:
                 sandbox.run(["/nothing"])
                 connected = "a sandbox was connected"
         except GoldsmithError as error:
-            failed = error.diagnostics[0].why or str(error)
+            told = error.diagnostics[0]
+            failed, remedy = told.why or told.what, told.next
     return (
         Capability(
             name="sandbox",
             works=bool(made),
             detail=made or failed,
             why="each provisioner step",
-            provides="namespaces and overlayfs as above; on a disk that can hold an overlay's upper (ext4, xfs, btrfs, tmpfs)",
+            provides=remedy
+            or "namespaces and overlayfs as above; on a disk that can hold an overlay's upper (ext4, xfs, btrfs, tmpfs)",
             required=True,
         ),
         Capability(
             name="sandbox network",
             works=bool(connected),
-            detail=connected or failed,
+            detail=connected or (failed if made else "there is no sandbox to connect"),
             why="steps that reach archives, without a way to the host",
-            provides=_INSTALL + "slirp4netns",
+            provides=_INSTALL + "slirp4netns" if made or shutil.which("slirp4netns") is None else "a sandbox, as above",
             required=True,
         ),
     )
@@ -171,7 +182,7 @@ def _booted() -> Capability:
         works=reason is None,
         detail=reason.value if reason else "systemd-nspawn and cgroup v2 are there",
         why="an early check, in under a second, that a tree's systemd starts",
-        provides=_INSTALL + "systemd-container",
+        provides=_BOOTED_BY[reason or booted.Reason.NO_NSPAWN],
         required=False,
     )
 
