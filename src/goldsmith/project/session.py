@@ -129,6 +129,7 @@ class Session:
             image=image,
             pins=self.lock_file.of(image or build.full_name),
             cache=self.cache,
+            legacy=plan.legacy,
         )
 
 

@@ -7,10 +7,10 @@ from goldsmith.template.inspect import inspect
 from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
 from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
 from goldsmith.template.options import LoadOptions, load_options
-from goldsmith.template.plan import Build, Plan
+from goldsmith.template.plan import Plan
 from goldsmith.template.settings import settings_of
 from goldsmith.template.template import Template, check_syntax, load
-from goldsmith.template.uses import PostProcessorUse, ProvisionerUse, SourceUse
+from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 __all__ = [
     "PACKER_VERSION",

@@ -2,59 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from goldsmith.components import Component, Context, DirectSource, Kind, find, names
+from goldsmith.components import DirectSource, LegacyValues
 from goldsmith.hcl.ast import Block
-from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.source import Range
-from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.template.builds import BuildBlock
-from goldsmith.template.contexts import bare_context
 from goldsmith.template.declared import ComponentName
-from goldsmith.template.faults import Faults, placed
+from goldsmith.template.faults import Faults
+from goldsmith.template.finding import ComponentFinder
 from goldsmith.template.options import LoadOptions
+from goldsmith.template.preparing import prepare
 from goldsmith.template.selection import Selection, select
 from goldsmith.template.sources import SourceReference, find_source, joined
 from goldsmith.template.steps import PostProcessorBlock, ProvisionerBlock
 from goldsmith.template.uses import (
     GENERATED_NAMES,
-    ComponentUse,
+    BlockConfiguration,
+    Build,
     PostProcessorUse,
     ProvisionerUse,
     SourceUse,
     Surroundings,
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Build:
-    """One build: a source, what changes its machine, and what becomes of its artifact."""
-
-    full_name: str
-    """`[buildname.]type.localname`."""
-    type: str
-    source_name: str
-    """The name of the `source` block (Packer: PACKER_BUILD_NAME)."""
-    source: SourceUse
-    provisioners: tuple[ProvisionerUse, ...]
-    cleanup: ProvisionerUse | None
-    """Runs when a provisioner failed."""
-    chains: tuple[tuple[PostProcessorUse, ...], ...]
-
-    def uses(self) -> Iterator[ComponentUse]:
-        """All components of the build, in the order in which they act."""
-        yield self.source
-        yield from self.provisioners
-        if self.cleanup is not None:
-            yield self.cleanup
-        for chain in self.chains:
-            yield from chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +44,8 @@ class Plan:
     """Every string inside a sensitive value, also line by line."""
     variables: Mapping[str, str]
     """The values of the variables as text, for provenance; sensitive ones as `<sensitive>`."""
+    legacy: LegacyValues | None = None
+    """What the `{{ }}` of a legacy JSON template know; None for HCL."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +74,7 @@ def make_plan(material: Material) -> Plan:
         next = 'Add build { sources = ["source.TYPE.NAME"] }.'
         faults.error("template.no-build", "Missing build block", None, why, next)
     _warn_of_globs(material.builds, selection, faults)
-    finder = _Finder(faults)
+    finder = ComponentFinder(faults)
     made = [
         build
         for block in material.builds
@@ -112,7 +88,7 @@ def make_plan(material: Material) -> Plan:
             "template.no-builds", "No builds to run", None, "-only and -except leave none.", f"Possible: [{possible}]."
         )
     faults.raise_if_any()
-    failed = tuple((build.full_name, error) for build in made if (error := _prepare(build, material)) is not None)
+    failed = prepare(made, material.root, material.options)
     without = {name for name, _ in failed}
     return Plan(
         root=material.root,
@@ -151,29 +127,6 @@ def _title(block: PostProcessorBlock) -> str:
 # ── making builds ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Finder:
-    """Finds component classes; each is looked up once, and told missing once."""
-
-    def __init__(self, faults: Faults) -> None:
-        self.faults = faults
-        self.known: dict[tuple[Kind, str], type[Component[Any]] | None] = {}
-
-    def find(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
-        if (kind, type) not in self.known:
-            self.known[kind, type] = self._look_up(kind, type, where, what)
-        return self.known[kind, type]
-
-    def _look_up(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
-        before = len(self.faults.errors)
-        found = self.faults.attempt(find, kind, type)
-        if found is None and len(self.faults.errors) == before:
-            known = names(kind)
-            next = did_you_mean(type, known) or f"Known: [{', '.join(known)}]."
-            why = f'No {kind} "{type}" is installed.'
-            self.faults.error("template.unknown-component", what, where, why, next)
-        return found
-
-
 class _Maker:
     """Makes one build of a build block and one of its sources."""
 
@@ -183,7 +136,7 @@ class _Maker:
         block: BuildBlock,
         reference: SourceReference,
         selection: Selection,
-        finder: _Finder,
+        finder: ComponentFinder,
         faults: Faults,
     ) -> None:
         self.block = block
@@ -225,14 +178,19 @@ class _Maker:
         if isinstance(source, DirectSource):
             generated = (*GENERATED_NAMES, *source.generated_names())
             self.surroundings = replace(self.surroundings, generated_names=generated)
+        configuration = BlockConfiguration(
+            block=joined(declared, reference, self.faults),
+            surroundings=self.surroundings,
+            iterators=reference.iterators,
+            sees_build=False,
+        )
         return SourceUse(
             type=reference.type,
             name=reference.local_name,
             where=declared.range,
-            block=joined(declared, reference, self.faults),
             component_class=found,
-            surroundings=self.surroundings,
-            iterators=reference.iterators,
+            configuration=configuration,
+            generated_names=self.surroundings.generated_names,
         )
 
     def _provisioners(self, blocks: Iterable[ProvisionerBlock]) -> tuple[ProvisionerUse, ...]:
@@ -248,15 +206,17 @@ class _Maker:
             type=block.type,
             name=block.meta.name,
             where=block.block.range,
-            block=block.block,
             component_class=found,
-            surroundings=self.surroundings,
-            iterators=block.iterators,
+            configuration=BlockConfiguration(
+                block=block.block,
+                surroundings=self.surroundings,
+                iterators=block.iterators,
+                override=block.overrides.get(self.reference.local_name, {}),
+            ),
             max_retries=block.meta.max_retries,
             pause_before=block.pause_before,
             timeout=block.timeout,
             continue_on_error=block.meta.continue_on_error,
-            overridden=block.overrides.get(self.reference.local_name, {}),
         )
 
     def _chain(self, blocks: Iterable[PostProcessorBlock]) -> tuple[PostProcessorUse, ...]:
@@ -279,38 +239,7 @@ class _Maker:
             type=block.type,
             name=block.meta.name,
             where=block.block.range,
-            block=block.block,
             component_class=found,
-            surroundings=self.surroundings,
-            iterators=block.iterators,
+            configuration=BlockConfiguration(block=block.block, surroundings=self.surroundings, iterators=block.iterators),
             keep_input_artifact=block.meta.keep_input_artifact,
         )
-
-
-# ── preparing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _prepare(build: Build, material: Material) -> UserError | None:
-    """What is wrong with the configurations of a build's components; None when nothing is."""
-    generated = dict.fromkeys(build.source.surroundings.generated_names, UNKNOWN_TEXT)
-    context = bare_context(
-        material.root,
-        material.options,
-        build=build.full_name,
-        type=build.type,
-        name=build.source_name,
-        generated=generated,
-    )
-    faults = Faults()
-    for use in build.uses():
-        faults.attempt(_check, use, context)
-    return UserError(*faults.found) if faults.errors else None
-
-
-def _check(use: ComponentUse, context: Context) -> None:
-    config = use.config(context)
-    try:
-        use.component().check(config, context)
-    except UserError as error:
-        # A component that does not know where its fault stands leaves the place to us.
-        raise placed(error, use.where) from error

@@ -1,10 +1,10 @@
-"""The components of a planned build: which class each is, and its configuration with the values of the moment."""
+"""A planned build and its components: which class each is, and its configuration with the values of the moment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from goldsmith.components import Component, Context, Setting
 from goldsmith.hcl.ast import Block
@@ -58,6 +58,33 @@ class Surroundings:
         return object_of({name: string(value) for name, value in known.items()})
 
 
+class Configuration(Protocol):
+    """What a template says to one component; HCL and legacy JSON say it each in their own way."""
+
+    def decoded(self, config: type[Any], context: Context) -> object:
+        """An instance of the component's `config`, with the values of the moment. Raises `UserError` with all faults."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockConfiguration:
+    """A block of HCL: expressions are evaluated, then `{{ }}` rendered."""
+
+    block: Block
+    surroundings: Surroundings
+    iterators: Mapping[str, Value] = field(default_factory=dict)
+    sees_build: bool = True
+    """Whether the body sees `build.*`; a source comes before anything that these tell."""
+    override: Mapping[str, Setting] = field(default_factory=dict)
+    """Settings that replace those of the block."""
+
+    def decoded(self, config: type[Any], context: Context) -> object:
+        """The configuration, with the values that `build.*` has in `context`."""
+        scope = self.surroundings.scope_for(context, self.iterators, sees_build=self.sees_build)
+        settings = settings_of(self.block, scope)
+        settings = replace(settings, attributes={**settings.attributes, **self.override})
+        return decode(config, settings, lambda text: render(text, context, {}), context.cwd)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentUse:
     """A component as one build uses it."""
@@ -66,10 +93,8 @@ class ComponentUse:
     name: str
     """The name that the template gives it, or empty."""
     where: Range
-    block: Block
     component_class: ComponentClass
-    surroundings: Surroundings
-    iterators: Mapping[str, Value] = field(default_factory=dict)
+    configuration: Configuration
 
     def component(self) -> Component[Any]:
         """A new instance."""
@@ -77,30 +102,15 @@ class ComponentUse:
 
     def config(self, context: Context) -> object:
         """The configuration, with the values that `build.*` has in `context`. Raises `UserError` with all faults."""
-        scope = self.surroundings.scope_for(context, self.iterators, sees_build=self.sees_build)
-        settings = settings_of(self.block, scope)
-        settings = replace(settings, attributes={**settings.attributes, **self.override})
-        return decode(self.component_class.Config, settings, lambda text: render(text, context, {}), context.cwd)
-
-    @property
-    def sees_build(self) -> bool:
-        """Whether the body sees `build.*`."""
-        return True
-
-    @property
-    def override(self) -> Mapping[str, Setting]:
-        """Settings that replace those of the block."""
-        return {}
+        return self.configuration.decoded(self.component_class.Config, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceUse(ComponentUse):
-    """The source of a build; its block is the `source` block joined with what the build adds."""
+    """The source of a build."""
 
-    @property
-    def sees_build(self) -> bool:
-        """A source comes before anything that `build.*` tells."""
-        return False
+    generated_names: tuple[str, ...] = GENERATED_NAMES
+    """The `build.*` names that it gives once it runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,12 +123,6 @@ class ProvisionerUse(ComponentUse):
     timeout: float = 0.0
     """Seconds; 0 for none."""
     continue_on_error: bool = False
-    overridden: Mapping[str, Setting] = field(default_factory=dict)
-
-    @property
-    def override(self) -> Mapping[str, Setting]:
-        """What the block's `override` says for the build's source."""
-        return self.overridden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,3 +131,28 @@ class PostProcessorUse(ComponentUse):
 
     keep_input_artifact: bool | None = None
     """None: the template does not say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """One build: a source, what changes its machine, and what becomes of its artifact."""
+
+    full_name: str
+    """`[buildname.]type.localname`."""
+    type: str
+    source_name: str
+    """The name of the `source` block (Packer: PACKER_BUILD_NAME)."""
+    source: SourceUse
+    provisioners: tuple[ProvisionerUse, ...]
+    cleanup: ProvisionerUse | None
+    """Runs when a provisioner failed."""
+    chains: tuple[tuple[PostProcessorUse, ...], ...]
+
+    def uses(self) -> Iterator[ComponentUse]:
+        """All components of the build, in the order in which they act."""
+        yield self.source
+        yield from self.provisioners
+        if self.cleanup is not None:
+            yield self.cleanup
+        for chain in self.chains:
+            yield from chain

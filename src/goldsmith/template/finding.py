@@ -1,0 +1,33 @@
+"""Looks up the component classes that a template names; each once, and a missing one is told once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from goldsmith.components import Component, Kind, find, names
+from goldsmith.hcl.diagnostics import did_you_mean
+from goldsmith.hcl.source import Range
+from goldsmith.template.faults import Faults
+
+
+class ComponentFinder:
+    """Finds component classes and notes in `faults` which are not installed."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.known: dict[tuple[Kind, str], type[Component[Any]] | None] = {}
+
+    def find(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
+        if (kind, type) not in self.known:
+            self.known[kind, type] = self._look_up(kind, type, where, what)
+        return self.known[kind, type]
+
+    def _look_up(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
+        before = len(self.faults.errors)
+        found = self.faults.attempt(find, kind, type)
+        if found is None and len(self.faults.errors) == before:
+            known = names(kind)
+            next = did_you_mean(type, known) or f"Known: [{', '.join(known)}]."
+            why = f'No {kind} "{type}" is installed.'
+            self.faults.error("template.unknown-component", what, where, why, next)
+        return found
