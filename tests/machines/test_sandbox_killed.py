@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from goldsmith.events import ignore
 from goldsmith.machines import Journal
@@ -75,6 +78,23 @@ def mounts() -> list[str]:
     return sorted(line.split(maxsplit=3)[3] for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
+@pytest.mark.parametrize("moment", range(20))
+def test_one_sweep_right_after_a_kill_leaves_nothing(tree: Path, tmp_path: Path, moment: int) -> None:
+    chance = random.Random(moment)
+    mark = f"8640{chance.randrange(10**6)}"
+    before, until = mounts(), chance.choice(["began", "began", "runs"])
+    with building(tree, tmp_path, mark, until) as process:
+        time.sleep(chance.uniform(0, 0.15))
+
+    Journal(tmp_path / "journal").sweep(ignore)
+
+    assert list((tmp_path / "work").iterdir()) == []
+    assert list((tmp_path / "journal").glob("*.jsonl")) == []
+    wait_until_gone(mark)  # a copy of the killed process that was about to become another program ends by itself
+    assert [group for group in groups() if f"goldsmith-{process.pid}-" in group] == []
+    assert mounts() == before
+
+
 def test_no_process_survives_a_kill_even_without_a_sweep(tree: Path, tmp_path: Path) -> None:
     with building(tree, tmp_path, "86391", until="runs") as process:
         started = below(process.pid)
@@ -86,8 +106,3 @@ def test_no_process_survives_a_kill_even_without_a_sweep(tree: Path, tmp_path: P
         assert time.monotonic() < deadline, left
         time.sleep(0.02)
     Journal(tmp_path / "journal").sweep(ignore)
-
-
-def running_groups() -> set[str]:
-    """Groups whose owner lives: other builds on this host."""
-    return {group for group in groups() if Path(f"/proc/{Path(group).name.split('-')[1]}").exists()}

@@ -96,9 +96,12 @@ class StepCache:
         return _sealed_from(data, directory)
 
     def keep_sealed(self, key: StepKey, image: SealedImage) -> SealedImage:
-        """Move the files of a sealed disk into the cache; the result names them there. They are read-only from then on."""
+        """Move the files of a sealed disk into the cache; the result names them there. They are read-only from then on.
+
+        They are gathered in the directory that they are in, which is journaled: nothing is left when this is cut short.
+        """
         final = self.root / "images" / key.key
-        making = self.root / "work" / f"image-{secrets.token_hex(8)}"
+        making = next(iter(image.files.values())).parent / f"image-{secrets.token_hex(8)}"
         making.mkdir()
         sizes: dict[str, int] = {}
         files: dict[str, str] = {}

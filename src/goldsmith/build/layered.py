@@ -290,8 +290,9 @@ def _sandbox(
         ) as machine,
     ):
         yield machine
-        if base.keep_packages is not None and ARCHIVES in caches:
-            base.keep_packages(machine.cache_upper(ARCHIVES))
+    # Only now, when every process of the step is gone: what it left running could remove or replace files under our hands.
+    if base.keep_packages is not None and ARCHIVES in caches:
+        base.keep_packages(machine.cache_upper(ARCHIVES))
 
 
 def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context) -> Callable[[], object] | None:

@@ -20,9 +20,7 @@ def command(cache: bool, limit: str) -> int:
 
     with renderer(Style()) as emit:
         released = Journal(cache_directory() / "journal").sweep(emit)
-        freed = 0
-        if cache:
-            store = StepCache(cache_directory())
-            freed = store.prune(emit, size_bytes(limit) if limit else None)
+        store = StepCache(cache_directory())  # opening it removes layers that were half made
+        freed = store.prune(emit, size_bytes(limit) if limit else None) if cache else 0
     click.echo(f"Released {len(released)} left over." + (f" Freed {size(freed)} of the cache." if cache else ""))
     return 0

@@ -8,14 +8,16 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from goldsmith.events import Emit, Warned
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError
-from goldsmith.machines.release import KINDS, process_handle
+from goldsmith.machines.release import GONE_WITHIN_S, KINDS, is_running, process_handle
 
 __all__ = ["Journal", "kinds", "process_handle"]
 
@@ -25,6 +27,8 @@ class Journal:
 
     The file exists while something is held and is locked by its owner: a file whose lock is free belongs to a process that
     was killed, whatever its pid says. Opening a journal writes nothing. Threads may share it.
+
+    A process that was killed while it started another one leaves its lock to that one until `exec`: a sweep waits for it.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -105,6 +109,7 @@ def kinds() -> tuple[str, ...]:
 class _Left:
     """What a journal file says: whose it is, and what was held at the end, oldest first."""
 
+    owner: str = ""
     boot: str = ""
     held: dict[int, tuple[str, str]] = field(default_factory=dict)
 
@@ -134,10 +139,9 @@ def _sync_directory(directory: Path) -> None:
 
 def _sweep_file(path: Path, emit: Emit) -> list[str]:
     with suppress(FileNotFoundError), path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _lock_of_the_dead(file):
             return []
+        file.seek(0)
         left = _read(file.read())
         released: list[str] = []
         failed = False
@@ -152,6 +156,22 @@ def _sweep_file(path: Path, emit: Emit) -> list[str]:
             path.unlink(missing_ok=True)
         return released
     return []
+
+
+def _lock_of_the_dead(file: BinaryIO) -> bool:
+    """Lock the journal of a process that was killed; False when its owner lives."""
+    deadline = time.monotonic() + GONE_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            owner = _read(file.read()).owner
+            if not owner or is_running(owner) or time.monotonic() > deadline:
+                return False
+            time.sleep(0.002)
+        else:
+            return True
 
 
 def _release(kind: str, handle: str, boot: str) -> bool:
@@ -170,7 +190,7 @@ def _unknown(kind: str, why: str) -> Bug:
 
 def _read(text: bytes) -> _Left:
     """Read a journal file; a line that was torn by the kill is passed over."""
-    boot = ""
+    owner = boot = ""
     held: dict[int, tuple[str, str]] = {}
     for line in text.splitlines():
         try:
@@ -178,12 +198,12 @@ def _read(text: bytes) -> _Left:
         except ValueError:
             continue
         if "owner" in entry:
-            boot = entry["boot"]
+            owner, boot = entry["owner"], entry["boot"]
         elif "take" in entry:
             held[entry["take"]] = (entry["kind"], entry["handle"])
         else:
             held.pop(entry.get("release"), None)
-    return _Left(boot, held)
+    return _Left(owner, boot, held)
 
 
 def _boot() -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
-_GONE_WITHIN_S = 5.0
+GONE_WITHIN_S = 30.0
+"""How long a release waits for the kernel: on a busy host the end of a pid namespace alone can take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,47 +40,73 @@ def remove_tree(path: Path) -> None:
 
     Never goes into another mounted file system. Raises `MachineError` when something is left.
     """
-    command = ["rm", "-rf", "--one-file-system", "--", str(path)]
-    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
-        return
-    subprocess.run(["chmod", "-R", "u+rwX", "--", str(path)], capture_output=True, check=False)
-    again = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace")
-    if again.returncode != 0 and path.exists():
+    deadline = time.monotonic() + GONE_WITHIN_S
+    said = _remove(path)
+    # Again while something comes back: the kernel ends the tools of a killed run, but not at once.
+    while said.endswith("Directory not empty") and time.monotonic() < deadline:
+        time.sleep(0.01)
+        said = _remove(path)
+    if os.path.lexists(path):
         raise MachineError(
             Diagnostic(
                 code="machine.cannot-remove",
                 what=f"the directory {path} could not be removed",
-                why=again.stderr.strip().partition("\n")[0],
+                why=said.partition("\n")[0],
                 next=f"Remove it by hand: rm -rf {path}",
             )
         )
+
+
+def _remove(path: Path) -> str:
+    """Remove what can be removed, first as it is and then with all rights; returns what `rm` complained about."""
+    command = ["rm", "-rf", "--one-file-system", "--", str(path)]
+    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return ""
+    subprocess.run(["chmod", "-R", "u+rwX", "--", str(path)], capture_output=True, check=False)
+    environment = {"LC_ALL": "C", "PATH": os.defpath}
+    again = subprocess.run(command, capture_output=True, check=False, text=True, errors="replace", env=environment)
+    return again.stderr.strip()
+
+
+def is_running(handle: str) -> bool:
+    """Whether the process of a journal handle runs; one that ended and was not yet waited for does not."""
+    pid, _, start = handle.partition(":")
+    return pid.isdigit() and _is(int(pid), start)
 
 
 def end_process(pid: int, start: str) -> bool:
     """End a process, its group and all that descends from it; returns once all are gone. `start` guards against reuse."""
     if not _is(pid, start):
         return False
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)  # it starts nothing new while its descendants are listed
+    deadline = time.monotonic() + GONE_WITHIN_S
+    _stop(pid, start, deadline)
     ending = [*_descendants(pid), (pid, start)]
     for descendant, _ in ending:
         with suppress(ProcessLookupError):
             if os.getpgid(descendant) == descendant != os.getpgrp():
                 os.killpg(descendant, signal.SIGKILL)
             os.kill(descendant, signal.SIGKILL)
-    deadline = time.monotonic() + _GONE_WITHIN_S
-    # The descendants too: one that still ends may still write into the directory that is removed next.
+    # The descendants too: one that still ends may still write into the directory that is removed next. The first process
+    # of a pid namespace is gone only after all others in it, also those that were started after the list was made.
     while left := [descendant for descendant, begun in ending if _is(descendant, begun)]:
         if time.monotonic() > deadline:
             raise MachineError(
                 Diagnostic(
                     code="machine.process-stays",
-                    what=f"process {left[0]} did not end within {_GONE_WITHIN_S:.0f} s of being killed",
+                    what=f"process {left[0]} did not end within {GONE_WITHIN_S:.0f} s of being killed",
                     next="It waits for a disk or a device; run `goldsmith clean` later.",
                 )
             )
         time.sleep(0.002)
     return True
+
+
+def _stop(pid: int, start: str, deadline: float) -> None:
+    """Stop a process and wait until it has stopped or ended: a fork that it was in the middle of is complete then."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    while _state(pid, start) not in ("T", "t", "") and time.monotonic() < deadline:
+        time.sleep(0.001)
 
 
 def _release_process(handle: str) -> bool:
@@ -123,7 +150,7 @@ def _release_cgroup(handle: str) -> bool:
     path = Path(handle)
     if not path.is_dir():
         return False
-    deadline = time.monotonic() + _GONE_WITHIN_S
+    deadline = time.monotonic() + GONE_WITHIN_S
     while True:
         try:
             _empty_cgroup(path)
@@ -154,12 +181,16 @@ def _start_of(pid: int) -> str:
 
 
 def _is(pid: int, start: str) -> bool:
-    """Whether the process runs; one that ended and was not yet waited for does not."""
+    return _state(pid, start) != ""
+
+
+def _state(pid: int, start: str) -> str:
+    """The kernel's letter for what a process does; empty when it has ended, waited for or not."""
     try:
         fields = _stat(pid)
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return fields[19] == start and fields[0] not in ("Z", "X")
+        return ""
+    return fields[0] if fields[19] == start and fields[0] not in ("Z", "X") else ""
 
 
 def _stat(pid: int) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, UserError, did_you_mean
+from goldsmith.images.tools import tool
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.archive import RELEASES, ArchiveSuite
 
@@ -74,20 +75,19 @@ class Apt:
     ) -> tuple[int, str, str]:
         chosen = {"APT_CONFIG": str(self._directory / "apt.conf")} if environment is None else environment
         proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-        try:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-                env={"PATH": _PATH, "LC_ALL": "C.UTF-8", **proxies, **chosen},
-            )
-        except FileNotFoundError as error:
-            raise MachineError(_missing(argv[0])) from error
-        with process:
+        if shutil.which(argv[0], path=_PATH) is None:
+            raise MachineError(_missing(argv[0]))
+        # It ends with the thread that started it, whatever ends that: nothing is left to write into a dead run's directory.
+        with subprocess.Popen(
+            [tool("setpriv"), "--pdeathsig", "KILL", "--", *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            env={"PATH": _PATH, "LC_ALL": "C.UTF-8", **proxies, **chosen},
+        ) as process:
             try:
                 output, errors = self._communicate(process, watch)
             except BaseException:

@@ -61,8 +61,8 @@ class PackageStore:
     def keep(self, directory: Path, lists: Path) -> tuple[LockedPackage, ...]:
         """Take over what a step downloaded: those regular files of a directory that the signed indexes in `lists` name.
 
-        Everything else in the directory is left where it is: a step is never trusted with names or contents, and what it
-        left running may change both while we look. So each file is copied first, and the copy is judged.
+        Everything else in the directory is left where it is: a step is never trusted with names or contents. So each file is
+        copied first, and the copy is judged.
         """
         kept = []
         for path in sorted(directory.glob("*.deb")):
