@@ -225,6 +225,8 @@ class Base:
     """The archive keys that the source trusted."""
     lists_now: Callable[[], Path] | None = None
     """Fetches the archive's signed indexes of today, for the gate that looks for newer packages; the lock stays as it is."""
+    lists_before: Callable[[], Sequence[Path]] | None = None
+    """The signed indexes of other days that this host still has: they tell since when an update is offered."""
 
 
 class ImageLookup(Protocol):

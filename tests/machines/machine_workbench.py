@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Protocol
+
+import pytest
 
 from goldsmith.machines import Sandbox
 
@@ -32,6 +35,26 @@ def can_make_sandboxes() -> str:
         return "needs /bin/busybox: apt-get install --no-install-recommends busybox-static"
     tried = subprocess.run(["unshare", "--mount", "--pid", "--net", "--fork", "true"], capture_output=True, check=False)
     return "" if tried.returncode == 0 else "needs namespaces"
+
+
+def make_debian(root: Path) -> None:
+    """Make a small real Debian with systemd and sshd; the test is skipped where that cannot be done."""
+    if shutil.which("mmdebstrap") is None:
+        pytest.skip("needs mmdebstrap")
+    command = ["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,openssh-server", "bookworm", str(root)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no Debian archive: {made.stderr.strip().splitlines()[-1]}")
+
+
+def add_failing_unit(tree: Path) -> None:
+    """Give a tree a unit `broken.service` that says why it fails."""
+    units = tree / "etc" / "systemd" / "system"
+    (units / "multi-user.target.wants").mkdir(parents=True, exist_ok=True)
+    (units / "broken.service").write_text(
+        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo the-reason; exit 3'\n[Install]\nWantedBy=multi-user.target\n"
+    )
+    (units / "multi-user.target.wants" / "broken.service").symlink_to("/etc/systemd/system/broken.service")
 
 
 class Said:

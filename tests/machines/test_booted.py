@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines import Journal, Sandbox
 from goldsmith.machines.booted import NotBooted, Reason, booted, unavailable
 from goldsmith.machines.listeners import Listener
-from tests.machines.machine_workbench import Said, can_make_sandboxes, names_below
+from tests.machines.machine_workbench import Said, add_failing_unit, can_make_sandboxes, make_debian, names_below
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +20,8 @@ def debian(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small real Debian with systemd and sshd."""
     if reason := can_make_sandboxes() or unavailable():
         pytest.skip(str(reason))
-    if shutil.which("mmdebstrap") is None:
-        pytest.skip("needs mmdebstrap")
     root = tmp_path_factory.mktemp("debian") / "tree"
-    command = ["mmdebstrap", "--variant=minbase", "--include=systemd,systemd-sysv,openssh-server", "bookworm", str(root)]
-    made = subprocess.run(command, capture_output=True, text=True, check=False)
-    if made.returncode:
-        pytest.skip(f"no Debian archive: {made.stderr.strip().splitlines()[-1]}")
+    make_debian(root)
     return root
 
 
@@ -82,12 +75,7 @@ def test_a_debian_runs_and_its_tree_does_not_change(debian: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_unit_that_fails_in_an_upper_layer_is_named(debian: Path, tmp_path: Path, journal: Journal) -> None:
-    units = tmp_path / "layer" / "etc" / "systemd" / "system"
-    (units / "multi-user.target.wants").mkdir(parents=True)
-    (units / "broken.service").write_text(
-        "[Service]\nType=oneshot\nExecStart=/bin/false\n[Install]\nWantedBy=multi-user.target\n"
-    )
-    (units / "multi-user.target.wants" / "broken.service").symlink_to("/etc/systemd/system/broken.service")
+    add_failing_unit(tmp_path / "layer")
 
     with booted([debian, tmp_path / "layer"], tmp_path / "w", journal=journal) as container:
         assert container.state == "degraded"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -11,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.components import Context, ImageLookup
+from goldsmith.components import Base, Context, ImageLookup
 from goldsmith.events import Event, Output, Warned
 from goldsmith.hcl.diagnostics import GoldsmithError, MachineError, UserError
 from goldsmith.images.lock import LockedPackage
 from goldsmith.machines.cancellation import Cancellation, Cancelled
-from goldsmith.sources.bootstrap import Bootstrap, BootstrapConfig, refresh_lists, resolve
+from goldsmith.sources.bootstrap import Bootstrap, BootstrapConfig, resolve
 from goldsmith.sources.indexes import STAMP
 from tests.sources.archive_workbench import DATE, Keys, Pinned, Repository, Server
 
@@ -306,6 +307,29 @@ def test_indexes_carry_the_time_when_they_were_fetched(config: BootstrapConfig, 
     }
 
 
+def refreshed(base: Base) -> Path:
+    """The indexes of today, when the last ones are too old."""
+    assert base.lists_cache is not None
+    assert base.lists_now is not None
+    (base.lists_cache / STAMP).write_text('{"at": 1}')
+    return base.lists_now()
+
+
+def test_earlier_states_of_the_archive_are_found_and_nobody_elses(
+    config: BootstrapConfig, repository: Repository, new_context: Callable[..., Context]
+) -> None:
+    first = Bootstrap().base(config, new_context(), IMAGES)
+    repository.publish(date=DATE + 60)
+    second = refreshed(first)
+    root = second.parent
+    (root / "0123456789abcdef0123456789abcdef").mkdir()  # empty: names no state
+    altered = root / "fedcba9876543210fedcba9876543210"
+    shutil.copytree(second, altered)  # a state under the name of none
+
+    assert first.lists_before is not None
+    assert set(first.lists_before()) == {first.lists_cache, second}
+
+
 def test_a_refresh_leaves_the_lock_and_what_was_fetched_before(
     config: BootstrapConfig, repository: Repository, new_context: Callable[..., Context]
 ) -> None:
@@ -314,7 +338,7 @@ def test_a_refresh_leaves_the_lock_and_what_was_fetched_before(
     repository.add("tool", "2.0")
     repository.publish(date=DATE + 60)
 
-    lists = refresh_lists(config, new_context(pins))
+    lists = refreshed(before)
     after = Bootstrap().base(config, new_context(pins), IMAGES)
 
     assert len(pins.noted) == 1
@@ -325,10 +349,11 @@ def test_a_refresh_leaves_the_lock_and_what_was_fetched_before(
 def test_a_refresh_of_an_unchanged_archive_renews_the_stamp(
     config: BootstrapConfig, new_context: Callable[..., Context]
 ) -> None:
-    lists = refresh_lists(config, new_context())
-    (lists / STAMP).write_text('{"at": 1}')
+    base = Bootstrap().base(config, new_context(), IMAGES)
+    lists = base.lists_cache
+    assert lists is not None
 
-    assert refresh_lists(config, new_context()) == lists
+    assert refreshed(base) == lists
     assert json.loads((lists / STAMP).read_text())["at"] > 1
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from goldsmith.build.keys import Document, StepKey
 from goldsmith.events import CacheEvicted, Emit
 from goldsmith.images import LayerStore, SealedImage
+from goldsmith.images.whole import write_whole
 
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 
@@ -191,9 +192,7 @@ def _read_json(path: Path) -> dict[str, object] | None:
 
 
 def _write_json(path: Path, data: Mapping[str, object]) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.write_text(json.dumps(data, sort_keys=True, default=str))
-    temporary.rename(path)
+    write_whole(path, json.dumps(data, sort_keys=True, default=str))
 
 
 def _replace(making: Path, final: Path) -> None:

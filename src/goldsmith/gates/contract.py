@@ -58,11 +58,14 @@ class Subject:
     """The archive keys that the source trusted, for gates that read an archive's index."""
     lists: Path | None = None
     """The package manager's cached lists with their signed InRelease files."""
+    earlier_lists: tuple[Path, ...] = ()
+    """The same of other days, as far as this host still has them."""
     work: Path = Path("/tmp")
     """A private directory for the gate, removed afterwards; what is to be kept is named in `Facts.artefacts`."""
     cache: Path = Path("/nonexistent")
     """The directory that all projects of this host share; the journal is in it."""
     now_s: int = 0
+    """The real time, by which ages are measured; never a time that a build is pinned to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

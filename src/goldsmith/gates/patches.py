@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from goldsmith.components import Duration, attribute
 from goldsmith.events import Emit
 from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
 from goldsmith.gates.inventory import Inventory, Package, read_inventory
-from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, fetched_at, index_digests, read_suites
+from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, index_digests, read_suites
 from goldsmith.gates.inventory.debian_version import version_key
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.cancellation import Cancellation
+from goldsmith.sources.indexes import fetched_at
 
 KNOWN_SHARE = 0.9
 """The share of packages that some index must know: below it the indexes are of another image."""
@@ -25,6 +27,7 @@ KNOWN_SHARE = 0.9
 class PatchesConfig:
     """Attributes of a `gate "patches"` block."""
 
+    within: Duration = attribute(Duration(0), "How long a security update may be pending before it fails; 0: not at all.")
     max_age: Duration = attribute(Duration(48 * 3600), "How old the archive's indexes may be.")
     other: str = attribute("warn", "What a newer package that is no security update means: fail, warn or info.")
 
@@ -35,8 +38,8 @@ class Candidate:
 
     offer: Offer
     suite: SuiteIndex
-    security: bool
-    """Whether a security suite offers this version, or an older one that is still newer than what is installed."""
+    security: tuple[SuiteIndex, ...]
+    """The security suites that offer this version, or an older one that is still newer than what is installed."""
 
 
 class Patches(Gate[PatchesConfig]):
@@ -53,6 +56,9 @@ class Patches(Gate[PatchesConfig]):
         if not suites:
             raise _no_index(inventory)
         offers = _offers_by_name(suites)
+        pending = tuple(_pending(inventory.packages, offers))
+        waiting = config.within > 0 and any(item.security for _, item in pending)
+        earlier, unusable = _earlier(subject, inventory, config) if waiting else ({}, ())
         unknown = tuple(package.name for package in inventory.packages if package.name not in offers)
         expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
         known = len(inventory.packages) - len(unknown)
@@ -70,14 +76,15 @@ class Patches(Gate[PatchesConfig]):
                     got=known,
                 ),
             ),
-            data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites),
-            findings=tuple(_findings(inventory.packages, offers, config)),
-            messages=inventory.faults + tuple(f"the index of {name} is past its Valid-Until" for name in expired),
+            data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites) + tuple(map(_data_of, earlier.values())),
+            findings=tuple(_finding(package, candidate, earlier, config) for package, candidate in pending),
+            messages=inventory.faults + tuple(f"the index of {name} is past its Valid-Until" for name in expired) + unusable,
         )
 
     def data_digests(self, subject: Subject, config: PatchesConfig) -> Sequence[str]:
-        """The indexes that the verdict rests on."""
-        return index_digests(subject.lists) if subject.lists is not None else ()
+        """The indexes that the verdict rests on, and the day while an update may still wait."""
+        days = [f"day {subject.now_s // 86400}"] if config.within > 0 else []
+        return [*index_digests(subject.lists), *days] if subject.lists is not None else ()
 
 
 def _archive(subject: Subject) -> tuple[Path, Path]:
@@ -111,13 +118,34 @@ def _offers_by_name(suites: Iterable[SuiteIndex]) -> Mapping[str, list[tuple[Off
     return offers
 
 
-def _findings(
-    packages: Iterable[Package], offers: Mapping[str, list[tuple[Offer, SuiteIndex]]], config: PatchesConfig
-) -> Iterable[Finding]:
+def _earlier(subject: Subject, inventory: Inventory, config: PatchesConfig) -> tuple[Mapping[str, SuiteIndex], tuple[str, ...]]:
+    """Of each security suite, the oldest index that is no older than `within`; and what could not be read.
+
+    What it does not offer has appeared since, for certain. Without such an index no update is known to be young.
+    """
+    assert subject.keyring is not None
+    found: list[SuiteIndex] = []
+    unusable: list[str] = []
+    for lists in subject.earlier_lists:
+        try:
+            found += read_suites(lists, subject.keyring, "amd64", security_only=True)
+        except MachineError as error:
+            unusable.append(f"an earlier index does not count: {error}")
+    since = subject.now_s - int(config.within)
+    codename = inventory.distribution.codename
+    # An index without any package was not fetched whole: it proves nothing about what was not there.
+    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= subject.now_s and suite.offers]
+    oldest_last = sorted(young, key=lambda suite: suite.date, reverse=True)
+    return {suite.name: suite for suite in oldest_last}, tuple(unusable)
+
+
+def _pending(
+    packages: Iterable[Package], offers: Mapping[str, list[tuple[Offer, SuiteIndex]]]
+) -> Iterator[tuple[Package, Candidate]]:
     for package in packages:
         candidate = _candidate(package, offers.get(package.name, []))
         if candidate is not None:
-            yield _finding(package, candidate, config)
+            yield package, candidate
 
 
 def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
@@ -130,20 +158,41 @@ def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) ->
     if not newer:
         return None
     _, offer, suite = max(newer, key=lambda item: item[0])
-    return Candidate(offer, suite, any(item[2].is_security for item in newer))
+    return Candidate(offer, suite, tuple(item[2] for item in newer if item[2].is_security))
 
 
-def _finding(package: Package, candidate: Candidate, config: PatchesConfig) -> Finding:
-    kind = "security update" if candidate.security else "update"
+def _finding(package: Package, candidate: Candidate, earlier: Mapping[str, SuiteIndex], config: PatchesConfig) -> Finding:
+    kind, effect, since = "update", _effect(config), ""
+    if candidate.security:
+        shown = _not_yet_offered(package, candidate, earlier)
+        kind, effect, since = "security update", "fail" if shown is None else "warn", _since(shown, config)
     return Finding(
         id=f"{package.name} {candidate.offer.version}",
         rule="security-update" if candidate.security else "update",
         severity="high" if candidate.security else "low",
-        effect="fail" if candidate.security else _effect(config),
+        effect=effect,
         subject=package.name,
         fix="goldsmith lock -upgrade, then build again",
-        detail=f"{kind} pending: {package.version} → {candidate.offer.version} in {candidate.suite.name}",
+        detail=f"{kind} pending: {package.version} → {candidate.offer.version} in {candidate.suite.name}{since}",
     )
+
+
+def _not_yet_offered(package: Package, candidate: Candidate, earlier: Mapping[str, SuiteIndex]) -> int | None:
+    """A time at which no security suite offered anything newer than what is installed, seconds since 1970; None: unknown."""
+    dates: list[int] = []
+    for suite in candidate.security:
+        before = earlier.get(suite.name)
+        offered = [(offer, before) for offer in before.offers if offer.name == package.name] if before else []
+        if before is None or _candidate(package, offered) is not None:
+            return None
+        dates.append(before.date)
+    return min(dates)
+
+
+def _since(not_yet: int | None, config: PatchesConfig) -> str:
+    if not_yet is not None:
+        return f", not yet offered on {datetime.fromtimestamp(not_yet, UTC):%Y-%m-%d %H:%M} UTC"
+    return f"; no index on this host shows that it is younger than {int(config.within) // 3600} h" if config.within else ""
 
 
 def _effect(config: PatchesConfig) -> Effect:
@@ -157,6 +206,10 @@ def _effect(config: PatchesConfig) -> Effect:
             next='Write "fail", "warn" or "info".',
         )
     )
+
+
+def _data_of(earlier: SuiteIndex) -> DataUsed:
+    return DataUsed(name=f"an earlier index of {earlier.name}", digest=earlier.digest, published=earlier.date, age_s=0)
 
 
 def _data(suite: SuiteIndex, lists: Path, now_s: int, config: PatchesConfig) -> DataUsed:

@@ -17,11 +17,6 @@ BROKEN = zstd.ZstdError
 """What reading raises when the data is broken."""
 
 
-def library_version() -> str:
-    """The version of libzstd, which decides the compressed bytes."""
-    return zstd.zstd_version
-
-
 def decompress(data: bytes, size: int) -> bytes:
     """The first `size` bytes of the first frame in `data`, which may be followed by anything. Raises ValueError."""
     try:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.images.whole import write_whole
 
 SCHEMA = 1
 
@@ -100,9 +100,7 @@ def read_lock(path: Path) -> dict[str, ImageLock]:
 def write_lock(path: Path, images: Mapping[str, ImageLock]) -> None:
     """Write a lock file: sorted, one value a line, so that a change reads well in a review."""
     data = {"schema": SCHEMA, "images": {name: asdict(lock) for name, lock in sorted(images.items())}}
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
-    temporary.rename(path)
+    write_whole(path, json.dumps(data, indent=1, sort_keys=True) + "\n")
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)

@@ -13,9 +13,9 @@ from goldsmith.build import BuildResult, LayeredResult
 from goldsmith.events import Output, VersionRegistered, phase
 from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, run_gate
+from goldsmith.images.whole import write_whole
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
 from goldsmith.project.session import Session
-from goldsmith.project.state import replace_text
 from goldsmith.project.statements import SignedEvidence, write_evidence
 from goldsmith.project.subject import examined, subject_of
 from goldsmith.project.version_document import version_digest, version_document
@@ -173,4 +173,4 @@ def _last(project: Project, image: str, digest: str) -> Certified | None:
 
 def _remember(project: Project, image: str, certified: Certified) -> None:
     project.state.last.mkdir(parents=True, exist_ok=True)
-    replace_text(project.state.last / f"{image}.json", json.dumps(asdict(certified), sort_keys=True))
+    write_whole(project.state.last / f"{image}.json", json.dumps(asdict(certified), sort_keys=True))

@@ -104,6 +104,7 @@ def _with_archive_of(source: Base, base: Base) -> Base:
         keep_packages=source.keep_packages,
         keyring=source.keyring,
         lists_now=source.lists_now,
+        lists_before=source.lists_before,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +30,6 @@ class State:
     def last(self) -> Path:
         """What was certified last, by image."""
         return self.root / "last"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    temporary.write_text(text)
-    temporary.rename(path)
 
 
 def cache_directory() -> Path:

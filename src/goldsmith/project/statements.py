@@ -31,9 +31,9 @@ from goldsmith.evidence import (
 )
 from goldsmith.gates.contract import Result, Verdict
 from goldsmith.gates.inventory import components, read_inventory
+from goldsmith.images.whole import write_whole
 from goldsmith.project.project import Project
 from goldsmith.project.session import Session
-from goldsmith.project.state import replace_text
 from goldsmith.template import Plan
 
 _OUTCOMES: Mapping[Verdict, str] = {"pass": "PASSED", "warn": "WARNED", "fail": "FAILED", "error": "FAILED"}
@@ -180,7 +180,7 @@ def _write(project: Project, layered: LayeredResult, result: BuildResult, made: 
     kept = place / "bundles.json"
     bundles: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
     bundles |= {item.gate: item.signed.bundle.decode() for item in made}
-    replace_text(kept, json.dumps(bundles, sort_keys=True))
+    write_whole(kept, json.dumps(bundles, sort_keys=True))
     for artifact in result.artifacts[:1]:
         for path in artifact.files[:1]:
-            replace_text(path.with_suffix(".evidence.jsonl"), "".join(f"{bundle}\n" for _, bundle in sorted(bundles.items())))
+            write_whole(path.with_suffix(".evidence.jsonl"), "".join(f"{bundle}\n" for _, bundle in sorted(bundles.items())))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -37,9 +38,10 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         declared=image.declared,
         keyring=layered.base.keyring,
         lists=lists,
+        earlier_lists=tuple(layered.base.lists_before()) if layered.base.lists_before is not None else (),
         work=work,
         cache=session.cache,
-        now_s=session.clock_s,
+        now_s=int(time.time()),
     )
 
 

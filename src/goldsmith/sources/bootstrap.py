@@ -73,7 +73,8 @@ class Bootstrap(LayeredSource[BootstrapConfig]):
             lists_cache=lists,
             keep_packages=(lambda directory: _keep(archive, lists, directory)) if lists else None,
             keyring=request.keyring,
-            lists_now=lambda: archive.lists_of_today(),
+            lists_now=archive.lists_of_today,
+            lists_before=archive.earlier_lists,
         )
 
     def disk(self, config: BootstrapConfig) -> DiskConfig:
@@ -85,15 +86,6 @@ def resolve(config: BootstrapConfig, context: Context) -> ImageLock:
     """What the archive offers now for a configuration, whatever is locked: `goldsmith lock -upgrade`."""
     Bootstrap().check(config, context)
     return Archive(_request(config, context), context).resolve()
-
-
-def refresh_lists(config: BootstrapConfig, context: Context) -> Path:
-    """Fetch the signed indexes of now, without changing a lock; returns the directory that has them.
-
-    The patches gate compares an image with them. Its stamp file `goldsmith-fetched` says when they were fetched.
-    """
-    Bootstrap().check(config, context)
-    return Archive(_request(config, context), context).refresh()[0]
 
 
 def _faults(config: BootstrapConfig) -> list[Diagnostic]:

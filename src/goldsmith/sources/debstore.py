@@ -15,6 +15,7 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.images.lock import LockedPackage
+from goldsmith.images.whole import write_whole
 from goldsmith.sources.deb import control_of, repacked
 from goldsmith.sources.indexes import listed
 
@@ -170,12 +171,9 @@ def _copy_and_digest(source: Path, target: Path) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{secrets.token_hex(8)}")
     try:
-        temporary.write_bytes(content)
-        temporary.rename(path)
+        write_whole(path, content)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         if error.errno == errno.ENOSPC:
             raise MachineError(_full(path)) from error
         raise

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.lock import LockedSuite
+from goldsmith.images.whole import write_whole
 from goldsmith.sources.apt import list_prefix
 from goldsmith.sources.archive import ArchiveSuite, fetchable
 
@@ -48,9 +49,24 @@ class IndexStore:
         pointer = self._root / f"newest-{self._trust[:32]}"
         return pointer.resolve() if pointer.is_dir() else None
 
+    def kept(self, chosen: Sequence[ArchiveSuite]) -> tuple[Path, ...]:
+        """Every state of these suites that this host has seen and still has, under the same keys; in no order.
+
+        A state is named by what it holds and by who vouched for it, so that another one's is never taken for it.
+        """
+        return tuple(path for path in self._root.glob("*") if path.is_dir() and self._is_state(path, chosen))
+
+    def _is_state(self, path: Path, chosen: Sequence[ArchiveSuite]) -> bool:
+        if path.is_symlink() or path.name.startswith(".") or path.name == "content":
+            return False
+        try:
+            return self.path(sorted(_locked(path, item, item.recorded) for item in chosen)) == path
+        except (OSError, UserError):
+            return False
+
     def adopt(self, fetched: Path, chosen: Sequence[ArchiveSuite]) -> tuple[Path, tuple[LockedSuite, ...]]:
         """Take over indexes that apt has just fetched and verified, under the names of the recorded archives."""
-        suites = tuple(sorted(_locked(fetched, item) for item in chosen))
+        suites = tuple(sorted(_locked(fetched, item, fetchable(item.reached)) for item in chosen))
         final = self.path(suites)
         if not final.is_dir():
             self._root.mkdir(parents=True, exist_ok=True)
@@ -81,18 +97,21 @@ class IndexStore:
 
 def stamp(lists: Path) -> None:
     """Note that indexes are known to be current now. The clock is the real one: age is what gates measure by it."""
-    temporary = lists / f".{secrets.token_hex(8)}"
-    temporary.write_text(json.dumps({"at": int(time.time())}) + "\n")
-    temporary.chmod(0o644)
-    temporary.rename(lists / STAMP)
+    write_whole(lists / STAMP, json.dumps({"at": int(time.time())}) + "\n")
+
+
+def fetched_at(lists: Path) -> int | None:
+    """When the indexes were last known to be current, seconds since 1970; None when nothing says so."""
+    try:
+        return int(json.loads((lists / STAMP).read_bytes())["at"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def is_fresh(lists: Path) -> bool:
     """Whether indexes were known to be current less than `FRESH_S` ago."""
-    try:
-        return time.time() - float(json.loads((lists / STAMP).read_bytes())["at"]) < FRESH_S
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    at = fetched_at(lists)
+    return at is not None and time.time() - at < FRESH_S
 
 
 def listed(lists: Path, sha256: str) -> dict[str, str] | None:
@@ -139,10 +158,11 @@ def _list_names(fetched: Path, item: ArchiveSuite) -> Iterator[tuple[str, str]]:
             yield path.name, new + path.name.removeprefix(old)
 
 
-def _locked(fetched: Path, item: ArchiveSuite) -> LockedSuite:
-    prefix = list_prefix(item, fetchable(item.reached))
+def _locked(lists: Path, item: ArchiveSuite, url: str) -> LockedSuite:
+    """A suite among lists that name its archive by `url`."""
+    prefix = list_prefix(item, url)
     for name in ("InRelease", "Release"):
-        path = fetched / (prefix + name)
+        path = lists / (prefix + name)
         if path.is_file():
             content = path.read_bytes()
             date = re.search(rb"(?m)^Date: (.+)$", content)

@@ -78,6 +78,10 @@ class Archive:
             return newest
         return self.refresh()[0]
 
+    def earlier_lists(self) -> tuple[Path, ...]:
+        """The signed indexes of all states of the archive that this host has seen and still has."""
+        return self.indexes.kept(suites(self.request.archive)[0])
+
     def resolve(self) -> ImageLock:
         """Decide which packages an image gets from the archive of now. Raises `UserError` and `MachineError`."""
         with self._updated() as (chosen, apt):

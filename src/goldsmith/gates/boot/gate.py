@@ -1,4 +1,7 @@
-"""The boot gate: two clones at once, one by UEFI and systemd-boot, one by BIOS and GRUB, and what they must not share."""
+"""The boot gate: the tree in a container first, then two clones of the disk at once, by UEFI and by BIOS.
+
+The container is the early tier: it fails an unfit image in a second and proves nothing. Only the clones certify.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from goldsmith.components import Duration, attribute
 from goldsmith.events import Emit, Output
 from goldsmith.gates.boot.clone import BootPlan, boot_clone
+from goldsmith.gates.boot.early import Early, examine_early
 from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, judge_clone, judge_pair
 from goldsmith.gates.contract import Facts, Finding, Floor, Gate, Subject
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -43,9 +47,17 @@ class Boot(Gate[BootConfig]):
     Config = BootConfig
 
     def examine(self, subject: Subject, config: BootConfig, emit: Emit, cancellation: Cancellation) -> Facts:
-        """Boot two clones of the disk. The disk is read only; its digest is compared before and after."""
+        """Boot the tree in a container, then two clones of the disk unless that failed already.
+
+        The disk is read only; its digest is compared before and after.
+        """
         if subject.disk is None or not subject.boot:
             raise _not_bootable(subject)
+        early = examine_early(subject, Journal(subject.cache / "journal"))
+        emit(Output(build=subject.image, text=f"Boot gate, {early.told}"))
+        if early.findings:
+            return _failed_early(subject, early)
+        cancellation.check()
         plan = _plan(subject, config, emit, cancellation)
         before = file_digest(subject.disk)
         with ThreadPoolExecutor(2, thread_name_prefix="clone") as pool:
@@ -55,7 +67,24 @@ class Boot(Gate[BootConfig]):
         findings = tuple(chain.from_iterable(judge_clone(clone, subject.declared) for clone in clones))
         findings += tuple(judge_pair(*clones))
         unchanged = file_digest(subject.disk) == before
-        return _facts(subject, plan.accelerator, clones, findings, unchanged)
+        return _facts(subject, plan.accelerator, clones, findings, unchanged, early)
+
+
+def _failed_early(subject: Subject, early: Early) -> Facts:
+    return Facts(
+        engine="systemd-nspawn",
+        engine_version=installed_version("goldsmith"),
+        examined=1,
+        evaluated=1,
+        findings=early.findings,
+        messages=(early.told, "certifying tier: not run, the image is unfit already"),
+        artefacts=_early_log(early),
+        measures={"early_ms": early.boot_ms},
+    )
+
+
+def _early_log(early: Early) -> dict[str, Path]:
+    return {"early-console.log": early.log} if early.log is not None else {}
 
 
 def _plan(subject: Subject, config: BootConfig, emit: Emit, cancellation: Cancellation) -> BootPlan:
@@ -86,7 +115,12 @@ def _accelerator(subject: Subject, config: BootConfig) -> Accelerator:
 
 
 def _facts(
-    subject: Subject, accelerator: Accelerator, clones: tuple[Clone, ...], findings: tuple[Finding, ...], unchanged: bool
+    subject: Subject,
+    accelerator: Accelerator,
+    clones: tuple[Clone, ...],
+    findings: tuple[Finding, ...],
+    unchanged: bool,
+    early: Early,
 ) -> Facts:
     up = [clone for clone in clones if clone.answered]
     messages = tuple(f"{clone.firmware}: {clone.refused}" for clone in clones if clone.refused)
@@ -105,9 +139,9 @@ def _facts(
         errors=len(messages),
         floors=floors,
         findings=findings,
-        messages=(*messages, f"accelerator {accelerator.name}: {accelerator.reason}"),
-        artefacts=dict(_artefacts(subject, clones)),
-        measures={f"boot_{clone.firmware}_ms": clone.boot_ms for clone in up},
+        messages=(*messages, early.told, f"certifying tier: {len(clones)} clones by {accelerator.name}: {accelerator.reason}"),
+        artefacts=dict(_artefacts(subject, clones)) | _early_log(early),
+        measures={f"boot_{clone.firmware}_ms": clone.boot_ms for clone in up} | {"early_ms": early.boot_ms},
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,9 +11,6 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
-
-STAMP = "goldsmith-fetched"
-"""A file beside the indexes: {"at": seconds}, when they were last fetched or found current."""
 
 _HASH_LINE = re.compile(r"^ ([0-9a-f]{64}) +(\d+) (\S+)$", re.MULTILINE)
 _PACKAGE = re.compile(r"^(Package|Version|Architecture|SHA256):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -46,29 +42,24 @@ class SuiteIndex:
     offers: tuple[Offer, ...]
 
 
-def fetched_at(lists: Path) -> int | None:
-    """When the indexes were last known to be current, seconds since 1970; None when nothing says so."""
-    try:
-        return int(json.loads((lists / STAMP).read_bytes())["at"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def index_digests(lists: Path) -> tuple[str, ...]:
     """`sha256:<hex>` of each signed index file, sorted by name."""
     return tuple(_digest(path.read_bytes()) for path in sorted(lists.glob("*_InRelease")))
 
 
-def read_suites(lists: Path, keyring: Path, architecture: str) -> tuple[SuiteIndex, ...]:
+def read_suites(lists: Path, keyring: Path, architecture: str, *, security_only: bool = False) -> tuple[SuiteIndex, ...]:
     """All suites of a directory of lists. Raises `MachineError` for a bad signature or an index that is not the signed one."""
-    return tuple(_suite(path, keyring, architecture) for path in sorted(lists.glob("*_InRelease")))
+    found = (_suite(path, keyring, architecture, security_only) for path in sorted(lists.glob("*_InRelease")))
+    return tuple(suite for suite in found if suite is not None)
 
 
-def _suite(path: Path, keyring: Path, architecture: str) -> SuiteIndex:
+def _suite(path: Path, keyring: Path, architecture: str, security_only: bool) -> SuiteIndex | None:
     text = _signed_text(path, keyring)
     fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE))
     hashes = {name: digest for digest, _, name in _HASH_LINE.findall(text)}
     label = " ".join(fields.get(name, "") for name in ("Suite", "Codename", "Label")).lower()
+    if security_only and "security" not in label:
+        return None
     return SuiteIndex(
         name=fields.get("Codename") or fields.get("Suite", path.name),
         codename=fields.get("Codename", "").split("-")[0],

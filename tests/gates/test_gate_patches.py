@@ -1,0 +1,194 @@
+"""The patches gate on signed indexes: what is behind, since when that is known, and what must never pass."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from goldsmith.components import Duration
+from goldsmith.events import ignore
+from goldsmith.gates.contract import Result, Subject
+from goldsmith.gates.judge import run_gate
+from goldsmith.gates.patches import Patches, PatchesConfig
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.sources.indexes import STAMP
+from tests.sources.archive_workbench import Keys, make_keys
+
+NOW = 1_800_000_000
+DAY = 86_400
+WEEK = PatchesConfig(within=Duration(7 * DAY))
+Suites: TypeAlias = dict[str, dict[str, str]]
+
+MAIN = {"bash": "5.2-1", "curl": "7.88-1", "nginx": "1.22-9"}
+FIXED = {"bookworm": MAIN, "bookworm-security": {"curl": "7.88-1+deb12u1"}}
+UNFIXED: Suites = {"bookworm": MAIN, "bookworm-security": {"nginx": "1.22-9"}}
+
+
+@pytest.fixture(scope="module")
+def two_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Keys, Keys]]:
+    made = make_keys(tmp_path_factory.mktemp("k")), make_keys(tmp_path_factory.mktemp("o"))
+    yield made
+    for keys in made:
+        subprocess.run(["gpgconf", "--homedir", str(keys.home), "--kill", "all"], check=True)
+
+
+@dataclass
+class Place:
+    """A tree with three packages, and signed lists of several days."""
+
+    root: Path
+    keys: Keys
+
+    def tree(self) -> Path:
+        tree = self.root / "tree"
+        (tree / "etc").mkdir(parents=True, exist_ok=True)
+        (tree / "etc/os-release").write_text('ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n')
+        (tree / "var/lib/dpkg").mkdir(parents=True, exist_ok=True)
+        (tree / "var/lib/dpkg/status").write_text(
+            "\n".join(
+                f"Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n"
+                for name, version in MAIN.items()
+            )
+        )
+        return tree
+
+    def lists(self, name: str, suites: Suites, date: int = NOW, keys: Keys | None = None) -> Path:
+        directory = self.root / name
+        directory.mkdir()
+        for suite, packages in suites.items():
+            prefix = f"archive.test_debian_dists_{suite}_"
+            content = "\n".join(
+                f"Package: {package}\nVersion: {version}\nArchitecture: amd64\n" for package, version in packages.items()
+            ).encode()
+            (directory / f"{prefix}main_binary-amd64_Packages").write_bytes(content)
+            digest = hashlib.sha256(content).hexdigest()
+            release = (
+                f"Suite: {suite}\nCodename: {suite}\nLabel: {'Debian-Security' if 'security' in suite else 'Debian'}\n"
+                f"Date: {formatdate(date, usegmt=True)}\nSHA256:\n {digest} {len(content)} main/binary-amd64/Packages\n"
+            )
+            (directory / f"{prefix}InRelease").write_text((keys or self.keys).clearsign(release))
+        (directory / STAMP).write_text(json.dumps({"at": NOW - 60}))
+        return directory
+
+    def judge(self, lists: Path, *earlier: Path, config: PatchesConfig = WEEK) -> Result:
+        subject = Subject(
+            image="web",
+            disk_digest="sha256:aa",
+            tree=self.tree(),
+            disk=None,
+            lists=lists,
+            earlier_lists=earlier,
+            keyring=self.keys.public,
+            now_s=NOW,
+        )
+        return run_gate(Patches(), config, subject, ignore, Cancellation())
+
+
+@pytest.fixture
+def place(tmp_path: Path, two_keys: tuple[Keys, Keys]) -> Place:
+    return Place(tmp_path, two_keys[0])
+
+
+def test_an_image_with_the_newest_packages_passes(place: Place) -> None:
+    assert place.judge(place.lists("now", UNFIXED)).verdict == "pass"
+
+
+def test_without_a_grace_period_a_pending_security_update_fails(place: Place) -> None:
+    before = place.lists("before", UNFIXED, NOW - DAY)
+
+    result = place.judge(place.lists("now", FIXED), before, config=PatchesConfig())
+
+    assert (result.verdict, result.failing) == ("fail", ("curl 7.88-1+deb12u1",))
+
+
+def test_an_update_that_an_index_of_this_week_did_not_offer_is_young_and_warns(place: Place) -> None:
+    before = place.lists("before", UNFIXED, NOW - 3 * DAY)
+
+    result = place.judge(place.lists("now", FIXED), before)
+
+    assert result.verdict == "warn", result.reasons
+    assert "not yet offered on" in result.reasons[0]
+    assert [data.published for data in result.facts.data if "earlier" in data.name] == [NOW - 3 * DAY]
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        lambda place, _: [],
+        lambda place, _: [place.lists("old", UNFIXED, NOW - 8 * DAY)],
+        lambda place, _: [place.lists("had-it", FIXED, NOW - 3 * DAY)],
+        lambda place, _: [place.lists("from-the-future", UNFIXED, NOW + DAY)],
+        lambda place, _: [place.lists("main-only", {"bookworm": MAIN}, NOW - DAY)],
+        lambda place, _: [place.lists("empty", {**UNFIXED, "bookworm-security": {}}, NOW - DAY)],
+        lambda place, _: [place.lists("another", {"trixie-security": {"nginx": "1"}}, NOW - DAY)],
+        lambda place, other: [place.lists("forged", UNFIXED, NOW - DAY, other)],
+        lambda place, _: [place.lists("earlier-fix", {"bookworm-security": {"curl": "7.88-1+deb12u0"}}, NOW - DAY)],
+    ],
+    ids=["none", "too old", "had it", "future", "no security suite", "empty", "another release", "forged", "an earlier fix"],
+)
+def test_what_is_not_known_to_be_young_fails(
+    place: Place, two_keys: tuple[Keys, Keys], earlier: Callable[[Place, Keys], list[Path]]
+) -> None:
+    result = place.judge(place.lists("now", FIXED), *earlier(place, two_keys[1]))
+
+    assert result.verdict == "fail", result.reasons
+    assert result.failing == ("curl 7.88-1+deb12u1",)
+    assert "no index on this host shows that it is younger than 168 h" in result.reasons[0]
+
+
+def test_each_security_suite_must_have_an_earlier_index_of_its_own(place: Place) -> None:
+    now = place.lists("now", {**FIXED, "bookworm-lts-security": {"curl": "7.88-1+deb12u2"}})
+    before = place.lists("before", UNFIXED, NOW - DAY)
+
+    assert place.judge(now, before).verdict == "fail"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(within=st.integers(1, 30), age=st.integers(0, 40), had_it=st.booleans())
+def test_grace_needs_an_index_within_it_that_lacks_the_update(place: Place, within: int, age: int, had_it: bool) -> None:
+    name = f"{within}-{age}-{had_it}"
+    now = place.root / "now"
+    if not now.exists():
+        place.lists("now", FIXED)
+    before = place.root / name
+    if not before.exists():
+        place.lists(name, FIXED if had_it else UNFIXED, NOW - age * DAY)
+
+    result = place.judge(now, before, config=PatchesConfig(within=Duration(within * DAY)))
+
+    assert result.verdict == ("warn" if age <= within and not had_it else "fail")
+
+
+def test_an_unsigned_or_altered_index_is_an_error(place: Place, two_keys: tuple[Keys, Keys]) -> None:
+    forged = place.judge(place.lists("forged", UNFIXED, keys=two_keys[1]))
+    altered = place.lists("altered", UNFIXED)
+    next(altered.glob("*_Packages")).write_text("Package: bash\nVersion: 1\nArchitecture: amd64\n")
+
+    assert forged.verdict == place.judge(altered).verdict == "error"
+
+
+def test_lists_that_nobody_knows_to_be_fresh_are_an_error(place: Place) -> None:
+    lists = place.lists("now", UNFIXED)
+    (lists / STAMP).unlink()
+    assert place.judge(lists).verdict == "error"
+
+    (lists / STAMP).write_text(json.dumps({"at": NOW - 49 * 3600}))
+    assert place.judge(lists).verdict == "error"
+
+
+def test_an_old_verdict_does_not_stand_for_ever_while_an_update_waits(place: Place) -> None:
+    subject = Subject(image="web", disk_digest="", tree=place.tree(), disk=None, lists=place.lists("now", FIXED), now_s=NOW)
+    later = replace(subject, now_s=NOW + DAY)
+
+    assert Patches().data_digests(subject, WEEK) != Patches().data_digests(later, WEEK)
+    assert Patches().data_digests(subject, PatchesConfig()) == Patches().data_digests(later, PatchesConfig())
