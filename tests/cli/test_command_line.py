@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from goldsmith.cli.app import packer_flags, program
+from goldsmith.cli.app import program
+from goldsmith.cli.packer_commands import packer_flags
 
 GOLDSMITH = Path(sys.executable).with_name("goldsmith")
 NULL = 'source "null" "a" {\n  communicator = "none"\n}\nbuild {\n  sources = ["null.a"]\n%s\n}\n'

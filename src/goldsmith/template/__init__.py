@@ -4,10 +4,12 @@ from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.console import Console
 from goldsmith.template.decode import decode
 from goldsmith.template.inspect import inspect
+from goldsmith.template.installed_plugins import every_installation, plugin_directories
 from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
 from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Plan
+from goldsmith.template.plugins import PluginState, required_plugins
 from goldsmith.template.settings import settings_of
 from goldsmith.template.template import Template, check_syntax, load
 from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
@@ -23,6 +25,7 @@ __all__ = [
     "LegacyVariable",
     "LoadOptions",
     "Plan",
+    "PluginState",
     "PostProcessorUse",
     "ProvisionerUse",
     "SourceUse",
@@ -30,9 +33,12 @@ __all__ = [
     "check_legacy",
     "check_syntax",
     "decode",
+    "every_installation",
     "inspect",
     "load",
     "load_options",
+    "plugin_directories",
     "read_legacy",
+    "required_plugins",
     "settings_of",
 ]

@@ -17,8 +17,9 @@ class Constraint:
     prerelease: str = ""
 
     def admits(self, version: str) -> bool:
-        """Whether a released version such as "1.16.0" fulfils the constraint."""
-        ours, theirs = _padded(tuple(int(part) for part in version.split("."))), _padded(self.segments)
+        """Whether a version such as "1.16.0" fulfils the constraint; a pre-release counts as its release, as in Packer."""
+        numbers = version.partition("-")[0].split(".")
+        ours, theirs = _padded(tuple(int(part) for part in numbers)), _padded(self.segments)
         # A pre-release comes before the release of the same number; ours is a release.
         above = ours > theirs or (ours == theirs and bool(self.prerelease))
         equal = ours == theirs and not self.prerelease

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from goldsmith.components import DataSource, Setting, Settings, find, names
+from goldsmith.components import DataSource, Setting, Settings, find
 from goldsmith.events import Event, Warned
 from goldsmith.hcl.ast import Block
-from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.values import Value, object_of, unknown
 from goldsmith.packer_templates import render
+from goldsmith.template.absence import absence
 from goldsmith.template.contexts import bare_context
 from goldsmith.template.decode import decode
 from goldsmith.template.faults import Faults, placed
 from goldsmith.template.options import LoadOptions
+from goldsmith.template.packer_block import RequiredPlugin
 from goldsmith.template.settings import settings_of
 
 
@@ -29,6 +31,7 @@ class DataReader:
     options: LoadOptions
     faults: Faults
     """Gets the warnings of data sources."""
+    plugins: tuple[RequiredPlugin, ...]
 
     def read(self, block: Block, scope: Scope) -> Value:
         """The value of a data source; unknown, of the type that it will have, when data sources are not to be read.
@@ -62,14 +65,13 @@ class DataReader:
     def _source(self, type: str, block: Block) -> DataSource[object]:
         found = find("data", type)
         if found is None:
-            known = names("data")
-            next = did_you_mean(type, known) or f"Known data sources: {', '.join(known)}."
+            why, next = absence("data", type, self.plugins, self.options)
             raise UserError(
                 Diagnostic(
                     code="template.unknown-component",
                     what=f"Unknown data type {type}",
                     where=block.label_ranges[0],
-                    why=f'No data source "{type}" is installed.',
+                    why=why,
                     next=next,
                 )
             )

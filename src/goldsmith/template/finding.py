@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from goldsmith.components import Component, Kind, find, names
-from goldsmith.hcl.diagnostics import did_you_mean
+from goldsmith.components import Component, Kind, find
 from goldsmith.hcl.source import Range
+from goldsmith.template.absence import absence
 from goldsmith.template.faults import Faults
+from goldsmith.template.options import LoadOptions
+from goldsmith.template.packer_block import RequiredPlugin
 
 
 class ComponentFinder:
     """Finds component classes and notes in `faults` which are not installed."""
 
-    def __init__(self, faults: Faults) -> None:
+    def __init__(self, faults: Faults, plugins: Sequence[RequiredPlugin], options: LoadOptions) -> None:
         self.faults = faults
+        self.plugins = plugins
+        self.options = options
         self.known: dict[tuple[Kind, str], type[Component[Any]] | None] = {}
 
     def find(self, kind: Kind, type: str, where: Range, what: str) -> type[Component[Any]] | None:
@@ -26,8 +31,6 @@ class ComponentFinder:
         before = len(self.faults.errors)
         found = self.faults.attempt(find, kind, type)
         if found is None and len(self.faults.errors) == before:
-            known = names(kind)
-            next = did_you_mean(type, known) or f"Known: [{', '.join(known)}]."
-            why = f'No {kind} "{type}" is installed.'
+            why, next = absence(kind, type, self.plugins, self.options)
             self.faults.error("template.unknown-component", what, where, why, next)
         return found

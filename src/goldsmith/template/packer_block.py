@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldsmith.hcl import evaluate
 from goldsmith.hcl.ast import Attribute, Block, Body
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.types import ObjectType
+from goldsmith.hcl.source import Range
+from goldsmith.hcl.types import BOOL, NUMBER, STRING, ObjectType
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.constraints import parse_constraints
 from goldsmith.template.faults import Faults
+from goldsmith.template.plugin_address import PluginAddress, name_problem, parse_address
 from goldsmith.template.schema import BodySchema, check_body
 
 _PACKER = BodySchema(attributes=("required_version",), blocks={"required_plugins": ()})
@@ -24,8 +25,10 @@ class RequiredPlugin:
     """An entry of `required_plugins`. It is only noted: a component is missed when a selected build uses it."""
 
     name: str
-    source: str
+    address: PluginAddress
     version: str
+    """A constraint, such as ">= 1.1.0, < 2"."""
+    where: Range
 
 
 def check_version(bodies: Iterable[Body], faults: Faults) -> None:
@@ -48,7 +51,19 @@ def read_packer_blocks(bodies: Iterable[Body], faults: Faults) -> tuple[Required
             check_body(block.body, _PACKER, faults, block.range)
             for required in block.body.blocks_of("required_plugins"):
                 plugins += _required_plugins(required, faults)
-    return tuple(plugins)
+    return _once(plugins, faults)
+
+
+def _once(plugins: Iterable[RequiredPlugin], faults: Faults) -> tuple[RequiredPlugin, ...]:
+    by_name: dict[str, RequiredPlugin] = {}
+    for plugin in plugins:
+        if plugin.name in by_name:
+            why = f"The first one is at {by_name[plugin.name].where}; the components of a plugin are named after its entry."
+            what = f'Duplicate required_plugin."{plugin.name}" block'
+            faults.error("template.required-plugin", what, plugin.where, why, "Keep one of them, or rename it.")
+        else:
+            by_name[plugin.name] = plugin
+    return tuple(by_name.values())
 
 
 def _check_required_version(attribute: Attribute, faults: Faults) -> None:
@@ -81,29 +96,55 @@ def _required_plugin(attribute: Attribute, faults: Faults) -> RequiredPlugin | N
     value = faults.attempt(evaluate, attribute.expression, Scope())
     if value is None:
         return None
+    _check_name(attribute, faults)
     where = attribute.range
-    example = f'Write {attribute.name} = {{ version = ">= 1.0.0", source = "github.com/hashicorp/NAME" }}'
+    example = f'Write {attribute.name} = {{ version = ">= 1.0.0", source = "github.com/hashicorp/{attribute.name}" }}'
     if not isinstance(value.type, ObjectType) or not isinstance(value.raw, dict):
+        primitive = value.type in (STRING, NUMBER, BOOL)
+        what = "Invalid plugin requirement" if primitive else "Invalid required_plugins syntax"
         why = "A required plugin is an object with a version and a source."
-        faults.error("template.required-plugin", "Invalid required_plugins object", where, why, example)
+        faults.error("template.required-plugin", what, where, why, example)
         return None
     for name in sorted(set(value.raw) - {"version", "source"}):
         why = f'"{name}" is not expected: a required plugin has only a version and a source.'
         faults.error("template.required-plugin", "Invalid required_plugins object", where, why, example)
-    version, source = _text(value.raw.get("version")), _text(value.raw.get("source"))
-    if not version:
+    version = _version(value.raw.get("version"), where, example, faults)
+    address = _address(value.raw.get("source"), where, example, faults)
+    return RequiredPlugin(attribute.name, address, version, where) if version and address else None
+
+
+def _check_name(attribute: Attribute, faults: Faults) -> None:
+    name = attribute.name
+    problem = name_problem(name) or (
+        f'names must be normalized: replace it with "{name.lower()}"' if name != name.lower() else ""
+    )
+    if problem:
+        why = f'"{name}" is an invalid plugin local name: {problem}.'
+        next = "The components of a plugin are named after its entry: use lower-case letters, digits and single dashes."
+        faults.error("template.required-plugin", "Invalid plugin local name", attribute.name_range, why, next)
+
+
+def _version(value: Value | None, where: Range, example: str, faults: Faults) -> str:
+    """The version constraint, or nothing after noting what is wrong with it."""
+    if value is None:
         faults.error("template.required-plugin", "No version constraint was set", where, next=example)
-    elif problem := _constraint_problem(version):
+        return ""
+    text = value.raw if isinstance(value.raw, str) else ""
+    if problem := _constraint_problem(text) if text else "The version must be specified as a string.":
         faults.error("template.version-constraint", "Invalid version constraint", where, problem, example)
-    if not source:
+        return ""
+    return text
+
+
+def _address(value: Value | None, where: Range, example: str, faults: Faults) -> PluginAddress | None:
+    if value is None:
         faults.error("template.required-plugin", "No source was set", where, next=example)
-    elif problem := _source_problem(source):
-        faults.error("template.required-plugin", "Invalid plugin source string", where, problem, example)
-    return RequiredPlugin(attribute.name, source, version)
-
-
-def _text(value: Value | None) -> str:
-    return value.raw if value is not None and isinstance(value.raw, str) else ""
+        return None
+    if not isinstance(value.raw, str):
+        why = "The source must be specified as a string."
+        faults.error("template.required-plugin", "Invalid source", where, why, example)
+        return None
+    return faults.attempt(parse_address, value.raw, where)
 
 
 def _constraint_problem(text: str) -> str:
@@ -112,18 +153,3 @@ def _constraint_problem(text: str) -> str:
     except ValueError as error:
         return f"{error}."
     return "A constraint on a plugin names no pre-release." if any(item.prerelease for item in constraints) else ""
-
-
-_PART = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
-
-
-def _source_problem(source: str) -> str:
-    parts = source.split("/")
-    if "://" in source or "?" in source or "#" in source or "" in parts:
-        return f'"{source}" is not a source address: it has no scheme, query, fragment or empty part.'
-    if len(parts) < 3:
-        return f'"{source}" needs a host, a namespace and a name.'
-    if parts[-1].startswith("packer-"):
-        return f'The name of a plugin is written without "packer-": "{parts[-1].removeprefix("packer-")}".'
-    wrong = next((part for part in parts[1:] if not _PART.fullmatch(part)), None)
-    return f'"{wrong}" holds more than letters, digits and single dashes.' if wrong is not None else ""

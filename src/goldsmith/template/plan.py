@@ -16,6 +16,7 @@ from goldsmith.template.declared import ComponentName
 from goldsmith.template.faults import Faults
 from goldsmith.template.finding import ComponentFinder
 from goldsmith.template.options import LoadOptions
+from goldsmith.template.packer_block import RequiredPlugin
 from goldsmith.template.preparing import prepare
 from goldsmith.template.selection import Selection, select
 from goldsmith.template.sources import SourceReference, find_source, joined
@@ -56,6 +57,7 @@ class Material:
     options: LoadOptions
     scope: Scope
     sources: Mapping[ComponentName, Block]
+    plugins: tuple[RequiredPlugin, ...]
     builds: tuple[BuildBlock, ...]
     secrets: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
@@ -74,7 +76,7 @@ def make_plan(material: Material) -> Plan:
         next = 'Add build { sources = ["source.TYPE.NAME"] }.'
         faults.error("template.no-build", "Missing build block", None, why, next)
     _warn_of_globs(material.builds, selection, faults)
-    finder = ComponentFinder(faults)
+    finder = ComponentFinder(faults, material.plugins, material.options)
     made = [
         build
         for block in material.builds

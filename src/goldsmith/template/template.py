@@ -49,6 +49,7 @@ class Template:
                 options=self.options,
                 scope=self.scope,
                 sources=self.declared.sources,
+                plugins=self.declared.plugins,
                 builds=self.builds,
                 secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
                 warnings=self.warnings,
@@ -86,7 +87,7 @@ def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Temp
     in_root = functions(options.cwd / declared.root, options.clock_s)
     inputs = _input_values(declared, functions(options.cwd, options.clock_s), faults)
     scope = Scope({"var": object_of(inputs), **surrounding_values(declared.root, options.cwd)}, in_root)
-    evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options, faults), faults)
+    evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options, faults, declared.plugins), faults)
     scope = scope.child(evaluated.variables())
     builds = read_builds(declared.builds, scope, options, faults)
     nested = (block for build in builds for block in build.registries)
