@@ -123,7 +123,7 @@ def test_each_plugin_is_told_with_what_is_built_in_installed_and_missing(workpla
 
     amazon_state, mock_state, cloud = required_plugins(workplace.root, options)
 
-    assert amazon_state.built_in == ("source amazon-ebs", "post-processor amazon-import", "data amazon-ami")
+    assert {"source amazon-ebs", "post-processor amazon-import", "data amazon-ami"} <= set(amazon_state.built_in)
     assert (mock_state.built_in[0], mock_state.absent) == ("source mock", ())
     assert [item.path for item in cloud.installed] == [path]
     assert (cloud.built_in, cloud.absent) == ((), ("source cloud-vm",))
