@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from goldsmith.events import Emit
+from goldsmith.hcl.body import Stranger
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, Type
 from goldsmith.hcl.values import Value
@@ -88,6 +89,8 @@ class Settings:
     blocks: tuple[tuple[str, Settings], ...] = ()
     where: Range | None = None
     """The header of the block."""
+    strangers: tuple[Stranger, ...] = ()
+    """Names in the block that the component does not have."""
 
 
 Render: TypeAlias = Callable[[str], str]

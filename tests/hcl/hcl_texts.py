@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 import pytest
 
-from goldsmith.hcl import Body, Diagnostic, Function, Scope, SourceFile, UserError, Value, evaluate, parse, parse_expression
+from goldsmith.hcl import Block, Diagnostic, Function, Scope, SourceFile, UserError, Value, evaluate, parse, parse_expression
 from goldsmith.hcl.lexer import lex
+from goldsmith.hcl.native_body import NativeBody
 
 ROOT = Path(__file__).parents[2]
 
@@ -122,11 +123,17 @@ def faults_of(text: str) -> tuple[Diagnostic, ...]:
     return parse(source(text))[1]
 
 
-def body_of(text: str) -> Body:
+def body_of(text: str) -> NativeBody:
     """The body of a configuration file that has no fault."""
     body, faults = parse(source(text))
     assert faults == ()
     return body
+
+
+def inside(block: Block) -> NativeBody:
+    """The body of a block that was parsed from native syntax."""
+    assert isinstance(block.body, NativeBody)
+    return block.body
 
 
 Variables: TypeAlias = "Mapping[str, Value] | None"

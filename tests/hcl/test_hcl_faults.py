@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from goldsmith.hcl import UserError, parse, parse_expression, parse_template
-from tests.hcl.hcl_texts import REFUSED, faults_of, source
+from tests.hcl.hcl_texts import REFUSED, faults_of, inside, source
 
 
 @pytest.mark.parametrize("text", REFUSED)
@@ -135,7 +135,7 @@ def test_what_can_be_read_of_a_broken_file_is_kept() -> None:
     body, _ = parse(source("a = [1\nb = 2\nc {\n  d = ]\n  e = 3\n}\nf = 4\n"))
 
     assert list(body.attributes) == ["b", "f"]
-    assert list(body.blocks[0].body.attributes) == ["e"]
+    assert list(inside(body.blocks[0]).attributes) == ["e"]
 
 
 def test_only_the_innermost_of_several_unclosed_blocks_is_told() -> None:

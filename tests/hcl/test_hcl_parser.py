@@ -8,7 +8,7 @@ import pytest
 
 from goldsmith.hcl import UserError, parse_expression, parse_template, read_source
 from goldsmith.hcl.ast import Binary, Conditional, For, GetAttribute, Index, Literal, Splat, Template, Unary, Variable
-from tests.hcl.hcl_texts import ACCEPTED, body_of, source
+from tests.hcl.hcl_texts import ACCEPTED, body_of, inside, source
 
 FILE = """\
 # A comment.
@@ -28,21 +28,21 @@ def test_blocks_have_types_labels_and_bodies() -> None:
     body = body_of(FILE)
 
     assert [(block.type, block.labels) for block in body.blocks] == [("source", ("null", "ubuntu")), ("build", ())]
-    assert list(body.blocks[0].body.attributes) == ["communicator", "size"]
-    assert [block.type for block in body.blocks[0].body.blocks_of("tags")] == ["tags"]
-    assert list(body.blocks[0].body.blocks[0].body.attributes) == ["name"]
+    ubuntu = inside(body.blocks[0])
+    assert list(ubuntu.attributes) == ["communicator", "size"]
+    assert [block.type for block in ubuntu.blocks_of("tags")] == ["tags"]
+    assert list(inside(ubuntu.blocks[0]).attributes) == ["name"]
 
 
 def test_ranges_cover_exactly_what_they_name() -> None:
     block = body_of(FILE).blocks[0]
-    size = block.body.attributes["size"]
+    size = inside(block).attributes["size"]
 
     assert block.range.text == 'source "null" ubuntu {'
     assert block.type_range.text == "source"
     assert [label.text for label in block.label_ranges] == ['"null"', "ubuntu"]
     assert (size.range.text, size.name_range.text, size.expression.range.text) == ("size = 1 + 2", "size", "1 + 2")
-    assert block.body.end is not None
-    assert (block.body.end.text, block.body.end.start.line) == ("}", 8)
+    assert (block.body.range.text[0], block.body.range.text[-1], block.body.range.end.line) == ("{", "}", 8)
     assert str(size.name_range) == "test.pkr.hcl:7,3"
 
 

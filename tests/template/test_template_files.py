@@ -33,13 +33,11 @@ def test_a_single_file_is_read_without_automatic_variable_files(workplace: Workp
     [
         ("none.pkr.hcl", "Could not find any config file in"),
         ("old.json", "is not a template in HCL"),
-        ("new.pkr.json", "is not a template in HCL"),
         ("empty", "Could not find any config file in"),
     ],
 )
 def test_what_is_no_template_is_told_with_a_way_on(workplace: Workplace, name: str, what: str) -> None:
     workplace.write("{}", "old.json")
-    workplace.write("{}", "new.pkr.json")
     (workplace.root / "empty").mkdir()
     with pytest.raises(UserError) as error:
         load(workplace.root / name, load_options())
@@ -51,7 +49,7 @@ def test_what_is_no_template_is_told_with_a_way_on(workplace: Workplace, name: s
 def test_a_legacy_template_under_a_new_name_is_recognised(workplace: Workplace) -> None:
     (fault,) = workplace.faults('{"builders": [{"type": "null"}]}')
     assert fault.code == "template.json"
-    assert "hcl2_upgrade" in fault.next
+    assert ".pkr.json" in fault.next
 
 
 def test_syntax_errors_of_all_files_are_told(workplace: Workplace) -> None:

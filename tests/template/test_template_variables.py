@@ -156,8 +156,11 @@ def test_a_variable_file_that_sets_what_nobody_declares_gets_a_warning_only_when
     [
         ("v.hcl", 'variable "a" {}', "Variable declaration in a .pkrvar file"),
         ("v.hcl", 'source "a" "b" {}', 'Unsupported block type "source"'),
-        ("v.json", "{", "Invalid JSON"),
-        ("v.json", "[1]", "Invalid variable file"),
+        ("v.json", "{", "Unclosed object"),
+        ("v.json", "[1]", "Incorrect JSON value type"),
+        ("v.json", "1", "Root value must be object"),
+        ("v.json", '{"variable": {"a": {}}}', "Variable declaration in a .pkrvar file"),
+        ("v.json", '{"a": "x", "a": "y"}', "Duplicate argument"),
         ("v.txt", "a = 1", "Could not guess format of"),
         ("v.hcl", "a = [1, 2]", "Invalid value for variable"),
     ],

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldsmith.hcl.ast import Attribute, Block, Body, Expression, Reference
+from goldsmith.hcl.ast import Expression, Reference
+from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError, MachineError, Refused, Severity, UserError
 from goldsmith.hcl.evaluate import evaluate
 from goldsmith.hcl.format import format_source
 from goldsmith.hcl.function import Function
+from goldsmith.hcl.json_body import parse_json
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.parser import parse, parse_expression, parse_template
 from goldsmith.hcl.reading import read_source
@@ -33,6 +35,7 @@ __all__ = [
     "Block",
     "Body",
     "Bug",
+    "Content",
     "Diagnostic",
     "Expression",
     "Function",
@@ -42,6 +45,7 @@ __all__ = [
     "Range",
     "Reference",
     "Refused",
+    "Schema",
     "Scope",
     "Severity",
     "SourceFile",
@@ -53,6 +57,7 @@ __all__ = [
     "functions",
     "parse",
     "parse_expression",
+    "parse_json",
     "parse_template",
     "read_json",
     "read_source",

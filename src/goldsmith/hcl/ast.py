@@ -1,10 +1,10 @@
-"""The parsed form of a configuration: bodies, attributes, blocks and expressions."""
+"""The parsed form of expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 
@@ -14,44 +14,6 @@ class Expression:
 
     __slots__ = ()
     range: Range
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """`name = expression` in a body."""
-
-    name: str
-    expression: Expression
-    name_range: Range
-    range: Range
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """`type "label" … { body }`."""
-
-    type: str
-    labels: tuple[str, ...]
-    body: Body
-    type_range: Range
-    label_ranges: tuple[Range, ...]
-    range: Range
-    """The header, from the type to the opening brace."""
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """Attributes (each name at most once) and blocks, both in source order."""
-
-    attributes: Mapping[str, Attribute]
-    blocks: tuple[Block, ...]
-    range: Range
-    end: Range | None = field(default=None)
-    """The closing brace, where there is one: the place to say what is missing."""
-
-    def blocks_of(self, *types: str) -> Iterator[Block]:
-        """The blocks of the given types, in source order."""
-        return (block for block in self.blocks if block.type in types)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +181,8 @@ class ObjectConstructor(Expression):
 
     items: tuple[ObjectItem, ...]
     range: Range
+    unique: bool = False
+    """Whether the same key twice is a fault, as in JSON; otherwise the last one counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,4 +212,15 @@ class Call(Expression):
     arguments: tuple[Expression, ...]
     expands: bool
     name_range: Range
+    range: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed(Expression):
+    """An expression with syntax errors, in a text that may or may not be meant as an expression.
+
+    What is wrong is told when its value is wanted.
+    """
+
+    diagnostics: tuple[Diagnostic, ...]
     range: Range

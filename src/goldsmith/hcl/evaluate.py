@@ -13,6 +13,7 @@ from goldsmith.hcl.ast import (
     GetAttribute,
     Index,
     Literal,
+    Malformed,
     ObjectConstructor,
     Parentheses,
     Splat,
@@ -181,10 +182,18 @@ def _object(expression: ObjectConstructor, scope: Scope) -> Value:
             continue
         sensitive = sensitive or key.sensitive
         known = known and key.is_known
+        if expression.unique and key.is_known and str(key.raw) in attributes:
+            faults += _duplicate(item.key, key).diagnostics
         attributes[str(key.raw)] = value
     if faults:
         raise UserError(*faults)
     return (object_of(attributes) if known else unknown()).marked(sensitive)
+
+
+def _duplicate(expression: Expression, key: Value) -> UserError:
+    told = "of this name" if key.sensitive else f'named "{key.raw}"'
+    why = f"An attribute {told} was already defined in this object."
+    return fault("duplicate-key", "Duplicate object attribute", expression.range, why, "Keep one of the two.")
 
 
 def _key(expression: Expression, scope: Scope) -> Value:
@@ -228,6 +237,10 @@ def _call(expression: Call, scope: Scope) -> Value:
     return call_function(function, expression, _all(expression.arguments, scope), scope)
 
 
+def _malformed(expression: Malformed, scope: Scope) -> Value:
+    raise UserError(*expression.diagnostics)
+
+
 _EVALUATORS: Mapping[type[Expression], Callable[..., Value]] = {
     Literal: _literal,
     Variable: _variable,
@@ -246,4 +259,5 @@ _EVALUATORS: Mapping[type[Expression], Callable[..., Value]] = {
     ObjectConstructor: _object,
     For: _for,
     Call: _call,
+    Malformed: _malformed,
 }

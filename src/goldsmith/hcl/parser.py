@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from goldsmith.hcl.ast import Attribute, Block, Body, Expression, Template
+from goldsmith.hcl.ast import Expression, Template
+from goldsmith.hcl.body import Block
 from goldsmith.hcl.cursor import Cursor
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.expressions import ExpressionParser
@@ -24,11 +25,12 @@ from goldsmith.hcl.lexer import (
     lex,
     lex_template,
 )
+from goldsmith.hcl.native_body import NativeAttribute, NativeBody
 from goldsmith.hcl.problems import explain
 from goldsmith.hcl.source import Range, SourceFile
 
 
-def parse(source: SourceFile) -> tuple[Body, tuple[Diagnostic, ...]]:
+def parse(source: SourceFile) -> tuple[NativeBody, tuple[Diagnostic, ...]]:
     """Parse a configuration file in native syntax.
 
     Returns the body and everything that is wrong, in the order of the text. With faults, the body holds the arguments
@@ -97,13 +99,13 @@ class _BodyParser:
         self.seen_end = False
         """Whether an unclosed block has been told already: all blocks around it are unclosed as well."""
 
-    def file(self) -> Body:
-        attributes: dict[str, Attribute] = {}
+    def file(self) -> NativeBody:
+        attributes: dict[str, NativeAttribute] = {}
         blocks: list[Block] = []
         self._items(END, attributes, blocks)
-        return Body(attributes, tuple(blocks), self.cursor.source.range(0, len(self.cursor.text)))
+        return NativeBody(attributes, tuple(blocks), self.cursor.source.range(0, len(self.cursor.text)))
 
-    def _items(self, closer: str, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
+    def _items(self, closer: str, attributes: dict[str, NativeAttribute], blocks: list[Block]) -> None:
         """Read items up to `closer`, which is not read, or the end of the file."""
         while (kind := self.cursor.peek()) not in (closer, END):
             if kind == NEWLINE:
@@ -116,7 +118,7 @@ class _BodyParser:
                 self.cursor.faults += error.diagnostics
                 self._resume(before)
 
-    def _item(self, attributes: dict[str, Attribute], blocks: list[Block]) -> None:
+    def _item(self, attributes: dict[str, NativeAttribute], blocks: list[Block]) -> None:
         start, kind, where = self.cursor.start(), self.cursor.peek(), self.cursor.here()
         if kind != IDENTIFIER:
             raise _no_item(kind, where)
@@ -133,11 +135,11 @@ class _BodyParser:
         else:
             raise _no_equals(where)
 
-    def _attribute(self, name: str, start: int, attributes: dict[str, Attribute]) -> None:
+    def _attribute(self, name: str, start: int, attributes: dict[str, NativeAttribute]) -> None:
         name_range = self.cursor.since(start)
         self.cursor.read()
         expression = self.expressions.expression()
-        attribute = Attribute(name, expression, name_range, self.cursor.since(start))
+        attribute = NativeAttribute(name, expression, name_range, self.cursor.since(start))
         if name in attributes:
             self.cursor.faults += _redefined(attribute, attributes[name]).diagnostics
         else:
@@ -157,9 +159,9 @@ class _BodyParser:
             what = "Missing newline after block definition"
             raise fault("missing-newline", what, self.cursor.here(), why, "Put what follows on a line of its own.")
 
-    def _body(self, header: Range, opened: Range) -> Body:
+    def _body(self, header: Range, opened: Range) -> NativeBody:
         """Read what is between the braces of a block, and the closing one."""
-        attributes: dict[str, Attribute] = {}
+        attributes: dict[str, NativeAttribute] = {}
         blocks: list[Block] = []
         if self.depth == _DEEPEST:
             why = f"There are more than {_DEEPEST} levels of blocks."
@@ -172,11 +174,10 @@ class _BodyParser:
                 self._single_argument(attributes)
         finally:
             self.depth -= 1
-        brace = self.cursor.here() if self.cursor.peek() == "}" else None
         if not self.cursor.take("}") and not self.seen_end:
             self.seen_end = True
             self.cursor.faults += _unclosed_block(header).diagnostics
-        return Body(attributes, tuple(blocks), self.cursor.since(opened.first), brace)
+        return NativeBody(attributes, tuple(blocks), self.cursor.since(opened.first))
 
     def _labels(self) -> tuple[tuple[str, ...], tuple[Range, ...]]:
         labels, ranges = list[str](), list[Range]()
@@ -207,7 +208,7 @@ class _BodyParser:
     def _ends_text(self, at: int) -> bool:
         return self.cursor.kinds[at] in (INTERPOLATION, CONTROL, CLOSE_QUOTE, END)
 
-    def _single_argument(self, attributes: dict[str, Attribute]) -> None:
+    def _single_argument(self, attributes: dict[str, NativeAttribute]) -> None:
         """Read the one argument of a block that is written on one line: `tags { name = "x" }`."""
         start, kind, where = self.cursor.start(), self.cursor.peek(), self.cursor.here()
         if kind != IDENTIFIER:
@@ -219,7 +220,7 @@ class _BodyParser:
             raise fault("argument-required", "Argument definition required", where, why, hint)
         if not self.cursor.take("="):
             raise _no_equals(where)
-        attributes[name] = Attribute(name, self.expressions.expression(), where, self.cursor.since(start))
+        attributes[name] = NativeAttribute(name, self.expressions.expression(), where, self.cursor.since(start))
         if self.cursor.peek() not in ("}", END):
             why = "A block on one line has exactly one argument and is closed on the same line."
             hint = "Write several arguments on lines of their own, and the closing brace after them."
@@ -286,7 +287,7 @@ def _no_equals(where: Range) -> UserError:
     return fault("item-required", "Argument or block definition required", where, why, hint)
 
 
-def _redefined(attribute: Attribute, first: Attribute) -> UserError:
+def _redefined(attribute: NativeAttribute, first: NativeAttribute) -> UserError:
     why = f'The argument "{attribute.name}" was already set at {first.name_range}. Each argument may be set only once.'
     return fault("attribute-redefined", "Attribute redefined", attribute.name_range, why, "Keep one of the two.")
 

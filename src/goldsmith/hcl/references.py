@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from goldsmith.hcl.ast import (
     Binary,
-    Body,
     Call,
     Conditional,
     Expression,
@@ -24,15 +23,14 @@ from goldsmith.hcl.ast import (
     Unary,
     Variable,
 )
+from goldsmith.hcl.body import Body
 
 
 def references(node: Expression | Body) -> Iterator[Reference]:
     """Every traversal from a root name, in the order of the text; names that a for-expression binds are none."""
-    if isinstance(node, Body):
-        for attribute in node.attributes.values():
-            yield from references(attribute.expression)
-        for block in node.blocks:
-            yield from references(block.body)
+    if not isinstance(node, Expression):
+        for part in node.expressions():
+            yield from references(part)
         return
     # A list instead of recursion: expressions may be nested deeper than the stack.
     waiting: list[tuple[Expression, frozenset[str]]] = [(node, frozenset())]

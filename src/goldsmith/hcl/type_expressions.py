@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldsmith.hcl.ast import Call, Expression, Literal, ObjectConstructor, Template, TupleConstructor, Variable
+from goldsmith.hcl.ast import Call, Expression, Literal, Malformed, ObjectConstructor, Template, TupleConstructor, Variable
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.evaluate import evaluate
@@ -41,6 +41,8 @@ def type_expression(expression: Expression) -> Type:
             return _named(name, expression.range)
         case Call():
             return _constructed(expression)
+        case Malformed(diagnostics):
+            raise UserError(*diagnostics)
         case Template() if expression.literal is not None:
             known = expression.literal in _PRIMITIVES
             hint = f"Write {expression.literal} without the quotes." if known else "Remove the quotes."

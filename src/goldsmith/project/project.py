@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 from goldsmith.components import find, names
 from goldsmith.gates.contract import Declared, Gate
 from goldsmith.hcl import Scope, functions, parse, read_source
-from goldsmith.hcl.ast import Block, Body
+from goldsmith.hcl.body import Block, Schema
 from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
+from goldsmith.hcl.native_body import NativeBody
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import object_of, string
 from goldsmith.project.declarations import (
@@ -111,7 +112,7 @@ _LABELLED = ("channel", "gate", "image")
 class _Reader:
     """Collects the blocks of one project file and all that is wrong with them."""
 
-    def __init__(self, path: Path, body: Body) -> None:
+    def __init__(self, path: Path, body: NativeBody) -> None:
         self.path = path
         self.body = body
         self.faults: list[Diagnostic] = []
@@ -173,7 +174,7 @@ class _Reader:
             )
 
     def _decoded(self, block: Block, config: type[T]) -> T | None:
-        return self._checked(lambda: decode(config, settings_of(block, self.scope), None, self.path.parent), None)
+        return self._checked(lambda: decode(config, settings_of(block, config, self.scope), None, self.path.parent), None)
 
     def _labelled(self, type: str, config: type[T]) -> dict[str, tuple[T, Block]]:
         found: dict[str, tuple[T, Block]] = {}
@@ -204,7 +205,7 @@ class _Reader:
                 self._fault(
                     "project.template-missing",
                     f'image "{name}" names the template "{config.template}", which does not exist',
-                    block.body.attributes["template"].expression.range,
+                    _place(block, "template"),
                     why=f'It is looked up in "{self.path.parent}".',
                     next=did_you_mean(config.template, nearby),
                 )
@@ -238,7 +239,7 @@ class _Reader:
     def _check_channels(self, channels: dict[str, tuple[ChannelConfig, Block]], gates: Mapping[str, GateUse]) -> None:
         for name, (config, block) in channels.items():
             if config.after and config.after not in channels:
-                where = block.body.attributes["after"].expression.range
+                where = _place(block, "after")
                 suggestion = did_you_mean(config.after, channels)
                 self._fault("project.unknown-channel", f'there is no channel "{config.after}"', where, next=suggestion)
             elif _runs_in_a_circle(name, channels):
@@ -248,7 +249,7 @@ class _Reader:
                     self._fault(
                         "project.unknown-gate",
                         f'channel "{name}" requires the gate "{gate}", which the project does not have',
-                        block.body.attributes["requires"].expression.range,
+                        _place(block, "requires"),
                         next=did_you_mean(gate, gates) or f'Add gate "{gate}" {{}}.',
                     )
 
@@ -261,6 +262,11 @@ class _Reader:
         if config.url.startswith("sqlite:///"):
             return f"sqlite:///{self.path.parent / config.url.removeprefix('sqlite:///')}"
         return config.url
+
+
+def _place(block: Block, name: str) -> Range:
+    """Where the value of an attribute stands that a block is known to have."""
+    return block.body.content(Schema(attributes=(name,))).attributes[name].expression.range
 
 
 def _runs_in_a_circle(name: str, channels: Mapping[str, tuple[ChannelConfig, Block]]) -> bool:

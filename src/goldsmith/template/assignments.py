@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from goldsmith.hcl import evaluate, parse, parse_expression, read_source
+from goldsmith.hcl import Schema, evaluate, parse_expression
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range, SourceFile
-from goldsmith.hcl.values import Value, from_plain, string
+from goldsmith.hcl.values import Value, string
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
+from goldsmith.template.parsing import parse_file
+from goldsmith.template.schema import ATTRIBUTES_ONLY
 from goldsmith.template.variables import Assignment, Origin, Variable
 
 PREFIX = "PKR_VAR_"
@@ -98,58 +98,40 @@ def _expression_value(source: SourceFile) -> Value:
 
 # ── files ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
+_DECLARATION = Schema(blocks={"variable": ("name",)})
+
 
 def _read_file(path: Path) -> tuple[tuple[str, Value, Range], ...]:
     if path.suffix not in (".hcl", ".json"):
-        raise _fault(
-            "template.variable-file",
-            f"Could not guess format of {path}",
-            "A variable file ends in .hcl (or .pkrvars.hcl), or in .json.",
+        raise UserError(
+            Diagnostic(
+                code="template.variable-file",
+                what=f"Could not guess format of {path}",
+                why="A variable file ends in .hcl (or .pkrvars.hcl), or in .json.",
+            )
         )
-    source = read_source(path)
-    return tuple(_from_json(source)) if path.suffix == ".json" else tuple(_from_hcl(source))
-
-
-def _from_hcl(source: SourceFile) -> Iterator[tuple[str, Value, Range]]:
-    body, diagnostics = parse(source)
-    faults = Faults(list(diagnostics))
-    for block in body.blocks:
-        if block.type in ("variable", "variables"):
-            why = "A .pkrvar file gives values to variables; it does not declare them."
-            name = block.labels[0] if block.labels else "NAME"
-            next = f"Declare the variable in a .pkr.hcl file, and write here: {name} = VALUE"
-            faults.error("template.variable-file", "Variable declaration in a .pkrvar file", block.range, why, next)
-        else:
-            why = "Blocks are not allowed here: a variable file holds only NAME = value."
-            faults.error("template.unsupported-block", f'Unsupported block type "{block.type}"', block.range, why)
-    values = [
+    body = parse_file(path)
+    faults = Faults()
+    declarations = body.content(_DECLARATION).blocks
+    content = body.content(ATTRIBUTES_ONLY)
+    faults.add(content.faults)
+    for block in declarations:
+        _declared(block.labels[0] if block.labels else "NAME", block.type_range, faults)
+    for stranger in content.strangers if not declarations else ():
+        why = "Blocks are not allowed here: a variable file holds only NAME = value."
+        what = f'Unsupported block type "{stranger.name}"'
+        faults.error("template.unsupported-block", what, stranger.range, why)
+    faults.raise_if_any()
+    found = [
         (name, value, attribute.range)
-        for name, attribute in body.attributes.items()
-        if (value := faults.attempt(evaluate, attribute.expression, Scope())) is not None
+        for name, attribute in content.attributes.items()
+        if (value := faults.attempt(evaluate, attribute.literal, Scope())) is not None
     ]
     faults.raise_if_any()
-    yield from values
+    return tuple(found)
 
 
-def _from_json(source: SourceFile) -> Iterator[tuple[str, Value, Range]]:
-    try:
-        data: object = json.loads(source.text)
-    except json.JSONDecodeError as error:
-        raise _fault("template.variable-file", "Invalid JSON", f"{error.msg}.", _range_at(source, error.pos)) from error
-    if not isinstance(data, dict):
-        raise _fault(
-            "template.variable-file", "Invalid variable file", "A JSON variable file is one object.", _range_at(source, 0)
-        )
-    for name, value in data.items():
-        if name == "//":
-            continue
-        key = re.search(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:", source.text)
-        yield name, from_plain(value), _range_at(source, key.start() if key else 0)
-
-
-def _range_at(source: SourceFile, offset: int) -> Range:
-    return source.range(offset, offset + 1)
-
-
-def _fault(code: str, what: str, why: str, where: Range | None = None) -> UserError:
-    return UserError(Diagnostic(code=code, what=what, why=why, where=where, severity=Severity.ERROR))
+def _declared(name: str, where: Range, faults: Faults) -> None:
+    why = "A .pkrvar file gives values to variables; it does not declare them."
+    next = f"Declare the variable in a .pkr.hcl file, and write here: {name} = VALUE"
+    faults.error("template.variable-file", "Variable declaration in a .pkrvar file", where, why, next)

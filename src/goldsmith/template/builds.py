@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from goldsmith.hcl import evaluate
-from goldsmith.hcl.ast import Block, Body
+from goldsmith.hcl.body import Block, Schema
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import STRING, ListType
 from goldsmith.hcl.values import Value, object_of, string, unknown
 from goldsmith.packer_templates import UNKNOWN_TEXT
-from goldsmith.template.dynamic import Expanded, expand
+from goldsmith.template.dynamic import Expanded, ExpandedContent, expand
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
-from goldsmith.template.schema import BodySchema, check_body
+from goldsmith.template.schema import note_labels, note_strangers
 from goldsmith.template.sources import SourceReference, parse_reference
 from goldsmith.template.steps import (
     PostProcessorBlock,
@@ -27,7 +27,7 @@ from goldsmith.template.steps import (
 )
 
 _CLEANUP = "error-cleanup-provisioner"
-_BUILD = BodySchema(
+_BUILD = Schema(
     attributes=("name", "description", "sources"),
     blocks={
         _CLEANUP: ("type",),
@@ -39,7 +39,8 @@ _BUILD = BodySchema(
         "source": ("type.name",),
     },
 )
-_CHAIN = BodySchema(blocks={"post-processor": ("type",)})
+_NAMED = Schema(attributes=("name",))
+_CHAIN = Schema(blocks={"post-processor": ("type",)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +70,7 @@ class _Reader:
         self.scope = scope
         self.options = options
         self.faults = faults
-        expanded = faults.attempt(expand, block.body, scope)
-        self.blocks = expanded or ()
-        whole = Body(block.body.attributes, tuple(item.block for item in self.blocks), block.body.range)
-        check_body(whole, _BUILD, faults, block.range)
+        self.content = _expanded(block, _BUILD, scope, faults)
 
     def read(self) -> BuildBlock:
         name = self._text("name")
@@ -92,7 +90,7 @@ class _Reader:
             provisioners=self._provisioners("provisioner"),
             cleanup=self._cleanup(),
             chains=self._chains(),
-            registries=tuple(self.block.body.blocks_of("hcp_packer_registry")),
+            registries=tuple(item.block for item in self._of("hcp_packer_registry")),
         )
         self._warn(build)
         return build
@@ -104,7 +102,7 @@ class _Reader:
         return value.raw if value is not None and isinstance(value.raw, str) else ""
 
     def _value(self, name: str, scope: Scope) -> Value | None:
-        attribute = self.block.body.attributes.get(name)
+        attribute = self.content.attributes.get(name)
         if attribute is None:
             return None
         wanted = ListType(STRING) if name == "sources" else STRING
@@ -122,7 +120,7 @@ class _Reader:
         value = self._value("sources", self.scope)
         if value is None or value.is_null:
             return []
-        where = self.block.body.attributes["sources"].expression.range
+        where = self.content.attributes["sources"].expression.range
         texts = [item.raw if isinstance(item.raw, str) else "" for item in value.items()]
         references = [parse_reference(text, where, self.faults) for text in texts]
         return [reference for reference in references if reference is not None]
@@ -138,19 +136,18 @@ class _Reader:
         reference = parse_reference(block.labels[0], block.label_ranges[0], self.faults)
         if reference is None:
             return None
-        attributes = dict(block.body.attributes)
-        name = attributes.pop("name", None)
+        name = block.body.content(_NAMED).attributes.get("name")
         local_name = reference.local_name
         if name is not None:
             # Written out, the name is literal, as in Packer; only `dynamic` computes it.
-            scope = self.scope.child(item.iterators) if item.iterators else Scope()
-            value = self.faults.attempt(evaluate, name.expression, scope)
+            computed = bool(item.iterators)
+            scope = self.scope.child(item.iterators) if computed else Scope()
+            value = self.faults.attempt(evaluate, name.expression if computed else name.literal, scope)
             local_name = str(value.raw) if value is not None and isinstance(value.raw, str) else local_name
-        body = Body(attributes, block.body.blocks, block.body.range, block.body.end)
-        return replace(reference, local_name=local_name, body=body, iterators=item.iterators)
+        return replace(reference, local_name=local_name, body=block.body.without(_NAMED.attributes), iterators=item.iterators)
 
     def _of(self, type: str) -> list[Expanded]:
-        return [item for item in self.blocks if item.block.type == type]
+        return [item for item in self.content.blocks if item.block.type == type]
 
     def _provisioners(self, type: str) -> tuple[ProvisionerBlock, ...]:
         read = (read_provisioner(item, self.step_scope, self.options, self.faults) for item in self._of(type))
@@ -170,7 +167,7 @@ class _Reader:
 
     def _chains(self) -> tuple[tuple[PostProcessorBlock, ...], ...]:
         chains: list[tuple[PostProcessorBlock, ...]] = []
-        for item in self.blocks:
+        for item in self.content.blocks:
             if item.block.type == "post-processor":
                 chains.append(self._chain([item]))
             elif item.block.type == "post-processors":
@@ -178,15 +175,8 @@ class _Reader:
         return tuple(chain for chain in chains if chain)
 
     def _members(self, item: Expanded) -> list[Expanded]:
-        scope = self.scope.child(item.iterators)
-        members = self.faults.attempt(expand, item.block.body, scope) or ()
-        whole = Body(item.block.body.attributes, tuple(member.block for member in members), item.block.body.range)
-        check_body(whole, _CHAIN, self.faults, item.block.range)
-        return [
-            Expanded(member.block, {**item.iterators, **member.iterators})
-            for member in members
-            if member.block.type == "post-processor"
-        ]
+        members = _expanded(item.block, _CHAIN, self.scope.child(item.iterators), self.faults).blocks
+        return [Expanded(member.block, {**item.iterators, **member.iterators}) for member in members]
 
     def _chain(self, items: Iterable[Expanded]) -> tuple[PostProcessorBlock, ...]:
         read = (read_post_processor(item, self.step_scope, self.options, self.faults) for item in items)
@@ -197,3 +187,11 @@ class _Reader:
         cleanup = (build.cleanup,) if build.cleanup else ()
         for block in (*build.provisioners, *cleanup, *(item for chain in build.chains for item in chain)):
             warn_of_strangers(block.meta, block.block, known, self.faults)
+
+
+def _expanded(block: Block, schema: Schema, scope: Scope, faults: Faults) -> ExpandedContent:
+    """What a block holds, after noting what the schema does not have and wrong labels."""
+    content = expand(block.body, schema, scope, faults)
+    note_strangers(content.strangers, schema, faults)
+    note_labels((item.block for item in content.blocks), schema, faults)
+    return content

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from goldsmith.components import DataSource, Setting, Settings, find
 from goldsmith.events import Event, Warned
-from goldsmith.hcl.ast import Block
+from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.values import Value, object_of, unknown
@@ -42,7 +42,7 @@ class DataReader:
         type, name = block.labels
         source = self._source(type, block)
         context = bare_context(self.root, self.options, build="", type=type, name=name, generated={})
-        settings = settings_of(block, scope)
+        settings = settings_of(block, source.Config, scope)
         config = decode(source.Config, settings, lambda text: render(text, context, {}), self.options.cwd)
         known = all(setting.value.is_wholly_known for setting in _all_settings(settings))
         try:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from goldsmith.hcl import parse, read_source
-from goldsmith.hcl.ast import Block, Body, Expression
-from goldsmith.hcl.diagnostics import Severity
+from goldsmith.hcl.ast import Expression
+from goldsmith.hcl.body import Block, Body, Content, Schema
 from goldsmith.hcl.library import default_functions
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
@@ -19,13 +18,14 @@ from goldsmith.template.discovery import discover
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.packer_block import RequiredPlugin, check_version, read_packer_blocks
-from goldsmith.template.schema import BodySchema, check_body
+from goldsmith.template.parsing import parse_file
+from goldsmith.template.schema import ATTRIBUTES_ONLY, read_body
 from goldsmith.template.variables import Assignment, Variable, declare_variables, literal
 
 ComponentName: TypeAlias = tuple[str, str]
 """Type and name of a source or a data source."""
 
-_ROOT = BodySchema(
+_ROOT = Schema(
     blocks={
         "build": (),
         "communicator": ("type", "name"),
@@ -39,7 +39,7 @@ _ROOT = BodySchema(
         "variables": (),
     }
 )
-_LOCAL = BodySchema(attributes=("expression", "sensitive"), required=("expression",))
+_LOCAL = Schema(attributes=("expression", "sensitive"), required=("expression",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,46 +77,33 @@ def read_declarations(path: Path, options: LoadOptions, faults: Faults) -> Decla
     bodies = _parsed(files.templates)
     check_version(bodies, faults)
     faults.raise_if_any()
-    for body in bodies:
-        check_body(body, _ROOT, faults, body.range)
-    variables = declare_variables(bodies, Scope({}, default_functions(options.environment)), faults)
+    contents = [read_body(body, _ROOT, faults, body.range) for body in bodies]
+    variables = declare_variables(contents, Scope({}, default_functions(options.environment)), faults)
     every_file = (*files.variable_files, *options.variable_files)
     return Declared(
         root=files.root,
-        plugins=read_packer_blocks(bodies, faults),
+        plugins=read_packer_blocks(contents, faults),
         variables=variables,
         assignments=collect_assignments(variables, every_file, options, faults),
-        locals=_locals(bodies, faults),
-        data=_named(bodies, "data", "Duplicate data block", faults),
-        sources=_named(bodies, "source", "Duplicate source block", faults),
-        builds=tuple(block for body in bodies for block in body.blocks_of("build")),
-        registries=tuple(block for body in bodies for block in body.blocks_of("hcp_packer_registry")),
+        locals=_locals(contents, faults),
+        data=_named(contents, "data", "Duplicate data block", faults),
+        sources=_named(contents, "source", "Duplicate source block", faults),
+        builds=tuple(block for content in contents for block in content.blocks_of("build")),
+        registries=tuple(block for content in contents for block in content.blocks_of("hcp_packer_registry")),
     )
 
 
 def _parsed(paths: Iterable[Path]) -> tuple[Body, ...]:
     faults = Faults()
-    bodies: list[Body] = []
-    for path in paths:
-        source = faults.attempt(read_source, path)
-        if source is None:
-            continue
-        body, diagnostics = parse(source)
-        if any(item.severity is Severity.ERROR for item in diagnostics) and source.text.lstrip().startswith("{"):
-            why = 'The file begins with "{", so it is a legacy JSON template; these are not supported.'
-            next = 'Rename it to end in ".json", convert it with "packer hcl2_upgrade FILE", and use the new file.'
-            faults.error("template.json", f'"{path}" is not a template in HCL', body.range, why, next)
-            continue
-        faults.add(diagnostics)
-        bodies.append(body)
+    bodies = [faults.attempt(parse_file, path) for path in paths]
     faults.raise_if_any()
-    return tuple(bodies)
+    return tuple(body for body in bodies if body is not None)
 
 
-def _locals(bodies: Iterable[Body], faults: Faults) -> dict[str, Local]:
+def _locals(contents: Iterable[Content], faults: Faults) -> dict[str, Local]:
     declared: dict[str, Local] = {}
-    for body in bodies:
-        for block in body.blocks_of("local", "locals"):
+    for content in contents:
+        for block in content.blocks_of("local", "locals"):
             for local in _locals_of(block, faults):
                 if local.name in declared:
                     why = f'Local "{local.name}" is already declared at {declared[local.name].where}.'
@@ -129,21 +116,20 @@ def _locals(bodies: Iterable[Body], faults: Faults) -> dict[str, Local]:
 
 
 def _locals_of(block: Block, faults: Faults) -> list[Local]:
-    attributes = block.body.attributes
     if block.type == "locals":
-        check_body(block.body, BodySchema(attributes=tuple(attributes)), faults, block.range)
-        return [Local(name, attribute.expression, attribute.name_range) for name, attribute in attributes.items()]
-    check_body(block.body, _LOCAL, faults, block.range)
+        named = read_body(block.body, ATTRIBUTES_ONLY, faults, block.range).attributes
+        return [Local(name, attribute.expression, attribute.name_range) for name, attribute in named.items()]
+    attributes = read_body(block.body, _LOCAL, faults, block.range).attributes
     if len(block.labels) != 1 or "expression" not in attributes:
         return []
     sensitive = "sensitive" in attributes and literal(attributes["sensitive"], BOOL, faults) is True
     return [Local(block.labels[0], attributes["expression"].expression, block.range, sensitive)]
 
 
-def _named(bodies: Iterable[Body], type: str, duplicate: str, faults: Faults) -> dict[ComponentName, Block]:
+def _named(contents: Iterable[Content], type: str, duplicate: str, faults: Faults) -> dict[ComponentName, Block]:
     named: dict[ComponentName, Block] = {}
-    for body in bodies:
-        for block in body.blocks_of(type):
+    for content in contents:
+        for block in content.blocks_of(type):
             if len(block.labels) != 2:
                 continue
             key = (block.labels[0], block.labels[1])

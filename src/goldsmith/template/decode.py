@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from decimal import Decimal
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from goldsmith.components import AttributeDeclaration, Duration, Render, Setting, Settings, declarations
+from goldsmith.hcl.body import Stranger
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError, did_you_mean
 from goldsmith.hcl.gotime import parse_duration
-from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import UNKNOWN_TEXT, check
+from goldsmith.template.config_types import (
+    field_types,
+    hcl_type,
+    is_repeated,
+    nested_configs,
+    schema_of,
+    setting_name,
+    without_none,
+)
 from goldsmith.template.faults import Faults
-from goldsmith.template.schema import unexpected_argument, unexpected_block
+from goldsmith.template.schema import note_strangers
 
 T = TypeVar("T")
-
-INJECTED = frozenset(
-    {
-        "packer_build_name",
-        "packer_builder_type",
-        "packer_core_version",
-        "packer_debug",
-        "packer_force",
-        "packer_on_error",
-        "packer_sensitive_variables",
-        "packer_user_variables",
-    }
-)
-"""Keys that Packer passes to every component; a template may name them, and they mean nothing."""
 
 
 def decode(config: type[T], settings: Settings, render: Render | None, root: Path) -> T:
@@ -53,11 +46,6 @@ def decode(config: type[T], settings: Settings, render: Render | None, root: Pat
         raise UserError(*decoder.faults.found) from error
 
 
-def setting_name(field: str) -> str:
-    """The name in a template of a field; one that Python reserves is written with an underscore behind: `except_`."""
-    return field.removesuffix("_")
-
-
 class _Decoder:
     """Walks one block and what is nested in it, and collects the faults."""
 
@@ -68,36 +56,37 @@ class _Decoder:
 
     def block(self, config: type[Any], settings: Settings) -> dict[str, object]:
         known = {setting_name(name): declared for name, declared in declarations(config)}
-        types = {setting_name(name): annotation for name, annotation in _types(config).items()}
-        nested = {name: block for name in known if (block := _block_type(types[name])) is not None}
+        types, nested = field_types(config), nested_configs(config)
         plain = tuple(name for name in known if name not in nested)
-        self._refuse_strangers(settings, plain, nested)
+        self._refuse_strangers(settings, config)
         values: dict[str, object] = {}
         for name in plain:
             setting = settings.attributes.get(name)
             if setting is not None and not setting.value.is_null:
                 self._attribute(name, known[name], types[name], setting, values)
         for name, block_type in nested.items():
-            self._blocks(name, block_type, _is_repeated(types[name]), settings, values)
+            self._blocks(name, block_type, is_repeated(types[name]), settings, values)
         self._check_presence(known, settings, values)
         return {name: values[setting_name(name)] for name, _ in declarations(config) if setting_name(name) in values}
 
-    def _refuse_strangers(self, settings: Settings, plain: tuple[str, ...], nested: Mapping[str, object]) -> None:
-        for name, setting in settings.attributes.items():
-            if name not in plain and name not in INJECTED:
-                why, next = unexpected_argument(name, plain, nested)
-                self.faults.error("template.unsupported-argument", f'Unsupported argument "{name}"', setting.where, why, next)
-        for name, block in settings.blocks:
-            if name not in nested:
-                why, next = unexpected_block(name, plain, nested)
-                self.faults.error("template.unsupported-block", f'Unsupported block type "{name}"', block.where, why, next)
+    def _refuse_strangers(self, settings: Settings, config: type[Any]) -> None:
+        schema = schema_of(config)
+        # Names that come from elsewhere than a body, such as an override, did not meet a schema yet.
+        attributes = (item for item in settings.attributes.items() if item[0] not in schema.attributes)
+        blocks = (item for item in settings.blocks if item[0] not in schema.blocks)
+        strangers = (
+            *settings.strangers,
+            *(Stranger("argument", name, setting.where) for name, setting in attributes),
+            *(Stranger("block", name, block.where) for name, block in blocks),
+        )
+        note_strangers(strangers, schema, self.faults)
 
     def _attribute(
         self, name: str, declared: AttributeDeclaration, annotation: object, setting: Setting, values: dict[str, object]
     ) -> None:
         try:
-            value = convert(setting.value, _hcl_type(annotation))
-            values[name] = self._python(_without_none(annotation), value, declared.rendered)
+            value = convert(setting.value, hcl_type(annotation))
+            values[name] = self._python(without_none(annotation), value, declared.rendered)
         except ValueError as error:
             # A reason may quote the value.
             reason = "it is sensitive, so the reason is not shown" if setting.value.is_sensitive_anywhere else error
@@ -184,42 +173,7 @@ class _Decoder:
             )
 
 
-# ── types ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _types(config: type[Any]) -> Mapping[str, Any]:
-    return get_type_hints(config)
-
-
-def _without_none(annotation: Any) -> Any:
-    if get_origin(annotation) in (Union, UnionType):
-        return next(item for item in get_args(annotation) if item is not NoneType)
-    return annotation
-
-
-def _block_type(annotation: Any) -> type[Any] | None:
-    inner = _without_none(annotation)
-    if _is_repeated(inner):
-        inner = get_args(inner)[0]
-    return inner if isinstance(inner, type) and is_dataclass(inner) and inner is not Value else None
-
-
-def _is_repeated(annotation: Any) -> bool:
-    return get_origin(annotation) is tuple
-
-
-def _hcl_type(annotation: Any) -> Type:
-    inner = _without_none(annotation)
-    origin = get_origin(inner)
-    if inner is Value:
-        return DYNAMIC
-    if origin is tuple:
-        return ListType(_hcl_type(get_args(inner)[0]))
-    if origin is not None and origin is not Literal:
-        return MapType(_hcl_type(get_args(inner)[1]))
-    if inner is bool:
-        return BOOL
-    return NUMBER if inner in (int, float) else STRING
+# ── Python values ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _placeholder(annotation: Any, value: Value) -> object:

@@ -1,4 +1,4 @@
-"""Finds the files of a template: `*.pkr.hcl`, and the variable files that are read without being asked for."""
+"""Finds the files of a template: `*.pkr.hcl` and `*.pkr.json`, and the variable files that are read without being asked for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+
+_ENDINGS = (".pkr.hcl", ".pkr.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +17,7 @@ class TemplateFiles:
     root: Path
     """`path.root`: the directory as it was named, so usually a relative one."""
     templates: tuple[Path, ...]
+    """`*.pkr.hcl`, then `*.pkr.json`, each by name."""
     variable_files: tuple[Path, ...]
     """`*.auto.pkrvars.hcl`, then `*.auto.pkrvars.json`, each by name; none when one file was named."""
 
@@ -27,15 +30,15 @@ def discover(path: Path) -> TemplateFiles:
     if not path.is_dir():
         return TemplateFiles(root=path.parent, templates=(_template(path),), variable_files=())
     names = _names(path)
-    if found := next((name for name in names if name.endswith(".pkr.json")), None):
-        raise _not_supported(path / found)
-    templates = tuple(path / name for name in names if name.endswith(".pkr.hcl"))
+    templates = _ending(names, _ENDINGS, path)
     if not templates:
-        raise _none_found(path, 'A directory is a template when it has a file whose name ends in ".pkr.hcl".')
-    automatic = tuple(
-        path / name for ending in (".auto.pkrvars.hcl", ".auto.pkrvars.json") for name in names if name.endswith(ending)
-    )
+        raise _none_found(path, 'A directory is a template when it has a file whose name ends in ".pkr.hcl" or ".pkr.json".')
+    automatic = _ending(names, (".auto.pkrvars.hcl", ".auto.pkrvars.json"), path)
     return TemplateFiles(root=path, templates=templates, variable_files=automatic)
+
+
+def _ending(names: list[str], endings: tuple[str, ...], directory: Path) -> tuple[Path, ...]:
+    return tuple(directory / name for ending in endings for name in names if name.endswith(ending))
 
 
 def _names(directory: Path) -> list[str]:
@@ -53,7 +56,7 @@ def _names(directory: Path) -> list[str]:
 
 
 def _template(path: Path) -> Path:
-    if path.name.endswith(".pkr.hcl") and path.exists():
+    if path.name.endswith(_ENDINGS) and path.exists():
         return path
     if not path.exists():
         nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -67,16 +70,12 @@ def _none_found(path: Path, why: str) -> UserError:
             code="template.not-found",
             what=f"Could not find any config file in {path}",
             why=why,
-            next="Name a directory with .pkr.hcl files, or one such file.",
+            next="Name a directory with .pkr.hcl or .pkr.json files, or one such file.",
         )
     )
 
 
 def _not_supported(path: Path) -> UserError:
-    if path.name.endswith(".pkr.json"):
-        why = "Templates in the JSON form of HCL are not supported yet."
-        next = f'Write the same blocks in native syntax, in a file such as "{path.name.removesuffix(".json")}.hcl".'
-    else:
-        why = 'It does not end in ".pkr.hcl", which makes it a legacy JSON template; these are not supported yet.'
-        next = f'Convert it with "packer hcl2_upgrade {path}", then name the new file "{path}.pkr.hcl".'
+    why = 'It does not end in ".pkr.hcl" or ".pkr.json", which makes it a legacy JSON template; these are not supported yet.'
+    next = f'Convert it with "packer hcl2_upgrade {path}", then name the new file "{path}.pkr.hcl".'
     return UserError(Diagnostic(code="template.json", what=f'"{path}" is not a template in HCL', why=why, next=next))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from goldsmith.components import attribute
-from goldsmith.hcl.ast import Block
+from goldsmith.hcl.body import Block
 from goldsmith.hcl.scope import Scope
 from goldsmith.template.decode import decode
 from goldsmith.template.faults import Faults
@@ -49,7 +49,7 @@ def check_registries(top: Iterable[Block], nested: Iterable[Block], scope: Scope
 
 
 def _check(block: Block, scope: Scope, options: LoadOptions, faults: Faults) -> None:
-    settings = faults.attempt(settings_of, block, scope)
+    settings = faults.attempt(settings_of, block, Registry, scope)
     registry = faults.attempt(decode, Registry, settings, None, options.cwd) if settings is not None else None
     if registry is None:
         return

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from goldsmith.hcl import evaluate, references
-from goldsmith.hcl.ast import Body, Expression, Reference
+from goldsmith.hcl.ast import Expression, Reference
+from goldsmith.hcl.body import Body
 from goldsmith.hcl.diagnostics import did_you_mean
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.values import Value, object_of, unknown

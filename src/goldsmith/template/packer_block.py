@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from goldsmith.hcl import evaluate
-from goldsmith.hcl.ast import Attribute, Block, Body
+from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ObjectType
@@ -15,9 +15,9 @@ from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.constraints import parse_constraints
 from goldsmith.template.faults import Faults
 from goldsmith.template.plugin_address import PluginAddress, name_problem, parse_address
-from goldsmith.template.schema import BodySchema, check_body
+from goldsmith.template.schema import ATTRIBUTES_ONLY, read_body
 
-_PACKER = BodySchema(attributes=("required_version",), blocks={"required_plugins": ()})
+_PACKER = Schema(attributes=("required_version",), blocks={"required_plugins": ()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,18 @@ def check_version(bodies: Iterable[Body], faults: Faults) -> None:
     A template that needs a newer Packer may hold syntax that we misread: the version is the fault to tell.
     """
     for body in bodies:
-        for block in body.blocks_of("packer"):
-            attribute = block.body.attributes.get("required_version")
+        for block in body.content(Schema(blocks={"packer": ()})).blocks:
+            attribute = block.body.content(_PACKER).attributes.get("required_version")
             if attribute is not None:
                 _check_required_version(attribute, faults)
 
 
-def read_packer_blocks(bodies: Iterable[Body], faults: Faults) -> tuple[RequiredPlugin, ...]:
+def read_packer_blocks(contents: Iterable[Content], faults: Faults) -> tuple[RequiredPlugin, ...]:
     """Check all `packer` blocks and return the plugins that they require."""
     plugins: list[RequiredPlugin] = []
-    for body in bodies:
-        for block in body.blocks_of("packer"):
-            check_body(block.body, _PACKER, faults, block.range)
-            for required in block.body.blocks_of("required_plugins"):
+    for content in contents:
+        for block in content.blocks_of("packer"):
+            for required in read_body(block.body, _PACKER, faults, block.range).blocks:
                 plugins += _required_plugins(required, faults)
     return _once(plugins, faults)
 
@@ -67,7 +66,7 @@ def _once(plugins: Iterable[RequiredPlugin], faults: Faults) -> tuple[RequiredPl
 
 
 def _check_required_version(attribute: Attribute, faults: Faults) -> None:
-    value = faults.attempt(evaluate, attribute.expression, Scope())
+    value = faults.attempt(evaluate, attribute.literal, Scope())
     if value is None or value.is_null:
         return
     try:
@@ -87,13 +86,13 @@ def _check_required_version(attribute: Attribute, faults: Faults) -> None:
 
 
 def _required_plugins(block: Block, faults: Faults) -> list[RequiredPlugin]:
-    check_body(block.body, BodySchema(attributes=tuple(block.body.attributes)), faults, block.range)
-    entries = (_required_plugin(attribute, faults) for attribute in block.body.attributes.values())
+    content = read_body(block.body, ATTRIBUTES_ONLY, faults, block.range)
+    entries = (_required_plugin(attribute, faults) for attribute in content.attributes.values())
     return [entry for entry in entries if entry is not None]
 
 
 def _required_plugin(attribute: Attribute, faults: Faults) -> RequiredPlugin | None:
-    value = faults.attempt(evaluate, attribute.expression, Scope())
+    value = faults.attempt(evaluate, attribute.literal, Scope())
     if value is None:
         return None
     _check_name(attribute, faults)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.components import DirectSource, LegacyValues
-from goldsmith.hcl.ast import Block
+from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
@@ -181,7 +181,7 @@ class _Maker:
             generated = (*GENERATED_NAMES, *source.generated_names())
             self.surroundings = replace(self.surroundings, generated_names=generated)
         configuration = BlockConfiguration(
-            block=joined(declared, reference, self.faults),
+            block=joined(declared, reference),
             surroundings=self.surroundings,
             iterators=reference.iterators,
             sees_build=False,

@@ -1,60 +1,64 @@
-"""Which attributes and blocks may stand in a body of Packer's own vocabulary."""
+"""Which attributes and blocks may stand in a body of Packer's own vocabulary, and what is said of others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-from goldsmith.hcl.ast import Block, Body
+from goldsmith.hcl.body import Block, Body, Content, Schema, Stranger
 from goldsmith.hcl.diagnostics import did_you_mean
 from goldsmith.hcl.source import Range
 from goldsmith.template.faults import Faults
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BodySchema:
-    """The names that a body may hold, and what the labels of its blocks are called."""
-
-    attributes: tuple[str, ...] = ()
-    blocks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-    once: frozenset[str] = frozenset()
-    """Blocks that may stand once only."""
+ATTRIBUTES_ONLY = Schema(any_attribute=True)
+"""A body such as that of `locals`: it names what it likes, and has no blocks."""
 
 
-def check_body(body: Body, schema: BodySchema, faults: Faults, header: Range) -> None:
-    """Note every name in `body` that the schema does not have, wrong labels, and what is missing."""
-    for name, attribute in body.attributes.items():
-        if name not in schema.attributes:
-            why, next = unexpected_argument(name, schema.attributes, schema.blocks)
-            faults.error("template.unsupported-argument", f'Unsupported argument "{name}"', attribute.name_range, why, next)
+def read_body(body: Body, schema: Schema, faults: Faults, header: Range) -> Content:
+    """What a body holds, after noting what the schema does not have, wrong labels, and what is missing."""
+    content = body.content(schema)
+    faults.add(content.faults)
+    note_strangers(content.strangers, schema, faults)
+    note_missing(content, schema, faults, header)
+    note_labels(content.blocks, schema, faults)
+    return content
+
+
+def note_strangers(strangers: Iterable[Stranger], schema: Schema, faults: Faults) -> None:
+    """Note each name that a schema does not have."""
+    for stranger in strangers:
+        name, where = stranger.name, stranger.range
+        match stranger.form:
+            case "argument":
+                why, next = _unexpected_argument(name, schema)
+                faults.error("template.unsupported-argument", f'Unsupported argument "{name}"', where, why, next)
+            case "block":
+                why, next = _unexpected_block(name, schema)
+                faults.error("template.unsupported-block", f'Unsupported block type "{name}"', where, why, next)
+            case "property":
+                why = f'No argument or block type is named "{name}".'
+                next = did_you_mean(name, (*schema.attributes, *schema.blocks))
+                faults.error("template.unsupported-property", "Extraneous JSON object property", where, why, next)
+
+
+def note_missing(content: Content, schema: Schema, faults: Faults, header: Range) -> None:
+    """Note each required attribute that is not there."""
     for name in schema.required:
-        if name not in body.attributes:
+        if name not in content.attributes:
             why = f'The argument "{name}" is required, but no definition was found.'
             faults.error("template.missing-argument", "Missing required argument", header, why)
-    seen: set[str] = set()
-    for block in body.blocks:
-        _check_block(block, schema, faults)
-        if block.type in schema.once and block.type in seen:
-            why = f'Only one "{block.type}" block is allowed here.'
-            faults.error("template.duplicate-block", f"Duplicate {block.type} block", block.range, why)
-        seen.add(block.type)
 
 
-def _check_block(block: Block, schema: BodySchema, faults: Faults) -> None:
-    if block.type not in schema.blocks:
-        why, next = unexpected_block(block.type, schema.attributes, schema.blocks)
-        faults.error("template.unsupported-block", f'Unsupported block type "{block.type}"', block.type_range, why, next)
-        return
-    labels = schema.blocks[block.type]
-    if len(block.labels) < len(labels):
-        missing = labels[len(block.labels)]
-        why = f'A "{block.type}" block has {_counted(labels)}.'
-        faults.error("template.labels", f"Missing {missing} for {block.type}", block.range, why, _example(block.type, labels))
-    elif len(block.labels) > len(labels):
-        where = block.label_ranges[len(labels)]
-        why = f'A "{block.type}" block has {_counted(labels)}.'
-        faults.error("template.labels", f"Extraneous label for {block.type}", where, why, _example(block.type, labels))
+def note_labels(blocks: Iterable[Block], schema: Schema, faults: Faults) -> None:
+    """Note each block that has too few or too many labels."""
+    for block in blocks:
+        labels = schema.blocks[block.type]
+        why, next = f'A "{block.type}" block has {_counted(labels)}.', _example(block.type, labels)
+        if len(block.labels) < len(labels):
+            missing = labels[len(block.labels)]
+            faults.error("template.labels", f"Missing {missing} for {block.type}", block.range, why, next)
+        elif len(block.labels) > len(labels):
+            where = block.label_ranges[len(labels)]
+            faults.error("template.labels", f"Extraneous label for {block.type}", where, why, next)
 
 
 def _counted(labels: tuple[str, ...]) -> str:
@@ -67,17 +71,15 @@ def _example(type: str, labels: tuple[str, ...]) -> str:
     return f"Write {' '.join([type, *(f'{chr(34)}{label}{chr(34)}' for label in labels)])} {{ … }}"
 
 
-def unexpected_argument(name: str, attributes: tuple[str, ...], blocks: Mapping[str, object]) -> tuple[str, str]:
-    """Reason and advice for an attribute that is not expected."""
+def _unexpected_argument(name: str, schema: Schema) -> tuple[str, str]:
     why = f'An argument named "{name}" is not expected here.'
-    if name in blocks:
+    if name in schema.blocks:
         return why, f'Did you mean to define a block of type "{name}"?'
-    return why, did_you_mean(name, attributes)
+    return why, did_you_mean(name, schema.attributes)
 
 
-def unexpected_block(name: str, attributes: tuple[str, ...], blocks: Mapping[str, object]) -> tuple[str, str]:
-    """Reason and advice for a block that is not expected."""
+def _unexpected_block(name: str, schema: Schema) -> tuple[str, str]:
     why = f'Blocks of type "{name}" are not expected here.'
-    if name in attributes:
+    if name in schema.attributes:
         return why, f'Did you mean to define argument "{name}"? If so, use the equals sign to assign it a value.'
-    return why, did_you_mean(name, blocks)
+    return why, did_you_mean(name, schema.blocks)

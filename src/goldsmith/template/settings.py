@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from goldsmith.components import Setting, Settings
 from goldsmith.hcl import evaluate
-from goldsmith.hcl.ast import Block
+from goldsmith.hcl.body import Attribute, Block
 from goldsmith.hcl.scope import Scope
+from goldsmith.template.config_types import nested_configs, schema_of
 from goldsmith.template.dynamic import Expanded, expand
 from goldsmith.template.faults import Faults
 
 
-def settings_of(block: Block, scope: Scope) -> Settings:
-    """Evaluate the body of a block in a scope. Raises `UserError` with the faults of all expressions in it."""
+def settings_of(block: Block, config: type[Any], scope: Scope) -> Settings:
+    """Evaluate the body of a block in a scope, as what `config` declares.
+
+    Names that `config` does not have are noted in the result, for `decode` to tell them with what else is wrong. Raises
+    `UserError` with the faults of all expressions in it.
+    """
     faults = Faults()
-    settings = _read(block, scope, faults)
+    settings = _read(block, config, scope, faults)
     faults.raise_if_any()
     return settings
 
 
-def _read(block: Block, scope: Scope, faults: Faults) -> Settings:
-    attributes: dict[str, Setting] = {}
-    for name, attribute in block.body.attributes.items():
+def evaluated(attributes: Mapping[str, Attribute], scope: Scope, faults: Faults) -> dict[str, Setting]:
+    """The values of attributes; those that have none are left out after noting why."""
+    found: dict[str, Setting] = {}
+    for name, attribute in attributes.items():
         value = faults.attempt(evaluate, attribute.expression, scope)
         if value is not None:
-            attributes[name] = Setting(value, attribute.range)
-    expanded = faults.attempt(expand, block.body, scope) or ()
-    blocks = tuple((item.block.type, _read_nested(item, scope, faults)) for item in expanded)
-    return Settings(attributes, blocks, block.range)
+            found[name] = Setting(value, attribute.range)
+    return found
 
 
-def _read_nested(expanded: Expanded, scope: Scope, faults: Faults) -> Settings:
+def _read(block: Block, config: type[Any], scope: Scope, faults: Faults) -> Settings:
+    content = expand(block.body, schema_of(config), scope, faults)
+    attributes = evaluated(content.attributes, scope, faults)
+    nested = nested_configs(config)
+    blocks = tuple((item.block.type, _read_nested(item, nested[item.block.type], scope, faults)) for item in content.blocks)
+    return Settings(attributes, blocks, block.range, content.strangers)
+
+
+def _read_nested(expanded: Expanded, config: type[Any], scope: Scope, faults: Faults) -> Settings:
     block = expanded.block
     if block.labels:
         why = "A block inside a component has no label."
         faults.error("template.labels", f"Extraneous label for {block.type}", block.label_ranges[0], why)
-    return _read(block, scope.child(expanded.iterators) if expanded.iterators else scope, faults)
+    return _read(block, config, scope.child(expanded.iterators) if expanded.iterators else scope, faults)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from goldsmith.hcl.ast import Block, Body
-from goldsmith.hcl.diagnostics import did_you_mean
+from goldsmith.hcl.ast import Expression
+from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema
+from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 from goldsmith.template.declared import ComponentName
@@ -66,16 +67,50 @@ def find_source(
     return None
 
 
-def joined(source: Block, reference: SourceReference, faults: Faults) -> Block:
-    """The source's block with what the build adds. A build can only add: what both set is an error."""
-    added = reference.body
-    if added is None:
-        return source
-    attributes = dict(source.body.attributes)
-    for name, attribute in added.attributes.items():
-        if name in attributes:
-            why = f'Argument "{name}" was already set at {attributes[name].name_range}; a build only adds to its source.'
-            faults.error("template.duplicate-argument", "Duplicate argument", attribute.name_range, why, "Set it in one place.")
-        attributes[name] = attribute
-    body = Body(attributes, source.body.blocks + added.blocks, source.body.range, source.body.end)
-    return replace(source, body=body)
+@dataclass(frozen=True, slots=True)
+class JoinedBody:
+    """The body of a source followed by what a build adds to it. A build can only add: what both set is a fault."""
+
+    source: Body
+    added: Body
+
+    @property
+    def range(self) -> Range:
+        """That of the source."""
+        return self.source.range
+
+    def content(self, schema: Schema) -> Content:
+        """What both hold."""
+        first, second = self.source.content(schema), self.added.content(schema)
+        twice = (name for name in second.attributes if name in first.attributes)
+        return Content(
+            {**second.attributes, **first.attributes},
+            first.blocks + second.blocks,
+            first.strangers + second.strangers,
+            (*first.faults, *second.faults, *(_twice(first.attributes[name], second.attributes[name]) for name in twice)),
+        )
+
+    def without(self, names: Iterable[str]) -> JoinedBody:
+        """The same less the attributes of these names."""
+        hidden = tuple(names)
+        return JoinedBody(self.source.without(hidden), self.added.without(hidden))
+
+    def expressions(self) -> Iterator[Expression]:
+        """Those of both."""
+        yield from self.source.expressions()
+        yield from self.added.expressions()
+
+
+def joined(source: Block, reference: SourceReference) -> Block:
+    """The source's block with what the build adds."""
+    return source if reference.body is None else replace(source, body=JoinedBody(source.body, reference.body))
+
+
+def _twice(first: Attribute, second: Attribute) -> Diagnostic:
+    return Diagnostic(
+        code="template.duplicate-argument",
+        what="Duplicate argument",
+        where=second.name_range,
+        why=f'Argument "{first.name}" was already set at {first.name_range}; a build only adds to its source.',
+        next="Set it in one place.",
+    )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from goldsmith.components import Duration, Setting, attribute
-from goldsmith.hcl.ast import Block, Body
+from goldsmith.components import Duration, Setting, Settings, attribute
+from goldsmith.hcl.body import Block, Schema
 from goldsmith.hcl.gotime import parse_duration
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 from goldsmith.packer_templates import UNKNOWN_TEXT
-from goldsmith.template.decode import decode, setting_name
+from goldsmith.template.config_types import field_types
+from goldsmith.template.decode import decode
 from goldsmith.template.dynamic import Expanded
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
-from goldsmith.template.settings import settings_of
+from goldsmith.template.settings import evaluated
 
 M = TypeVar("M", bound="Meta")
 
@@ -81,26 +82,33 @@ class PostProcessorBlock:
 
 def read_provisioner(expanded: Expanded, scope: Scope, options: LoadOptions, faults: Faults) -> ProvisionerBlock | None:
     """Read a provisioner block; None after noting that its meta-attributes are wrong."""
-    block, meta = _split(expanded, ProvisionerMeta, scope, options, faults)
+    given = _meta_settings(expanded, ProvisionerMeta, scope, faults)
+    meta = _decoded(ProvisionerMeta, given, options, faults)
     if meta is None or not expanded.block.labels:
         return None
     return ProvisionerBlock(
-        type=block.labels[0],
-        block=block,
+        type=expanded.block.labels[0],
+        block=_without(expanded.block, ProvisionerMeta),
         meta=meta,
-        pause_before=_duration(expanded.block, "pause_before", meta.pause_before, faults),
-        timeout=_duration(expanded.block, "timeout", meta.timeout, faults),
-        overrides=_overrides(expanded.block, meta.override, faults),
+        pause_before=_duration("pause_before", meta.pause_before, given, faults),
+        timeout=_duration("timeout", meta.timeout, given, faults),
+        overrides=_overrides(given, faults),
         iterators=expanded.iterators,
     )
 
 
 def read_post_processor(expanded: Expanded, scope: Scope, options: LoadOptions, faults: Faults) -> PostProcessorBlock | None:
     """Read a post-processor block; None after noting that its meta-attributes are wrong."""
-    block, meta = _split(expanded, PostProcessorMeta, scope, options, faults)
+    given = _meta_settings(expanded, PostProcessorMeta, scope, faults)
+    meta = _decoded(PostProcessorMeta, given, options, faults)
     if meta is None or not expanded.block.labels:
         return None
-    return PostProcessorBlock(type=block.labels[0], block=block, meta=meta, iterators=expanded.iterators)
+    return PostProcessorBlock(
+        type=expanded.block.labels[0],
+        block=_without(expanded.block, PostProcessorMeta),
+        meta=meta,
+        iterators=expanded.iterators,
+    )
 
 
 def warn_of_strangers(meta: Meta, block: Block, known: Sequence[str], faults: Faults) -> None:
@@ -117,48 +125,54 @@ def warn_of_strangers(meta: Meta, block: Block, known: Sequence[str], faults: Fa
             )
 
 
-def _split(expanded: Expanded, meta: type[M], scope: Scope, options: LoadOptions, faults: Faults) -> tuple[Block, M | None]:
+def _meta_settings(expanded: Expanded, meta: type[Meta], scope: Scope, faults: Faults) -> Settings:
+    """The values of the meta-attributes of a block; what else is in it is not looked at."""
     block = expanded.block
-    reserved = {setting_name(item.name) for item in fields(meta)}
-    attributes = block.body.attributes
-    ours = {name: item for name, item in attributes.items() if name in reserved}
-    theirs = {name: item for name, item in attributes.items() if name not in reserved}
-    settings = faults.attempt(settings_of, _with(block, Body(ours, (), block.body.range)), scope.child(expanded.iterators))
-    decoded = faults.attempt(decode, meta, settings, None, options.cwd) if settings is not None else None
+    content = block.body.content(Schema(attributes=_names(meta)))
+    faults.add(content.faults)
+    return Settings(evaluated(content.attributes, scope.child(expanded.iterators), faults), (), block.range)
+
+
+def _without(block: Block, meta: type[Meta]) -> Block:
+    return replace(block, body=block.body.without(_names(meta)))
+
+
+def _names(meta: type[Meta]) -> tuple[str, ...]:
+    return tuple(field_types(meta))
+
+
+def _decoded(meta: type[M], given: Settings, options: LoadOptions, faults: Faults) -> M | None:
+    decoded = faults.attempt(decode, meta, given, None, options.cwd)
     if decoded is not None:
-        _check_selection(decoded, block, faults)
-    return _with(block, Body(theirs, block.body.blocks, block.body.range, block.body.end)), decoded
+        _check_selection(decoded, given, faults)
+    return decoded
 
 
-def _with(block: Block, body: Body) -> Block:
-    return replace(block, body=body)
-
-
-def _check_selection(meta: Meta, block: Block, faults: Faults) -> None:
-    attributes = block.body.attributes
+def _check_selection(meta: Meta, given: Settings, faults: Faults) -> None:
     if meta.only and meta.except_:
-        where = attributes["except"].range
+        where = given.attributes["except"].where
         faults.error("template.selection", "only one of 'only' or 'except' may be specified", where, next="Remove one of them.")
     if any(UNKNOWN_TEXT in name for name in (*meta.only, *meta.except_)):
-        where = attributes["only" if meta.only else "except"].range
+        where = given.attributes["only" if meta.only else "except"].where
         why = "The names must be known before the builds are; source.name and build values are not."
         faults.error("template.selection", "Unknown name in 'only' or 'except'", where, why)
 
 
-def _duration(block: Block, name: str, text: str, faults: Faults) -> Duration:
+def _duration(name: str, text: str, given: Settings, faults: Faults) -> Duration:
     try:
         return Duration(parse_duration(text).total_seconds()) if text else Duration(0)
     except ValueError as error:
-        where = block.body.attributes[name].range
+        where = given.attributes[name].where
         faults.error("template.duration", f"Failed to parse {name} duration", where, f"{error}.", 'Write for example "10s".')
         return Duration(0)
 
 
-def _overrides(block: Block, override: Value | None, faults: Faults) -> dict[str, Mapping[str, Setting]]:
-    if override is None or not override.is_known:
+def _overrides(given: Settings, faults: Faults) -> dict[str, Mapping[str, Setting]]:
+    override = given.attributes.get("override")
+    if override is None or override.value.is_null or not override.value.is_known:
         return {}
-    where = block.body.attributes["override"].range
-    entries = _entries(override, "provisioner's override block must be an HCL object", where, faults)
+    where = override.where
+    entries = _entries(override.value, "provisioner's override block must be an HCL object", where, faults)
     return {
         name: {key: Setting(item, where) for key, item in _entries(value, _MALFORMED.format(name), where, faults).items()}
         for name, value in entries.items()
@@ -168,7 +182,7 @@ def _overrides(block: Block, override: Value | None, faults: Faults) -> dict[str
 _MALFORMED = "provisioner's override.'{}' block must be an HCL object"
 
 
-def _entries(value: Value, otherwise: str, where: Range, faults: Faults) -> Mapping[str, Value]:
+def _entries(value: Value, otherwise: str, where: Range | None, faults: Faults) -> Mapping[str, Value]:
     if isinstance(value.raw, Mapping):
         return value.raw
     next = 'Write override = { NAME = { attribute = "value" } }, NAME being the local name of a source.'

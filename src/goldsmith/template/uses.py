@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 from goldsmith.components import Component, Context, Setting
-from goldsmith.hcl.ast import Block
+from goldsmith.hcl.body import Block
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value, object_of, string, unknown
@@ -80,7 +80,7 @@ class BlockConfiguration:
     def decoded(self, config: type[Any], context: Context) -> object:
         """The configuration, with the values that `build.*` has in `context`."""
         scope = self.surroundings.scope_for(context, self.iterators, sees_build=self.sees_build)
-        settings = settings_of(self.block, scope)
+        settings = settings_of(self.block, config, scope)
         settings = replace(settings, attributes={**settings.attributes, **self.override})
         return decode(config, settings, lambda text: render(text, context, {}), context.cwd)
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from goldsmith.hcl import evaluate, references, type_expression
-from goldsmith.hcl.ast import Attribute, Block, Body, Expression
+from goldsmith.hcl.ast import Expression
+from goldsmith.hcl.body import Attribute, Block, Content, Schema
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.function import Function
 from goldsmith.hcl.scope import Scope
@@ -16,12 +17,12 @@ from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, DYNAMIC, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, object_of, unknown
 from goldsmith.template.faults import Faults
-from goldsmith.template.schema import BodySchema, check_body
+from goldsmith.template.schema import ATTRIBUTES_ONLY, read_body
 
 Origin: TypeAlias = Literal["default", "env", "varfile", "cmd"]
 
-_VARIABLE = BodySchema(attributes=("type", "default", "description", "sensitive"), blocks={"validation": ()})
-_VALIDATION = BodySchema(attributes=("condition", "error_message"), required=("condition", "error_message"))
+_VARIABLE = Schema(attributes=("type", "default", "description", "sensitive"), blocks={"validation": ()})
+_VALIDATION = Schema(attributes=("condition", "error_message"), required=("condition", "error_message"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,11 @@ class Variable:
         return self.type != BOOL and not _is_structure(self.type)
 
 
-def declare_variables(bodies: Iterable[Body], scope: Scope, faults: Faults) -> dict[str, Variable]:
+def declare_variables(contents: Iterable[Content], scope: Scope, faults: Faults) -> dict[str, Variable]:
     """All `variable` and `variables` blocks; `scope` is what defaults see (only the function `env`)."""
     declared: dict[str, Variable] = {}
-    for body in bodies:
-        for block in body.blocks_of("variable", "variables"):
+    for content in contents:
+        for block in content.blocks_of("variable", "variables"):
             for variable in _declared_by(block, scope, faults):
                 if variable.name in declared:
                     why = f'Variable "{variable.name}" is already declared at {declared[variable.name].where}.'
@@ -109,8 +110,8 @@ def _invalid_condition(rule: Rule, why: str, faults: Faults) -> None:
 
 def _declared_by(block: Block, scope: Scope, faults: Faults) -> list[Variable]:
     if block.type == "variables":
-        check_body(block.body, BodySchema(attributes=tuple(block.body.attributes)), faults, block.range)
-        return [_shorthand(attribute, scope, faults) for attribute in block.body.attributes.values()]
+        content = read_body(block.body, ATTRIBUTES_ONLY, faults, block.range)
+        return [_shorthand(attribute, scope, faults) for attribute in content.attributes.values()]
     return [_variable(block, scope, faults)] if len(block.labels) == 1 else []
 
 
@@ -122,14 +123,15 @@ def _shorthand(attribute: Attribute, scope: Scope, faults: Faults) -> Variable:
 
 
 def _variable(block: Block, scope: Scope, faults: Faults) -> Variable:
-    name, attributes = block.labels[0], block.body.attributes
-    check_body(block.body, _VARIABLE, faults, block.range)
+    name = block.labels[0]
+    content = read_body(block.body, _VARIABLE, faults, block.range)
+    attributes = content.attributes
     _check_name(name, block.label_ranges[0], faults)
-    type = faults.attempt(type_expression, attributes["type"].expression) if "type" in attributes else None
+    type = faults.attempt(type_expression, attributes["type"].keyword) if "type" in attributes else None
     default = _default(attributes["default"], type, scope, faults) if "default" in attributes else None
     if "description" in attributes:
         literal(attributes["description"], STRING, faults)
-    rules = (_rule(name, rule, faults) for rule in block.body.blocks_of("validation"))
+    rules = (_rule(name, rule, faults) for rule in content.blocks)
     return Variable(
         name=name,
         type=type or (_type_of(default) if default and "type" not in attributes else DYNAMIC),
@@ -172,7 +174,7 @@ def _is_structure(type: Type) -> bool:
 
 def literal(attribute: Attribute, type: Type, faults: Faults) -> str | bool | None:
     """The value of an attribute that may name nothing and call nothing; None after a fault."""
-    value = faults.attempt(evaluate, attribute.expression, Scope())
+    value = faults.attempt(evaluate, attribute.literal, Scope())
     if value is None:
         return None
     try:
@@ -185,9 +187,8 @@ def literal(attribute: Attribute, type: Type, faults: Faults) -> str | bool | No
 
 
 def _rule(name: str, block: Block, faults: Faults) -> Rule | None:
-    check_body(block.body, _VALIDATION, faults, block.range)
-    condition = block.body.attributes.get("condition")
-    message = block.body.attributes.get("error_message")
+    attributes = read_body(block.body, _VALIDATION, faults, block.range).attributes
+    condition, message = attributes.get("condition"), attributes.get("error_message")
     if condition is None or message is None:
         return None
     _check_references(name, condition.expression, faults)
