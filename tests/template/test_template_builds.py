@@ -397,14 +397,62 @@ build { sources = ["mock.a"] }
 # ── registry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_hcp_registry_is_checked_and_left_aside(workplace: Workplace, whats: Say) -> None:
+def test_an_hcp_registry_is_checked(workplace: Workplace, whats: Say) -> None:
     plan = workplace.plan(SOURCE + 'build {\n sources = ["mock.a"]\n hcp_packer_registry { bucket_name = "abc" }\n}')
-    assert whats(plan.warnings) == [
-        "Build block level hcp_packer_registry are deprecated",
-        "hcp_packer_registry has no effect",
-    ]
+    assert whats(plan.warnings) == ["Build block level hcp_packer_registry are deprecated"]
     wrong = SOURCE + 'build { sources = ["mock.a"] }\nhcp_packer_registry { bucket_name = "a!" }\nhcp_packer_registry {}'
     assert set(whats(workplace.faults(wrong))) >= {
         "bucket_name is not a valid name",
         "Multiple HCP Packer registry block declaration",
     }
+
+
+REGISTRY = """
+variable "owner" { default = "ops" }
+variable "token" {
+  default   = "hush-hush"
+  sensitive = true
+}
+hcp_packer_registry {
+  bucket_name   = "web-server"
+  description   = "With nginx."
+  bucket_labels = { os = "debian", owner = var.owner }
+  build_labels  = { "build time" = "now", secret = "x-${var.token}" }
+}
+"""
+
+
+def test_what_an_hcp_registry_says_goes_with_the_plan_but_for_secrets(workplace: Workplace) -> None:
+    plan = workplace.plan(SOURCE + REGISTRY + 'build {\n sources = ["mock.a"]\n}')
+
+    told = plan.registry
+    assert told is not None
+    assert (told.bucket_name, told.description) == ("web-server", "With nginx.")
+    assert told.bucket_labels == {"os": "debian", "owner": "ops"}
+    assert told.build_labels == {"build time": "now", "secret": "<sensitive>"}
+    assert plan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "what"),
+    [
+        ('bucket_name = "ab"', "bucket_name is not a valid name"),
+        ('bucket_name = "' + "a" * 37 + '"', "bucket_name is not a valid name"),
+        ('description = "' + "a" * 256 + '"', "description is too long"),
+        ('bucket_labels = { a = "b" }\n labels = { a = "b" }', 'Only one of "bucket_labels" and "labels" can be specified'),
+        ("colour = 1", 'Unsupported argument "colour"'),
+    ],
+)
+def test_a_wrong_hcp_registry_is_refused(workplace: Workplace, whats: Say, attribute: str, what: str) -> None:
+    text = f"{SOURCE}hcp_packer_registry {{\n {attribute}\n}}\n" + 'build {\n sources = ["mock.a"]\n}'
+
+    assert whats(workplace.faults(text)) == [what]
+
+
+def test_channels_of_an_hcp_registry_are_left_to_promotion(workplace: Workplace, whats: Say) -> None:
+    text = SOURCE + 'hcp_packer_registry {\n channels = ["prod"]\n}\nbuild {\n sources = ["mock.a"]\n}'
+
+    (warning,) = workplace.plan(text).warnings
+
+    assert warning.what == "channels of hcp_packer_registry are not assigned"
+    assert "goldsmith promote" in warning.next

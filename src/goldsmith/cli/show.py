@@ -30,6 +30,12 @@ def command(json: bool, reference: str) -> int:
     click.echo(f"  storage   {version.storage}" + (f", REVOKED: {version.revoked}" if version.revoked else ""))
     if detail.parent:
         click.echo(f"  parent    {detail.parent.ref}  {short(detail.parent.digest)}")
+    if detail.labels.bucket:
+        click.echo(f"  bucket    {detail.labels.bucket}")
+    if detail.labels.description:
+        click.echo(f"  about     {detail.labels.description}")
+    for name, text in (*detail.labels.image.items(), *detail.labels.version.items()):
+        click.echo(f"  label     {name} = {text}")
     for child in detail.children:
         click.echo(f"  child     {child.ref}  {short(child.digest)}")
     for channel in detail.channels:

@@ -60,6 +60,8 @@ class Certified:
     number: int
     registry: str
     gates: Mapping[str, Judged]
+    labels: str = ""
+    """The labels that the version was given, as one text."""
 
 
 def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: Session, work: Path) -> Certificate:
@@ -81,6 +83,7 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
     due = [use for use in gates.values() if _is_due(use, before, subject)]
     if before is not None and not due:
         known = {name: before.gates[name] for name in gates}
+        _label(before, image.name, plan, project)
         return _certificate(image.name, before.number, digest, known, files)
     results = _examine(due, image, layered, subject, session) if due else ()
     judged = dict(before.gates) if before else {}
@@ -88,7 +91,9 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
     with phase(session.emit, f"Signing and registering {image.name}"):
         evidence = write_evidence(image.name, digest, result, results, plan, session)
         number = _register(image.name, document, layered, evidence, session)
-    _remember(project, image.name, Certified(digest=digest, number=number, registry=project.registry_url, gates=judged))
+    certified = Certified(digest=digest, number=number, registry=project.registry_url, gates=judged)
+    _remember(project, image.name, certified)
+    _label(certified, image.name, plan, project)
     return _certificate(image.name, number, digest, {name: judged[name] for name in gates if name in judged}, files)
 
 
@@ -152,6 +157,16 @@ def _register(
     version = record_version(session.project, image, document, layered, evidence, session.workshop.cache)
     session.emit(VersionRegistered(image=image, number=version.number, digest=version.digest, existed=version.existed))
     return version.number
+
+
+def _label(certified: Certified, image: str, plan: Plan, project: Project) -> None:
+    """Bring the version's labels to what the template says; what is remembered of them saves asking the registry."""
+    from goldsmith.project.records import labels_of, record_labels
+
+    labels = json.dumps(asdict(labels_of(plan)), sort_keys=True) if plan.registry else ""
+    if labels != certified.labels:
+        record_labels(project, certified.digest, plan)
+        _remember(project, image, replace(certified, labels=labels))
 
 
 def _certificate(image: str, number: int, digest: str, gates: Mapping[str, Judged], files: tuple[Path, ...]) -> Certificate:

@@ -12,10 +12,11 @@ from goldsmith.gates.inventory import read_inventory
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.project.policy import policy_document
 from goldsmith.project.project import Project
+from goldsmith.template import Plan
 
 if TYPE_CHECKING:
     from goldsmith.project.statements import SignedEvidence
-    from goldsmith.registry import JSON, Package, Registry, Version, VersionDetail
+    from goldsmith.registry import JSON, Labels, Package, Registry, Version, VersionDetail
 
 MICROSECONDS = 1_000_000
 
@@ -89,6 +90,27 @@ def record_version(
         )
         registry.attest(version, statement, item.signed.bundle, actor=actor())
     return version
+
+
+def record_labels(project: Project, digest: str, plan: Plan) -> None:
+    """Give a registered version the labels of its template; saying the same again changes nothing."""
+    registry = open_registry(project)
+    registry.label(registry.show(digest).version, labels_of(plan), actor=actor())
+
+
+def labels_of(plan: Plan) -> Labels:
+    """What the template's `hcp_packer_registry` block says of the versions that are built from it."""
+    from goldsmith.registry import Labels
+
+    told = plan.registry
+    if told is None:
+        return Labels()
+    return Labels(
+        bucket=told.bucket_name,
+        description=told.description,
+        image=dict(told.bucket_labels or told.labels or {}),
+        version=dict(told.build_labels or {}),
+    )
 
 
 def _packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[Package]]:

@@ -206,6 +206,19 @@ class LoggedEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """What the maker of a version says of it in words; nothing of it is content, so the digest does not depend on it."""
+
+    bucket: str = ""
+    """What the template calls the image (Packer: `bucket_name`)."""
+    description: str = ""
+    image: Mapping[str, str] = field(default_factory=dict)
+    """Packer: `bucket_labels`."""
+    version: Mapping[str, str] = field(default_factory=dict)
+    """Packer: `build_labels`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VersionDetail:
     """Everything about one version."""
 
@@ -217,4 +230,5 @@ class VersionDetail:
     evidence: tuple[Evidence, ...]
     channels: tuple[Channel, ...]
     pins: tuple[str, ...]
+    labels: Labels = field(default_factory=Labels)
     history: tuple[LoggedEvent, ...] = field(default=())

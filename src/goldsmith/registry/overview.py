@@ -8,6 +8,7 @@ from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import parse
 from goldsmith.registry.entities import ArtifactRecord, ImageSummary, LoggedEvent, Version, VersionDetail
 from goldsmith.registry.intake import evidence_of
+from goldsmith.registry.labels import labels_of
 from goldsmith.registry.pins import live_pins
 from goldsmith.registry.transaction import Reader, Row
 
@@ -44,6 +45,7 @@ def show(reader: Reader, reference: str) -> VersionDetail:
         evidence=evidence_of(reader, version.id),
         channels=channels.with_version(reader, version.id),
         pins=live_pins(reader, version.id),
+        labels=labels_of(reader, version),
         history=tuple(_history(reader, version)),
     )
 

@@ -10,6 +10,7 @@ from typing import Self
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.registry import channels, expire, intake, overview, pins, records, replay, retention, revoke, rollback, versions
+from goldsmith.registry import labels as labelling
 from goldsmith.registry import promote as promotion
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
@@ -20,6 +21,7 @@ from goldsmith.registry.entities import (
     Channel,
     Evidence,
     ImageSummary,
+    Labels,
     LoggedEvent,
     OnChannels,
     Package,
@@ -91,6 +93,10 @@ class Registry:
             image=image, document=document, artifacts=artifacts, packages=packages, builder=builder
         )
         return records.register(self.database, self.blobs, registration, actor)
+
+    def label(self, version: Version, labels: Labels, actor: str) -> None:
+        """Say what a version is called and labelled: see `labels.label`."""
+        labelling.label(self.database, version, labels, actor)
 
     def attest(self, version: Version, statement: VerifiedStatement, bundle: bytes, actor: str) -> Evidence:
         """Accept evidence whose signature the caller has verified: see `intake.attest`."""

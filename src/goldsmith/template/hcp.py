@@ -1,14 +1,15 @@
-"""`hcp_packer_registry`: checked as Packer checks it, then left aside with a warning."""
+"""`hcp_packer_registry`: checked as Packer checks it; its names and labels become those of the image's versions."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldsmith.components import attribute
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.values import Value, object_of, string
 from goldsmith.template.decode import decode
 from goldsmith.template.faults import Faults
 from goldsmith.template.options import LoadOptions
@@ -29,8 +30,10 @@ class Registry:
     channels: tuple[str, ...] = attribute((), "Channels to assign.")
 
 
-def check_registries(top: Iterable[Block], nested: Iterable[Block], scope: Scope, options: LoadOptions, faults: Faults) -> None:
-    """Check the blocks at top level and inside builds; there may be one of them in all."""
+def read_registry(
+    top: Iterable[Block], nested: Iterable[Block], scope: Scope, options: LoadOptions, faults: Faults
+) -> Registry | None:
+    """The block of a template, at its top or inside a build; there may be one of them in all."""
     inside = tuple(nested)
     every = (*top, *inside)
     for extra in every[1:]:
@@ -41,21 +44,33 @@ def check_registries(top: Iterable[Block], nested: Iterable[Block], scope: Scope
     for block in inside:
         why = "Packer wants the block at the top level of the template."
         faults.warning("template.registry", "Build block level hcp_packer_registry are deprecated", block.range, why)
-    for block in every:
-        _check(block, scope, options, faults)
-        why = "Goldsmith keeps versions, channels and evidence in its own registry."
-        next = 'Declare images and channels in "goldsmith.hcl".'
-        faults.warning("template.registry", "hcp_packer_registry has no effect", block.range, why, next)
+    read = [_registry(block, scope, options, faults) for block in every]
+    return read[0] if read else None
 
 
-def _check(block: Block, scope: Scope, options: LoadOptions, faults: Faults) -> None:
+def _registry(block: Block, scope: Scope, options: LoadOptions, faults: Faults) -> Registry | None:
     settings = faults.attempt(settings_of, block, Registry, scope)
-    registry = faults.attempt(decode, Registry, settings, None, options.cwd) if settings is not None else None
+    if settings is None:
+        return None
+    shown = {name: replace(item, value=_shown(item.value)) for name, item in settings.attributes.items()}
+    registry = faults.attempt(decode, Registry, replace(settings, attributes=shown), None, options.cwd)
     if registry is None:
-        return
+        return None
     if registry.bucket_name and not re.fullmatch(r"[a-zA-Z0-9-]{3,36}", registry.bucket_name):
         why = "A bucket's name has 3 to 36 letters, digits and dashes."
         faults.error("template.registry", "bucket_name is not a valid name", block.range, why)
     if len(registry.description) > _LONGEST_DESCRIPTION:
         why = f"It has {len(registry.description)} characters; {_LONGEST_DESCRIPTION} are allowed."
         faults.error("template.registry", "description is too long", block.range, why)
+    if registry.channels:
+        why = "A channel moves only when its policy is met, which is known once the gates have examined the version."
+        next = f"After the build: goldsmith promote IMAGE {registry.channels[0]}"
+        faults.warning("template.registry", "channels of hcp_packer_registry are not assigned", block.range, why, next)
+    return registry
+
+
+def _shown(value: Value) -> Value:
+    """The value as it may be told: labels are read by everyone, so a sensitive string is none."""
+    if isinstance(value.raw, Mapping):
+        return object_of({name: _shown(item.marked(value.sensitive)) for name, item in value.raw.items()})
+    return string("<sensitive>") if value.is_sensitive_anywhere else value

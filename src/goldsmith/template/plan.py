@@ -15,6 +15,7 @@ from goldsmith.template.builds import BuildBlock
 from goldsmith.template.declared import ComponentName
 from goldsmith.template.faults import Faults
 from goldsmith.template.finding import ComponentFinder
+from goldsmith.template.hcp import Registry
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.packer_block import RequiredPlugin
 from goldsmith.template.preparing import prepare
@@ -43,6 +44,8 @@ class Plan:
     """Builds that could not be prepared, by full name; they are left out while the others run."""
     secrets: tuple[str, ...]
     """Every string inside a sensitive value, also line by line."""
+    registry: Registry | None
+    """The `hcp_packer_registry` block: what to call the versions that are built, and their labels."""
     variables: Mapping[str, str]
     """The values of the variables as text, for provenance; sensitive ones as `<sensitive>`."""
     legacy: LegacyValues | None = None
@@ -59,6 +62,7 @@ class Material:
     sources: Mapping[ComponentName, Block]
     plugins: tuple[RequiredPlugin, ...]
     builds: tuple[BuildBlock, ...]
+    registry: Registry | None
     secrets: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
 
@@ -98,6 +102,7 @@ def make_plan(material: Material) -> Plan:
         warnings=faults.warnings,
         failed=failed,
         secrets=material.secrets,
+        registry=material.registry,
         variables=_variables(material.scope),
     )
 

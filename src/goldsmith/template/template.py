@@ -17,7 +17,7 @@ from goldsmith.template.builds import BuildBlock, read_builds
 from goldsmith.template.datasources import DataReader
 from goldsmith.template.declared import ComponentName, Declared, read_declarations
 from goldsmith.template.faults import Faults
-from goldsmith.template.hcp import check_registries
+from goldsmith.template.hcp import Registry, read_registry
 from goldsmith.template.locals import evaluate_locals
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Material, Plan, make_plan
@@ -39,6 +39,8 @@ class Template:
     locals: Mapping[str, Value]
     data: Mapping[ComponentName, Value]
     builds: tuple[BuildBlock, ...]
+    registry: Registry | None
+    """The `hcp_packer_registry` block."""
     warnings: tuple[Diagnostic, ...]
 
     def plan(self) -> Plan:
@@ -51,6 +53,7 @@ class Template:
                 sources=self.declared.sources,
                 plugins=self.declared.plugins,
                 builds=self.builds,
+                registry=self.registry,
                 secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
                 warnings=self.warnings,
             )
@@ -91,7 +94,7 @@ def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Temp
     scope = scope.child(evaluated.variables())
     builds = read_builds(declared.builds, scope, options, faults)
     nested = (block for build in builds for block in build.registries)
-    check_registries(declared.registries, nested, scope, options, faults)
+    registry = read_registry(declared.registries, nested, scope, options, faults)
     return Template(
         declared=declared,
         options=options,
@@ -100,6 +103,7 @@ def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Temp
         locals=evaluated.locals,
         data=evaluated.data,
         builds=builds,
+        registry=registry,
         warnings=faults.warnings,
     )
 
