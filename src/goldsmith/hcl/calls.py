@@ -53,7 +53,7 @@ def call_function(function: Function, call: Call, values: Sequence[Value], scope
     if function.lazy is not None:
         return _apply_lazy(function, call, [Literal(argument.value, argument.range) for argument in arguments], scope)
     _check_count(function, call, arguments)
-    return _apply(function, call, arguments)
+    return _apply(function, call, arguments, scope)
 
 
 def _check_expandable(argument: _Argument) -> None:
@@ -88,7 +88,7 @@ def _usage(function: Function) -> str:
     return f"{function.name}({', '.join(names)})"
 
 
-def _apply(function: Function, call: Call, arguments: Sequence[_Argument]) -> Value:
+def _apply(function: Function, call: Call, arguments: Sequence[_Argument], scope: Scope) -> Value:
     given: list[Value] = []
     faults: list[Diagnostic] = []
     sensitive, known = False, True
@@ -99,6 +99,8 @@ def _apply(function: Function, call: Call, arguments: Sequence[_Argument]) -> Va
         except UserError as error:
             faults += error.diagnostics
             continue
+        looks_inside = not (parameter.allow_unknown and parameter.keeps_marks)
+        scope.allowance.spend(function.cost * (value.extent.parts if looks_inside else 1), argument.range)
         known = known and (parameter.allow_unknown or value.is_wholly_known)
         sensitive = sensitive or (not parameter.keeps_marks and value.is_sensitive_anywhere)
         given.append(value if parameter.keeps_marks else unmarked(value))

@@ -8,6 +8,7 @@ from goldsmith.hcl.ast import Conditional, Expression
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
+from goldsmith.hcl.limits import FAILURE, LimitReached
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.types import BOOL, DYNAMIC, Type
@@ -46,7 +47,10 @@ _HINT = "Make both results the same type, for example with convert()."
 def _attempt(expression: Expression, scope: Scope, evaluate: Evaluate) -> Value | UserError:
     try:
         return evaluate(expression, scope)
+    except LimitReached:
+        raise
     except UserError as error:
+        scope.allowance.spend(FAILURE, expression.range)
         return error
 
 

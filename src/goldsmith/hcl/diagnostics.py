@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from heapq import nsmallest
+from itertools import islice
 
 from goldsmith.hcl.source import Range
 
@@ -71,7 +73,24 @@ class Bug(GoldsmithError):
     """An internal contradiction that a user cannot mend."""
 
 
+_LONGEST_NAME = 100
+_MOST_CANDIDATES = 1_000
+"""Names that are compared: a comparison takes about 10 microseconds, and a hostile template may have thousands."""
+
+
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
     """The sentence `Did you mean "x"?` for the closest candidate, or an empty string."""
-    close = difflib.get_close_matches(name, sorted(set(candidates)), n=1, cutoff=0.6)
+    if len(name) > _LONGEST_NAME:
+        return ""
+    known = sorted({item for item in islice(candidates, _MOST_CANDIDATES) if len(item) <= _LONGEST_NAME})
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return f'Did you mean "{close[0]}"?' if close else ""
+
+
+_MOST_LISTED = 20
+
+
+def listed(names: Collection[str]) -> str:
+    """The names, sorted, with commas between them; of very many only the first ones."""
+    shown = ", ".join(nsmallest(_MOST_LISTED, names))
+    return f"{shown} and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else shown

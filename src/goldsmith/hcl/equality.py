@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goldsmith.hcl.gofmt import quote
+from goldsmith.hcl.numerals import ARITHMETIC
 from goldsmith.hcl.types import BOOL, DYNAMIC, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Unknown, Value, boolean, unknown
 
@@ -137,4 +138,4 @@ def _spelled(value: Value) -> str:
         case tuple(items):
             return "[" + "".join(f"{_spelled(item)};" for item in items) + "]"
         case int() | Decimal() as amount:
-            return str(Decimal(amount).normalize())
+            return str(Decimal(amount).normalize(ARITHMETIC))

@@ -28,10 +28,11 @@ from goldsmith.hcl.ast import (
 from goldsmith.hcl.calls import call_function, find_function
 from goldsmith.hcl.conditionals import choose
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean, listed
 from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.iteration import ITEM, loop, splat
+from goldsmith.hcl.limits import DEEPEST_VALUE, LARGEST_TEXT, LARGEST_VALUE, LimitReached, limit_reached, too_deep
 from goldsmith.hcl.operators import binary, unary
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.traversal import attribute_of, element_of
@@ -48,8 +49,21 @@ def evaluate(expression: Expression, scope: Scope) -> Value:
     try:
         return _EVALUATORS[type(expression)](expression, scope)
     except RecursionError:
-        why = "It has more levels of nesting than can be evaluated."
-        raise fault("too-deep", "Expression is nested too deeply", expression.range, why, "Move parts into locals.") from None
+        # Met at the bottom of the stack; raised again by each level until there is room to say it.
+        raise too_deep(expression.range) from None
+
+
+def _bounded(value: Value, expression: Expression, scope: Scope) -> Value:
+    """A value that was made just now, counted as work done. Raises `LimitReached` when it is too large."""
+    extent = value.extent
+    scope.allowance.spend(extent.parts, expression.range)
+    if extent.parts > LARGEST_VALUE:
+        why = f"A value has at most {LARGEST_VALUE:,} parts, or {LARGEST_TEXT:,} characters of text."
+        raise limit_reached("Value is too large", expression.range, why, "Make less of it.")
+    if extent.depth > DEEPEST_VALUE:
+        why = f"A value has at most {DEEPEST_VALUE} levels of lists and maps."
+        raise limit_reached("Value is nested too deeply", expression.range, why, "Make it flatter.")
+    return value
 
 
 def _all(expressions: Sequence[Expression], scope: Scope) -> list[Value]:
@@ -59,6 +73,8 @@ def _all(expressions: Sequence[Expression], scope: Scope) -> list[Value]:
     for expression in expressions:
         try:
             values.append(evaluate(expression, scope))
+        except LimitReached:
+            raise
         except UserError as error:
             faults += error.diagnostics
     if faults:
@@ -79,7 +95,7 @@ def _variable(expression: Variable, scope: Scope) -> Value:
         why = "Variables may not be used here."
         raise fault("variables-not-allowed", "Variables not allowed", expression.range, why, "Write the value itself.")
     why = f'There is no variable named "{expression.name}".'
-    hint = did_you_mean(expression.name, names) or f"Known here: {', '.join(sorted(names))}."
+    hint = did_you_mean(expression.name, names) or f"Known here: {listed(names)}."
     raise fault("unknown-variable", "Unknown variable", expression.range, why, hint)
 
 
@@ -99,7 +115,7 @@ def _index(expression: Index, scope: Scope) -> Value:
 
 
 def _splat(expression: Splat, scope: Scope) -> Value:
-    return splat(expression, evaluate(expression.target, scope), scope, evaluate)
+    return _bounded(splat(expression, evaluate(expression.target, scope), scope, evaluate), expression, scope)
 
 
 def _template(expression: Template, scope: Scope) -> Value:
@@ -109,7 +125,14 @@ def _template(expression: Template, scope: Scope) -> Value:
     known = [text for text in texts if text is not None]
     if len(known) < len(texts):
         return unknown(STRING).marked(sensitive)
-    return string(normalized("".join(known))).marked(sensitive)
+    _check_length(known, expression)
+    return _bounded(string(normalized("".join(known))).marked(sensitive), expression, scope)
+
+
+def _check_length(texts: Sequence[str], expression: Expression) -> None:
+    if sum(map(len, texts)) > LARGEST_TEXT:
+        why = f"A text has at most {LARGEST_TEXT:,} characters."
+        raise limit_reached("Text is too long", expression.range, why, "Make less of it.")
 
 
 def _text(value: Value, part: Expression) -> str | None:
@@ -136,7 +159,9 @@ def _join(expression: TemplateJoin, scope: Scope) -> Value:
     if not rounds.is_wholly_known:
         return unknown(STRING).marked(rounds.is_sensitive_anywhere)
     # The body of each round is a template, so each item is a string.
-    return string("".join(str(item.raw) for item in rounds.items())).marked(rounds.is_sensitive_anywhere)
+    texts = [str(item.raw) for item in rounds.items()]
+    _check_length(texts, expression)
+    return _bounded(string("".join(texts)).marked(rounds.is_sensitive_anywhere), expression, scope)
 
 
 def _parentheses(expression: Parentheses, scope: Scope) -> Value:
@@ -157,16 +182,18 @@ def _binary(expression: Binary, scope: Scope) -> Value:
     chain.reverse()
     value, *others = _all([first, *(link.right for link in chain)], scope)
     for link, other in zip(chain, others, strict=True):
+        if link.operator in ("==", "!="):
+            scope.allowance.spend(value.extent.parts + other.extent.parts, link.range)
         value = binary(link, value, other)
     return value
 
 
 def _conditional(expression: Conditional, scope: Scope) -> Value:
-    return choose(expression, scope, evaluate)
+    return _bounded(choose(expression, scope, evaluate), expression, scope)
 
 
 def _tuple(expression: TupleConstructor, scope: Scope) -> Value:
-    return tuple_of(_all(expression.items, scope))
+    return _bounded(tuple_of(_all(expression.items, scope)), expression, scope)
 
 
 def _object(expression: ObjectConstructor, scope: Scope) -> Value:
@@ -177,6 +204,8 @@ def _object(expression: ObjectConstructor, scope: Scope) -> Value:
         try:
             key = _key(item.key, scope)
             value = evaluate(item.value, scope)
+        except LimitReached:
+            raise
         except UserError as error:
             faults += error.diagnostics
             continue
@@ -187,7 +216,7 @@ def _object(expression: ObjectConstructor, scope: Scope) -> Value:
         attributes[str(key.raw)] = value
     if faults:
         raise UserError(*faults)
-    return (object_of(attributes) if known else unknown()).marked(sensitive)
+    return _bounded((object_of(attributes) if known else unknown()).marked(sensitive), expression, scope)
 
 
 def _duplicate(expression: Expression, key: Value) -> UserError:
@@ -227,14 +256,14 @@ def _is_constant(key: Expression) -> bool:
 
 
 def _for(expression: For, scope: Scope) -> Value:
-    return loop(expression, evaluate(expression.collection, scope), scope, evaluate)
+    return _bounded(loop(expression, evaluate(expression.collection, scope), scope, evaluate), expression, scope)
 
 
 def _call(expression: Call, scope: Scope) -> Value:
     function = find_function(expression, scope)
     if function.lazy is not None and not expression.expands:
-        return call_function(function, expression, (), scope)
-    return call_function(function, expression, _all(expression.arguments, scope), scope)
+        return _bounded(call_function(function, expression, (), scope), expression, scope)
+    return _bounded(call_function(function, expression, _all(expression.arguments, scope), scope), expression, scope)
 
 
 def _malformed(expression: Malformed, scope: Scope) -> Value:

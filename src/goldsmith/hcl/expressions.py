@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from goldsmith.hcl.ast import (
     Binary,
     Call,
@@ -24,6 +27,7 @@ from goldsmith.hcl.cursor import Cursor
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.lexer import CLOSE_HEREDOC, CLOSE_QUOTE, END, IDENTIFIER, NEWLINE, NUMBER, OPEN_HEREDOC, OPEN_QUOTE
+from goldsmith.hcl.limits import DEEPEST_EXPRESSION, too_deep
 from goldsmith.hcl.numerals import parse_number
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.templates import for_names, parse_template_parts
@@ -39,22 +43,35 @@ class ExpressionParser:
 
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
+        self._depth = 0
 
     def expression(self) -> Expression:
         """Read one expression, of any kind."""
         start = self.cursor.start()
-        try:
+        with self._level(start):
             return self._conditional(start)
-        except RecursionError:
-            # Met at the bottom of the stack; raised again by each level until there is room to say it.
-            raise self._too_deep(start) from None
 
     def template(self, start: int, closer: str, *, flush: bool = False) -> Expression:
         """Read the rest of a template that began at the offset `start`, up to and over `closer`."""
         try:
             return parse_template_parts(self.cursor, start, closer, self.expression, flush=flush)
         except RecursionError:
-            raise self._too_deep(start) from None
+            raise too_deep(self.cursor.source.range(start, start + 1)) from None
+
+    @contextmanager
+    def _level(self, start: int) -> Iterator[None]:
+        """One level deeper, while there is one."""
+        if self._depth == DEEPEST_EXPRESSION:
+            raise too_deep(self.cursor.source.range(start, start + 1))
+        self._depth += 1
+        try:
+            yield
+        except RecursionError:
+            # A level with operators of every rank takes more of the stack than most. Raised again by each level until
+            # there is room to say it.
+            raise too_deep(self.cursor.source.range(start, start + 1)) from None
+        finally:
+            self._depth -= 1
 
     def _conditional(self, start: int) -> Expression:
         condition = self._operation(0)
@@ -80,7 +97,8 @@ class ExpressionParser:
         start, kind = self.cursor.start(), self.cursor.peek()
         if kind in ("-", "!"):
             self.cursor.read()
-            operand = self._operand()
+            with self._level(start):
+                operand = self._operand()
             return Unary(kind, operand, self.cursor.since(start))
         return self._steps(self._term(kind, start), start)
 
@@ -136,11 +154,6 @@ class ExpressionParser:
                 why = "Expected a closing parenthesis to terminate the expression."
                 raise fault("unbalanced", "Unbalanced parentheses", self.cursor.here(), why, 'Add the missing ")".')
         return Parentheses(inner, self.cursor.since(start))
-
-    def _too_deep(self, start: int) -> UserError:
-        where = self.cursor.source.range(start, start + 1)
-        why = "It has more levels of nesting than can be read."
-        return fault("too-deep", "Expression is nested too deeply", where, why, "Move parts into locals.")
 
     # Calls
 

@@ -51,3 +51,5 @@ class Function:
     lazy: LazyCall | None = None
     result: Type = DYNAMIC
     """The type of the result when it is unknown."""
+    cost: int = 1
+    """Work for each part of the arguments, as `Allowance` counts it: more than 1 where a part takes far over a microsecond."""

@@ -101,6 +101,7 @@ class _Loop:
         """The scope of each round that the condition lets through."""
         names, condition = self.expression, self.expression.condition
         for key, item in _pairs(self.collection):
+            self.scope.allowance.spend(1, self.expression.range)
             bound = {names.value_name: item} if names.key_name is None else {names.key_name: key, names.value_name: item}
             inner = self.scope.child(bound)
             if condition is None or self._decisive(_condition(condition, self.evaluate(condition, inner))).raw is True:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 from goldsmith.hcl.ast import Binary, Expression, Unary
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.equality import equal
 from goldsmith.hcl.faults import fault
-from goldsmith.hcl.numerals import normal
+from goldsmith.hcl.numerals import ARITHMETIC, negated, normal
 from goldsmith.hcl.types import BOOL, NUMBER, Type
 from goldsmith.hcl.values import Number, Value, boolean, number, unknown
-
-_ARITHMETIC = Context(prec=155, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[InvalidOperation])
-"""As many decimal digits as Packer's 512 binary ones. Dividing by zero gives infinity, as in Packer."""
 
 
 def unary(expression: Unary, operand: Value) -> Value:
@@ -24,7 +21,7 @@ def unary(expression: Unary, operand: Value) -> Value:
     value = _operand(operand, kind, "unary", expression.operand, expression)
     if not value.is_known:
         return value
-    result = boolean(not value.raw) if kind == BOOL else number(-_amount(value))
+    result = boolean(not value.raw) if kind == BOOL else number(negated(_amount(value)))
     return result.marked(value.sensitive)
 
 
@@ -96,10 +93,10 @@ _INTEGER: dict[str, Callable[[int, int], int]] = {
     "*": lambda a, b: a * b,
 }
 _DECIMAL: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "+": _ARITHMETIC.add,
-    "-": _ARITHMETIC.subtract,
-    "*": _ARITHMETIC.multiply,
-    "/": _ARITHMETIC.divide,
+    "+": ARITHMETIC.add,
+    "-": ARITHMETIC.subtract,
+    "*": ARITHMETIC.multiply,
+    "/": ARITHMETIC.divide,
 }
 
 
@@ -109,7 +106,7 @@ def _calculated(expression: Binary, a: Number, b: Number) -> Number:
         return _remainder(expression, a, b)
     if isinstance(a, int) and isinstance(b, int):
         if operator in _INTEGER:
-            return _INTEGER[operator](a, b)
+            return normal(_INTEGER[operator](a, b))
         if b and a % b == 0:
             return a // b
     try:
@@ -126,7 +123,7 @@ def _remainder(expression: Binary, a: Number, b: Number) -> Number:
         rest = abs(a) % abs(b)
         return rest if a >= 0 else -rest
     try:
-        return normal(_ARITHMETIC.remainder(Decimal(a), Decimal(b)))
+        return normal(ARITHMETIC.remainder(Decimal(a), Decimal(b)))
     except InvalidOperation as error:
         raise _undefined(expression) from error
 

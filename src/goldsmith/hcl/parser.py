@@ -27,6 +27,7 @@ from goldsmith.hcl.lexer import (
 )
 from goldsmith.hcl.native_body import NativeAttribute, NativeBody
 from goldsmith.hcl.problems import explain
+from goldsmith.hcl.limits import DEEPEST_BLOCK, MOST_FAULTS
 from goldsmith.hcl.source import Range, SourceFile
 
 
@@ -81,12 +82,6 @@ def _merged(lexical: list[Diagnostic], syntactic: list[Diagnostic]) -> tuple[Dia
     lines = {fault.where.start.line for fault in lexical if fault.where}
     kept = [fault for fault in syntactic if not (fault.where and fault.where.start.line in lines)]
     return tuple(sorted([*lexical, *kept], key=lambda fault: fault.where.first if fault.where else 0))
-
-
-_DEEPEST = 100
-"""Levels of blocks; far beyond what people write, far below what the stack holds."""
-_MOST_FAULTS = 100
-"""After so many, a file is read no further: it most likely is something else."""
 
 
 class _BodyParser:
@@ -163,8 +158,8 @@ class _BodyParser:
         """Read what is between the braces of a block, and the closing one."""
         attributes: dict[str, NativeAttribute] = {}
         blocks: list[Block] = []
-        if self.depth == _DEEPEST:
-            why = f"There are more than {_DEEPEST} levels of blocks."
+        if self.depth == DEEPEST_BLOCK:
+            why = f"There are more than {DEEPEST_BLOCK} levels of blocks."
             raise fault("too-deep", "Block is nested too deeply", header, why, "Check the braces before this place.")
         self.depth += 1
         try:
@@ -229,7 +224,7 @@ class _BodyParser:
     def _resume(self, item: int) -> None:
         """Go on after the faulty item whose first token is `item`: after the line break that ends it."""
         kinds = self.cursor.kinds
-        if len(self.cursor.faults) >= _MOST_FAULTS:
+        if len(self.cursor.faults) >= MOST_FAULTS:
             self.cursor.at = len(kinds) - 1
             self.seen_end = True
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.lexer import BROKEN_COMMENT, BROKEN_STRING
+from goldsmith.hcl.limits import MOST_FAULTS
 from goldsmith.hcl.source import SourceFile
 
 
@@ -13,6 +14,8 @@ def explain(problems: list[tuple[str, int, int]], source: SourceFile) -> list[Di
     found: list[Diagnostic] = []
     told: set[tuple[str, int]] = set()
     for kind, start, end in problems:
+        if len(found) == MOST_FAULTS:
+            break
         where = source.range(start, end)
         if (kind, where.start.line) not in told:
             told.add((kind, where.start.line))

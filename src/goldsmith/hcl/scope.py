@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldsmith.hcl.function import Function
+from goldsmith.hcl.limits import Allowance
 from goldsmith.hcl.values import Value
 
 
@@ -16,10 +17,12 @@ class Scope:
     variables: Mapping[str, Value] = field(default_factory=dict)
     functions: Mapping[str, Function] = field(default_factory=dict)
     parent: Scope | None = None
+    allowance: Allowance = field(default_factory=Allowance, compare=False)
+    """What evaluating in this scope and all its children may still cost."""
 
     def child(self, variables: Mapping[str, Value]) -> Scope:
         """A scope with further variables and the same functions."""
-        return Scope(variables, self.functions, self)
+        return Scope(variables, self.functions, self, self.allowance)
 
     def find(self, name: str) -> Value | None:
         """The variable of this name, or None."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.diagnostics import UserError, did_you_mean
+from goldsmith.hcl.diagnostics import UserError, did_you_mean, listed
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
@@ -117,8 +117,7 @@ def _type_at(type: Type, key: str | int) -> Type:
 
 def _no_attribute(name: str, type: ObjectType, where: Range) -> UserError:
     why = f'This object does not have an attribute named "{name}".'
-    known = ", ".join(sorted(type.attributes)) or "nothing"
-    hint = did_you_mean(name, type.attributes) or f"It has: {known}."
+    hint = did_you_mean(name, type.attributes) or f"It has: {listed(type.attributes) or 'nothing'}."
     return fault("unsupported-attribute", "Unsupported attribute", where, why, hint)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from goldsmith.hcl.limits import CHARACTERS_A_PART
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ObjectType, TupleType, Type
 
 
@@ -30,6 +31,15 @@ Number: TypeAlias = int | Decimal
 Raw: TypeAlias = "str | bool | Number | tuple[Value, ...] | Mapping[str, Value] | Unknown | None"
 
 
+class Extent(NamedTuple):
+    """How large a value is."""
+
+    parts: int
+    """Itself and all values in it, one that is in it twice counted twice; a text counts more the longer it is."""
+    depth: int
+    """Levels of lists and maps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value of the language.
@@ -41,6 +51,16 @@ class Value:
     type: Type
     raw: Raw
     sensitive: bool = False
+    _extent: Extent | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def extent(self) -> Extent:
+        """How large this value is. Measured once: a value that shares its parts may be far larger than the memory it takes."""
+        found = self._extent
+        if found is None:
+            found = _measured(self)
+            object.__setattr__(self, "_extent", found)
+        return found
 
     @property
     def is_null(self) -> bool:
@@ -77,6 +97,18 @@ class Value:
     def __repr__(self) -> str:
         shown = "<sensitive>" if self.sensitive else repr(self.raw)
         return f"Value({self.type!r}, {shown})"
+
+
+def _measured(value: Value) -> Extent:
+    raw = value.raw
+    if isinstance(raw, str):
+        return Extent(1 + len(raw) // CHARACTERS_A_PART, 0)
+    if not isinstance(raw, tuple | Mapping):
+        return Extent(1, 0)
+    inside = [item.extent for item in value.items()]
+    names = sum(len(name) // CHARACTERS_A_PART for name in raw) if isinstance(raw, Mapping) else 0
+    parts = 1 + names + sum(extent.parts for extent in inside)
+    return Extent(parts, 1 + max((extent.depth for extent in inside), default=0))
 
 
 def string(text: str) -> Value:

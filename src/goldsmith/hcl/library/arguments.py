@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goldsmith.hcl.function import Call, Function, FunctionFault, Parameter
+from goldsmith.hcl.limits import LARGEST_EXPONENT, LARGEST_TEXT, LARGEST_VALUE
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
 from goldsmith.hcl.values import Number, Value, unknown
 
@@ -18,14 +19,28 @@ STRUCTURE = Parameter("collection", DYNAMIC, allow_unknown=True, keeps_marks=Tru
 """Something with elements, looked at without opening them: unknown and sensitive elements pass through."""
 
 
-def of(name: str, call: Call, *parameters: Parameter, rest: Parameter | None = None, result: Type = DYNAMIC) -> Function:
+def of(
+    name: str, call: Call, *parameters: Parameter, rest: Parameter | None = None, result: Type = DYNAMIC, cost: int = 1
+) -> Function:
     """A function; `rest` is the parameter that all further arguments share."""
-    return Function(name, parameters, rest, call, result=result)
+    return Function(name, parameters, rest, call, result=result, cost=cost)
 
 
 def named(name: str, parameter: Parameter) -> Parameter:
     """The same parameter under another name."""
     return Parameter(name, parameter.type, parameter.allow_null, parameter.allow_unknown, parameter.keeps_marks)
+
+
+def check_length(characters: int) -> None:
+    """Raise FunctionFault when a text of so many characters, which is to be made, would be too long."""
+    if characters > LARGEST_TEXT:
+        raise FunctionFault(f"the result would have more than {LARGEST_TEXT:,} characters")
+
+
+def check_count(items: int) -> None:
+    """Raise FunctionFault when a list of so many items, which is to be made, would be too long."""
+    if items > LARGEST_VALUE:
+        raise FunctionFault(f"the result would have more than {LARGEST_VALUE:,} elements")
 
 
 def text(value: Value) -> str:
@@ -45,6 +60,10 @@ def amount(value: Value) -> Number:
 def whole(value: Value, argument: int | None = None) -> int:
     """The content of a whole number."""
     number = amount(value)
+    if isinstance(number, int):
+        return number
+    if not number.is_finite() or number.adjusted() > LARGEST_EXPONENT:
+        raise FunctionFault("the number is too large", argument)
     if number != int(number):
         raise FunctionFault("a whole number is required", argument)
     return int(number)

@@ -9,6 +9,7 @@ from goldsmith.hcl.equality import equal
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import ANYTHING, STRUCTURE, entries, named, of, sequence, shallow, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
+from goldsmith.hcl.limits import MOST_WORK
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType
 from goldsmith.hcl.values import Value, boolean, number, string, tuple_of, unknown
@@ -89,11 +90,18 @@ def _contains(given: Sequence[Value]) -> Value:
     if not collection.is_known:
         return unknown(BOOL).marked(collection.sensitive or wanted.sensitive)
     items = sequence(collection, "argument must be list, tuple, or set", 0)
+    _check_comparisons(items, wanted)
     verdicts = [equal(item, wanted) for item in items]
     found = any(verdict.raw is True for verdict in verdicts)
     open_question = not found and not all(verdict.is_known for verdict in verdicts)
     marked = collection.sensitive or wanted.is_sensitive_anywhere or any(verdict.sensitive for verdict in verdicts)
     return (unknown(BOOL) if open_question else boolean(found)).marked(marked)
+
+
+def _check_comparisons(items: Sequence[Value], wanted: Value) -> None:
+    """Raise FunctionFault when it would take too long to compare each item with a value."""
+    if len(items) * wanted.extent.parts > MOST_WORK:
+        raise FunctionFault("the value is too large to be looked for in so long a list", 1)
 
 
 def _element(given: Sequence[Value]) -> Value:
@@ -112,6 +120,7 @@ def _index(given: Sequence[Value]) -> Value:
         raise FunctionFault("argument must be a list or tuple", 0)
     if not given[0].items():
         raise FunctionFault("cannot search an empty list", 0)
+    _check_comparisons(given[0].items(), given[1])
     for place, item in enumerate(given[0].items()):
         if equal(item, given[1]).raw is True:
             return number(place)

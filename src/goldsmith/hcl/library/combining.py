@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import set_of, sort_key
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
-from goldsmith.hcl.library.arguments import STRUCTURE, TEXTS, entries, named, of, sequence, shallow, text
+from goldsmith.hcl.library.arguments import STRUCTURE, TEXTS, check_count, entries, named, of, sequence, shallow, text
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.types import DYNAMIC, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, object_of, tuple_of
@@ -91,6 +92,7 @@ def _setproduct(given: Sequence[Value]) -> Value:
     if len(given) < 2:
         raise FunctionFault("at least two arguments are required")
     columns = [_column(value, place) for place, value in enumerate(given)]
+    check_count(math.prod(map(len, columns)) * (1 + len(columns)))
     rows = [tuple_of(row) for row in itertools.product(*columns)]
     element = rows[0].type if rows else TupleType(tuple(DYNAMIC for _ in given))
     if any(isinstance(value.type, SetType) for value in given):

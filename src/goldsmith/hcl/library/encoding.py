@@ -5,17 +5,22 @@ from __future__ import annotations
 import base64
 import codecs
 import gzip
+from collections import Counter
 from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus
 
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
-from goldsmith.hcl.library.arguments import TEXT, named, of, text
+from goldsmith.hcl.library.arguments import TEXT, check_count, named, of, text
 from goldsmith.hcl.library.csv_text import parse_csv
 from goldsmith.hcl.library.json_text import from_json, to_json
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.library.yaml_text import from_yaml, to_yaml
 from goldsmith.hcl.types import DYNAMIC, STRING, ListType, ObjectType
 from goldsmith.hcl.values import Value, object_of, string
+
+
+_YAML_WORK = 100
+"""The YAML parser takes some 10 microseconds for a character."""
 
 
 def functions() -> tuple[Function, ...]:
@@ -31,7 +36,7 @@ def functions() -> tuple[Function, ...]:
         of("textdecodebase64", _textdecodebase64, named("source", TEXT), encoding, result=STRING),
         of("textencodebase64", _textencodebase64, named("string", TEXT), encoding, result=STRING),
         of("urlencode", lambda given: string(quote_plus(text(given[0]))), TEXT, result=STRING),
-        of("yamldecode", lambda given: _decoded(from_yaml, given), TEXT),
+        of("yamldecode", lambda given: _decoded(from_yaml, given), TEXT, cost=_YAML_WORK),
         of("yamlencode", lambda given: _encoded(to_yaml, given), anything, result=STRING),
     )
 
@@ -108,6 +113,7 @@ def _encoded(write: Callable[[Value], str], given: Sequence[Value]) -> Value:
 
 def _csvdecode(given: Sequence[Value]) -> Value:
     """A list of objects; the first line names the attributes."""
+    check_count(text(given[0]).count(",") + text(given[0]).count("\n"))
     try:
         rows = parse_csv(text(given[0]))
     except ValueError as fault:
@@ -115,7 +121,7 @@ def _csvdecode(given: Sequence[Value]) -> Value:
     if not rows:
         raise FunctionFault("missing header line", 0)
     header = rows[0]
-    repeated = next((name for place, name in enumerate(header) if name in header[:place]), None)
+    repeated = next((name for name, count in Counter(header).items() if count > 1), None)
     if repeated is not None:
         raise FunctionFault(f'duplicate column name "{repeated}"', 0)
     for place, row in enumerate(rows[1:], start=2):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.gofmt import Verb, format_integer, format_real, pad, shortest
-from goldsmith.hcl.library.arguments import TEXT, amount, named, of, text, truth
+from goldsmith.hcl.library.arguments import TEXT, amount, check_length, named, of, text, truth, whole
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.library.json_text import quoted, to_json
 from goldsmith.hcl.library.strings import normalized
+from goldsmith.hcl.limits import LARGEST_EXPONENT, WIDEST_PADDING
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value
 
@@ -20,8 +22,6 @@ _DIRECTIVE = re.compile(
     r"%(?P<flags>[ 0#+-]*)(?:\[(?P<first>[1-9][0-9]*)\])?(?P<width>[0-9]+)?(?:\.(?P<precision>[0-9]*))?"
     r"(?:\[(?P<second>[1-9][0-9]*)\])?(?P<letter>[a-zA-Z%])"
 )
-_WIDEST = 1_000_000
-"""A width beyond is refused: a short format must not become gigabytes of padding."""
 
 
 def functions() -> tuple[Function, ...]:
@@ -36,7 +36,7 @@ def functions() -> tuple[Function, ...]:
 def _formatted(form: str, arguments: Sequence[Value]) -> str:
     """The format with each directive replaced. Surplus arguments are a fault unless one was named by number."""
     parts: list[str] = []
-    at, used, named_one = 0, 0, False
+    at, used, named_one, length = 0, 0, False, len(form)
     while (start := form.find("%", at)) >= 0:
         parts.append(form[at:start])
         found = _DIRECTIVE.match(form, start)
@@ -54,6 +54,8 @@ def _formatted(form: str, arguments: Sequence[Value]) -> str:
                 f'not enough arguments for "{found[0]}" at {start}: need index {used} but have {len(arguments)} total'
             )
         parts.append(_directive(found, arguments[used - 1]))
+        length += len(parts[-1])
+        check_length(length)
     if not named_one and used < len(arguments):
         raise FunctionFault(f"too many arguments; {'only ' if used else ''}{used or 'none'} used by format string", used + 1)
     return "".join([*parts, form[at:]])
@@ -72,8 +74,8 @@ def _directive(found: re.Match[str], argument: Value) -> str:
     width = int(found["width"]) if found["width"] else None
     precision = int(found["precision"] or 0) if found["precision"] is not None else None
     verb = Verb(found["letter"], found["flags"], width, precision)
-    if max(width or 0, precision or 0) > _WIDEST:
-        raise FunctionFault(f'the width or precision of "{found[0]}" is beyond {_WIDEST}')
+    if max(width or 0, precision or 0) > WIDEST_PADDING:
+        raise FunctionFault(f'the width or precision of "{found[0]}" is beyond {WIDEST_PADDING}')
     if argument.is_null and verb.letter != "v":
         raise FunctionFault(f'unsupported value for "{found[0]}" at {found.start()}: null value cannot be formatted')
     try:
@@ -102,14 +104,17 @@ def _bool(verb: Verb, argument: Value) -> str:
 
 
 def _integer(verb: Verb, argument: Value) -> str:
-    value = amount(convert(argument, NUMBER))
-    if value != int(value):
+    value = convert(argument, NUMBER)
+    if isinstance(value.raw, Decimal) and value.raw.is_finite() and value.raw != value.raw.to_integral_value():
         raise ValueError("an integer is required")
-    return format_integer(verb, int(value))
+    return format_integer(verb, whole(value))
 
 
 def _real(verb: Verb, argument: Value) -> str:
-    return format_real(verb, amount(convert(argument, NUMBER)))
+    value = amount(convert(argument, NUMBER))
+    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) <= LARGEST_EXPONENT):
+        raise ValueError("the number is too large to be written")
+    return format_real(verb, value)
 
 
 def _text(verb: Verb, argument: Value) -> str:
@@ -140,10 +145,13 @@ def _formatlist(given: Sequence[Value]) -> Value:
                 f"argument {place} has length {length}, which is inconsistent with argument {first} of length {wanted}", place
             )
     rows: list[Value] = []
+    length = 0
     for row in range(1 if wanted is None else wanted):
         columns = zip(arguments, lengths, strict=True)
         picked = [value if length is None else value.items()[row] for value, length in columns]
         rows.append(normalized(_row(text(given[0]), picked, row)))
+        length += len(text(rows[-1]))
+        check_length(length)
     return Value(ListType(STRING), tuple(rows))
 
 

@@ -7,7 +7,8 @@ import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
 
-from goldsmith.hcl.numerals import normal, number_text
+from goldsmith.hcl.limits import LARGEST_VALUE
+from goldsmith.hcl.numerals import number_text, parse_number
 from goldsmith.hcl.values import Value, from_plain
 
 _ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -39,17 +40,20 @@ def quoted(content: str) -> str:
 
 def from_json(document: str) -> Value:
     """The value that a JSON text describes. Raises ValueError with the reason when it is not JSON."""
+    if document.count(",") > LARGEST_VALUE:
+        raise ValueError(f"the document describes more than {LARGEST_VALUE:,} values")
     try:
-        parsed: object = json.loads(unicodedata.normalize("NFC", document), parse_float=_decimal, parse_constant=_not_a_number)
+        parsed: object = json.loads(
+            unicodedata.normalize("NFC", document),
+            parse_float=parse_number,
+            parse_int=parse_number,
+            parse_constant=_not_a_number,
+        )
         return from_plain(parsed)
     except json.JSONDecodeError as fault:
         raise ValueError(f"invalid JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}") from fault
     except RecursionError as fault:
         raise ValueError("invalid JSON: it is nested too deeply") from fault
-
-
-def _decimal(digits: str) -> int | Decimal:
-    return normal(Decimal(digits))
 
 
 def _not_a_number(name: str) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.hcl.limits import FAILURE, Allowance, LimitReached
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import TEXT, entries, named, of, text
 from goldsmith.hcl.library.files import read_text, within
@@ -29,10 +30,14 @@ def functions() -> tuple[Function, ...]:
 
 
 def templatefile(root: Path, others: Mapping[str, Function]) -> Function:
-    """The function templatefile. Templates may call `others`, which do not include it: no template reads another."""
+    """The function templatefile. Templates may call `others`, which do not include it: no template reads another.
+
+    All calls share one allowance of work, so that a loop of calls has a bound too.
+    """
+    allowance = Allowance()
 
     def call(given: Sequence[Value]) -> Value:
-        return _rendered(root, others, text(given[0]), given[1])
+        return _rendered(root, others, allowance, text(given[0]), given[1])
 
     return of("templatefile", call, named("path", TEXT), Parameter("vars", DYNAMIC, allow_unknown=True))
 
@@ -47,9 +52,13 @@ def _try(arguments: Sequence[Expression], scope: Scope) -> Value:
     for argument in arguments:
         try:
             value = evaluate(argument, scope)
+        except LimitReached:
+            raise
         except UserError as error:
+            scope.allowance.spend(FAILURE, argument.range)
             failures += error.diagnostics
             continue
+        scope.allowance.spend(value.extent.parts, argument.range)
         if value.is_wholly_known:
             return value
         return unknown().marked(value.is_sensitive_anywhere)
@@ -67,9 +76,14 @@ def _can(arguments: Sequence[Expression], scope: Scope) -> Value:
     if len(arguments) != 1:
         raise FunctionFault(f"can() takes exactly one expression, not {len(arguments)}")
     try:
-        return boolean(True) if evaluate(arguments[0], scope).is_wholly_known else unknown(BOOL)
+        value = evaluate(arguments[0], scope)
+    except LimitReached:
+        raise
     except UserError:
+        scope.allowance.spend(FAILURE, arguments[0].range)
         return boolean(False)
+    scope.allowance.spend(value.extent.parts, arguments[0].range)
+    return boolean(True) if value.is_wholly_known else unknown(BOOL)
 
 
 def _convert(arguments: Sequence[Expression], scope: Scope) -> Value:
@@ -79,19 +93,23 @@ def _convert(arguments: Sequence[Expression], scope: Scope) -> Value:
     if len(arguments) != 2:
         raise FunctionFault(f"convert() takes a value and a type, not {len(arguments)} arguments")
     value, wanted = evaluate(arguments[0], scope), type_expression(arguments[1])
+    scope.allowance.spend(value.extent.parts, arguments[0].range)
     try:
         return convert(value, wanted)
     except ValueError as fault:
         raise FunctionFault(str(fault), 0) from fault
 
 
-def _rendered(root: Path, others: Mapping[str, Function], path: str, given: Value) -> Value:
+def _rendered(root: Path, others: Mapping[str, Function], allowance: Allowance, path: str, given: Value) -> Value:
     from goldsmith.hcl.evaluate import evaluate
     from goldsmith.hcl.parser import parse_template
     from goldsmith.hcl.references import references
     from goldsmith.hcl.source import SourceFile
 
-    template = parse_template(SourceFile(str(within(root, path)), read_text(root, path)))
+    source = SourceFile(str(within(root, path)), read_text(root, path))
+    # Reading a character into a syntax tree takes about as long as looking at a part of a value.
+    allowance.spend(1 + len(source.text), source.range(0, 0))
+    template = parse_template(source)
     if not given.is_known:
         return unknown()
     variables = _variables(given)
@@ -99,7 +117,7 @@ def _rendered(root: Path, others: Mapping[str, Function], path: str, given: Valu
     for reference in references(template):
         if reference.root not in variables:
             raise FunctionFault(f'vars map does not contain key "{reference.root}", referenced at {reference.range}', 1)
-    return evaluate(template, Scope(variables, others))
+    return evaluate(template, Scope(variables, others, allowance=allowance))
 
 
 def _variables(given: Value) -> Mapping[str, Value]:

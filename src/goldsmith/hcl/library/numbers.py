@@ -5,24 +5,22 @@ from __future__ import annotations
 import math
 import string as alphabet
 from collections.abc import Callable, Sequence
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, ANYTHING, amount, named, of, text, whole
-from goldsmith.hcl.numerals import normal
+from goldsmith.hcl.limits import LARGEST_EXPONENT
+from goldsmith.hcl.numerals import ARITHMETIC, negated, normal
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
 from goldsmith.hcl.values import Number, Value, number
-
-_PRECISE = Context(prec=155)
-"""As many digits as the 512-bit numbers of the language hold."""
 
 
 def functions() -> tuple[Function, ...]:
     """All functions of this family."""
     return (
         of("abs", _abs, AMOUNT, result=NUMBER),
-        of("ceil", lambda given: number(math.ceil(amount(given[0]))), AMOUNT, result=NUMBER),
-        of("floor", lambda given: number(math.floor(amount(given[0]))), AMOUNT, result=NUMBER),
+        of("ceil", lambda given: number(_rounded(amount(given[0]), ROUND_CEILING)), AMOUNT, result=NUMBER),
+        of("floor", lambda given: number(_rounded(amount(given[0]), ROUND_FLOOR)), AMOUNT, result=NUMBER),
         of("log", _log, AMOUNT, named("base", AMOUNT), result=NUMBER),
         of("max", _extreme("max", max), rest=named("numbers", AMOUNT), result=NUMBER),
         of("min", _extreme("min", min), rest=named("numbers", AMOUNT), result=NUMBER),
@@ -35,7 +33,17 @@ def functions() -> tuple[Function, ...]:
 
 def _abs(given: Sequence[Value]) -> Value:
     value = amount(given[0])
-    return number(-value if value < 0 else value)
+    return number(negated(value) if value < 0 else value)
+
+
+def _rounded(value: Number, direction: str) -> Number:
+    if isinstance(value, int) or not value.is_finite() or value.adjusted() > LARGEST_EXPONENT:
+        return value
+    return int(value.to_integral_value(direction))
+
+
+def _as_float(value: Value) -> float:
+    return float(Decimal(amount(value)))
 
 
 def _from_float(result: float) -> Value:
@@ -45,15 +53,17 @@ def _from_float(result: float) -> Value:
 
 
 def _log(given: Sequence[Value]) -> Value:
-    value, base = float(amount(given[0])), float(amount(given[1]))
+    value, base = _as_float(given[0]), _as_float(given[1])
     if value <= 0 or base <= 0 or base == 1:
         raise FunctionFault("logarithms need a number above zero and a base above zero other than one")
+    if math.isinf(value) or math.isinf(base):
+        raise FunctionFault("the result is not a finite number")
     return _from_float(math.log(value) / math.log(base))
 
 
 def _pow(given: Sequence[Value]) -> Value:
     try:
-        return _from_float(math.pow(float(amount(given[0])), float(amount(given[1]))))
+        return _from_float(math.pow(_as_float(given[0]), _as_float(given[1])))
     except (OverflowError, ValueError) as fault:
         raise FunctionFault("the result is not a finite number") from fault
 
@@ -69,9 +79,7 @@ def _extreme(name: str, choose: Callable[[list[Number]], Number]) -> Callable[[S
 
 
 def _signum(given: Sequence[Value]) -> Value:
-    value = amount(given[0])
-    if value != int(value):
-        raise FunctionFault("value must be a whole number", 0)
+    value = whole(given[0], 0)
     return number((value > 0) - (value < 0))
 
 
@@ -82,8 +90,11 @@ def _sum(given: Sequence[Value]) -> Value:
     if not items:
         raise FunctionFault("cannot sum an empty list", 0)
     total = Decimal(0)
-    for item in items:
-        total = _PRECISE.add(total, Decimal(_summand(item)))
+    try:
+        for item in items:
+            total = ARITHMETIC.add(total, Decimal(_summand(item)))
+    except InvalidOperation as fault:
+        raise FunctionFault("the sum of +Inf and -Inf is not defined") from fault
     return number(normal(total))
 
 
@@ -108,9 +119,11 @@ def _parseint(given: Sequence[Value]) -> Value:
     spelled = text(given[0])
     digits = spelled[1:] if spelled[:1] in ("+", "-") else spelled
     places = [_DIGITS.find(digit.lower() if base <= 36 else digit) for digit in digits]
+    if len(digits) > LARGEST_EXPONENT:
+        raise FunctionFault(f"a number of more than {LARGEST_EXPONENT:,} digits", 0)
     if not places or any(not 0 <= place < base for place in places):
         raise FunctionFault(f'cannot parse "{spelled}" as a base {base} integer', 0)
     total = 0
     for place in places:
         total = total * base + place
-    return number(-total if spelled.startswith("-") else total)
+    return number(normal(-total if spelled.startswith("-") else total))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from goldsmith.hcl.function import Function, FunctionFault
-from goldsmith.hcl.library.arguments import TEXT, named, of, text
+from goldsmith.hcl.library.arguments import TEXT, check_count, check_length, named, of, text
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.types import STRING, ListType, ObjectType, TupleType, Type
 from goldsmith.hcl.values import Value, null, object_of, string, tuple_of
@@ -27,13 +27,17 @@ class _Pattern(Protocol):
     def search(self, text: str, pos: int = ..., /) -> _Match | None: ...
 
 
+_COST = 20
+"""A pattern is compiled for each call, which takes some 20 microseconds."""
+
+
 def functions() -> tuple[Function, ...]:
     """All functions of this family."""
     pattern, given = named("pattern", TEXT), named("string", TEXT)
     return (
-        of("regex", _regex, pattern, given),
-        of("regex_replace", _regex_replace, TEXT, pattern, named("replace", TEXT), result=STRING),
-        of("regexall", _regexall, pattern, given),
+        of("regex", _regex, pattern, given, cost=_COST),
+        of("regex_replace", _regex_replace, TEXT, pattern, named("replace", TEXT), result=STRING, cost=_COST),
+        of("regexall", _regexall, pattern, given, cost=_COST),
     )
 
 
@@ -67,7 +71,10 @@ def _regex(given: Sequence[Value]) -> Value:
 
 def _regexall(given: Sequence[Value]) -> Value:
     pattern = _capturing(text(given[0]))
-    found = [_captured(pattern, match) for match in _matches(pattern, text(given[1]))]
+    found: list[Value] = []
+    for match in _matches(pattern, text(given[1])):
+        check_count(len(found) * (1 + pattern.groups))
+        found.append(_captured(pattern, match))
     return Value(ListType(found[0].type if found else _shape(pattern)), tuple(found))
 
 
@@ -108,10 +115,12 @@ def _regex_replace(given: Sequence[Value]) -> Value:
     whole, replacement = text(given[0]), text(given[2])
     pattern = _compiled(text(given[1]), 1)
     parts: list[str] = []
-    at = 0
+    at = length = 0
     for found in _matches(pattern, whole):
         start, end = found.span()
         parts += whole[at:start], _expanded(replacement, pattern, found)
+        length += len(parts[-1])
+        check_length(length)
         at = end
     return normalized("".join([*parts, whole[at:]]))
 

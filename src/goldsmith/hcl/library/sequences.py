@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from goldsmith.hcl.convert import convert, unify
-from goldsmith.hcl.equality import equal
+from goldsmith.hcl.equality import sort_key
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, STRUCTURE, TEXTS, amount, named, of, sequence, shallow, text, whole
+from goldsmith.hcl.limits import LONGEST_RANGE
 from goldsmith.hcl.mismatch import friendly_name
+from goldsmith.hcl.numerals import ARITHMETIC, normal
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
 from goldsmith.hcl.values import Number, Value, number, tuple_of, unknown
-
-_LARGEST_RANGE = 1024
 
 
 def functions() -> tuple[Function, ...]:
@@ -70,11 +70,10 @@ def _concat(given: Sequence[Value]) -> Value:
 
 
 def _distinct(given: Sequence[Value]) -> Value:
-    kept: list[Value] = []
+    kept: dict[tuple[int, object], Value] = {}
     for item in given[0].items():
-        if not any(equal(item, other).raw is True for other in kept):
-            kept.append(item)
-    return _list_like(given[0], kept)
+        kept.setdefault(sort_key(item), item)
+    return _list_like(given[0], list(kept.values()))
 
 
 def _flatten(given: Sequence[Value]) -> Value:
@@ -106,13 +105,13 @@ def _range(given: Sequence[Value]) -> Value:
         raise FunctionFault("end must be greater than start when step is positive", 1)
     numbers: list[Value] = []
     while start < end if step > 0 else start > end:
-        if len(numbers) == _LARGEST_RANGE:
+        if len(numbers) == LONGEST_RANGE:
             raise FunctionFault(
                 "more than 1024 values were generated; either decrease the difference between start and end or use a "
                 "smaller step"
             )
         numbers.append(number(start))
-        start = start + step
+        start = start + step if isinstance(start, int) and isinstance(step, int) else normal(ARITHMETIC.add(start, step))
     return Value(ListType(NUMBER), tuple(numbers))
 
 

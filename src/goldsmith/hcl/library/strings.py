@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.letters import lower, upper
-from goldsmith.hcl.library.arguments import TEXT, TEXTS, named, of, text, whole
+from goldsmith.hcl.library.arguments import TEXT, TEXTS, check_count, check_length, named, of, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
+from goldsmith.hcl.limits import WIDEST_PADDING
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType
 from goldsmith.hcl.values import Value, boolean, string
-
-_WIDEST = 1_000_000
-"""An indentation beyond is refused: a short call must not become gigabytes of spaces."""
 
 
 def functions() -> tuple[Function, ...]:
@@ -82,8 +80,9 @@ def _trimspace(s: str) -> str:
 def _indent(arguments: Sequence[Value]) -> Value:
     """Indent all lines but the first."""
     spaces, given = whole(arguments[0], 0), text(arguments[1])
-    if spaces < 0 or (spaces > _WIDEST and "\n" in given):
-        raise FunctionFault(f"the number of spaces must be between 0 and {_WIDEST}", 0)
+    if spaces < 0 or (spaces > WIDEST_PADDING and "\n" in given):
+        raise FunctionFault(f"the number of spaces must be between 0 and {WIDEST_PADDING}", 0)
+    check_length(len(given) + given.count("\n") * spaces)
     return string(given.replace("\n", "\n" + " " * spaces) if "\n" in given else given)
 
 
@@ -102,16 +101,20 @@ def _join(arguments: Sequence[Value]) -> Value:
                     place + 1,
                 )
             words.append(text(item))
+    check_length(sum(map(len, words)) + len(separator) * len(words))
     return normalized(separator.join(words))
 
 
 def _replace(arguments: Sequence[Value]) -> Value:
     """Replace every occurrence, literally: `/regex/` has no meaning here."""
-    return normalized(text(arguments[0]).replace(text(arguments[1]), text(arguments[2])))
+    given, old, new = (text(argument) for argument in arguments)
+    check_length(len(given) + given.count(old) * max(0, len(new) - len(old)))
+    return normalized(given.replace(old, new))
 
 
 def _split(arguments: Sequence[Value]) -> Value:
     separator, given = text(arguments[0]), text(arguments[1])
+    check_count(given.count(separator))
     parts = given.split(separator) if separator else list(given)
     return Value(ListType(STRING), tuple(normalized(part) for part in parts))
 

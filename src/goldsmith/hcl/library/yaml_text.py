@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING
 
 from goldsmith.hcl.gotime import parse_rfc3339, rfc3339
 from goldsmith.hcl.library.json_text import to_json
-from goldsmith.hcl.numerals import parse_number
-from goldsmith.hcl.values import Value, boolean, null, number, object_of, string, tuple_of
+from goldsmith.hcl.limits import LARGEST_EXPONENT, LARGEST_VALUE, LARGEST_YAML_CHARACTERS
+from goldsmith.hcl.numerals import normal, parse_number
+from goldsmith.hcl.values import Number, Value, boolean, null, number, object_of, string, tuple_of
 
 if TYPE_CHECKING:
     import yaml
 
 _PLAIN = "plain"
 """Stands in for the tag of a scalar that has neither quotes nor a tag."""
-_MOST_VALUES = 1_000_000
-"""Aliases make short documents describe huge values; what would be larger is refused."""
 
 
 def to_yaml(value: Value) -> str:
@@ -65,6 +64,8 @@ def from_yaml(document: str) -> Value:
     """The value of a YAML text of one document. Raises ValueError with place and reason when it is not YAML."""
     import yaml
 
+    if len(document) > LARGEST_YAML_CHARACTERS:
+        raise ValueError(f"the document has more than {LARGEST_YAML_CHARACTERS:,} characters")
     try:
         root = yaml.compose(unicodedata.normalize("NFC", document), Loader=_loader())
         return null() if root is None else _Reader().value(root)
@@ -105,8 +106,8 @@ class _Reader:
         import yaml
 
         self._made += 1
-        if self._made > _MOST_VALUES:
-            raise ValueError(f"the document describes more than {_MOST_VALUES} values")
+        if self._made > LARGEST_VALUE:
+            raise ValueError(f"the document describes more than {LARGEST_VALUE} values")
         if id(node) in self._open:
             raise ValueError(f"{_place(node)}cannot refer to an anchor from inside its own value")
         self._open.add(id(node))
@@ -212,11 +213,15 @@ def _plain(text: str, node: yaml.Node) -> Value:
         return string(text)
 
 
-def _integer(digits: str) -> int:
+def _integer(digits: str) -> Number:
     digits = digits.replace("_", "")
     bare = digits.lstrip("+-")
     base = 16 if bare.startswith("0x") else 8 if bare.startswith("0o") else 10
-    return int(digits, base)
+    if base == 10:
+        return parse_number(digits)
+    if len(bare) > LARGEST_EXPONENT:
+        raise ValueError(f"the number has more than {LARGEST_EXPONENT:,} digits")
+    return normal(int(digits, base))
 
 
 def _timestamp(text: str) -> str | None:
