@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, InvalidOperation
 
 from goldsmith.hcl.limits import LARGEST_EXPONENT, SIGNIFICANT_DIGITS
 from goldsmith.hcl.values import Number
@@ -30,7 +30,7 @@ _EXACT_BITS = 512
 
 
 def normal(amount: Number) -> Number:
-    """The same number as an int when it is whole and of sensible size, otherwise as Decimal; of the precision that Packer has."""
+    """The same number, to the precision that Packer has: an int when it is whole and of sensible size, otherwise a Decimal."""
     if isinstance(amount, int):
         if amount.bit_length() <= _EXACT_BITS:
             return amount

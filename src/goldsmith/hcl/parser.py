@@ -25,9 +25,9 @@ from goldsmith.hcl.lexer import (
     lex,
     lex_template,
 )
+from goldsmith.hcl.limits import DEEPEST_BLOCK, MOST_FAULTS
 from goldsmith.hcl.native_body import NativeAttribute, NativeBody
 from goldsmith.hcl.problems import explain
-from goldsmith.hcl.limits import DEEPEST_BLOCK, MOST_FAULTS
 from goldsmith.hcl.source import Range, SourceFile
 
 

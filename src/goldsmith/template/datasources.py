@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class DataReader:
     faults: Faults
     """Gets the warnings of data sources."""
     plugins: tuple[RequiredPlugin, ...]
+    found: dict[str, DataSource[object]] = field(default_factory=dict, init=False)
+    """Data sources that were looked up already: to find one takes milliseconds."""
 
     def read(self, block: Block, scope: Scope) -> Value:
         """The value of a data source; unknown, of the type that it will have, when data sources are not to be read.
@@ -63,6 +65,8 @@ class DataReader:
             self.faults.warning("template.data-warning", event.text, block.range, next=event.next)
 
     def _source(self, type: str, block: Block) -> DataSource[object]:
+        if type in self.found:
+            return self.found[type]
         found = find("data", type)
         if found is None:
             why, next = absence("data", type, self.plugins, self.options)
@@ -77,6 +81,7 @@ class DataReader:
             )
         source = found()
         assert isinstance(source, DataSource)
+        self.found[type] = source
         return source
 
 

@@ -14,7 +14,6 @@ from goldsmith.hcl.limits import COSTLIEST_BCRYPT
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, string
 
-
 _BCRYPT_WORK = 50_000
 """What it is made for: with its default cost, a call takes about 60 milliseconds."""
 

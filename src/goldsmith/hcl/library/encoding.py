@@ -18,7 +18,6 @@ from goldsmith.hcl.library.yaml_text import from_yaml, to_yaml
 from goldsmith.hcl.types import DYNAMIC, STRING, ListType, ObjectType
 from goldsmith.hcl.values import Value, object_of, string
 
-
 _YAML_WORK = 100
 """The YAML parser takes some 10 microseconds for a character."""
 
