@@ -81,7 +81,8 @@ def limit_reached(what: str, where: Range | None, why: str, next: str) -> LimitR
 def too_deep(where: Range | None) -> LimitReached:
     """The error of an expression with too many levels."""
     why = f"Expressions may have {DEEPEST_EXPRESSION} levels of brackets, templates and conditionals."
-    return limit_reached("Expression is nested too deeply", where, why, "Move parts into locals.")
+    what = "Expression is nested too deeply"
+    return LimitReached(Diagnostic(code="hcl.too-deep", what=what, where=where, why=why, next="Move parts into locals."))
 
 
 class Allowance:
