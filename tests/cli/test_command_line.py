@@ -132,6 +132,65 @@ def test_validate_tells_faults_to_editors_too(tmp_path: Path) -> None:
     assert (found["severity"], found["range"]["start"]) == (1, {"line": 6, "character": 4})
 
 
+EDITOR_COMMANDS = [["validate", "-json"], ["inspect", "-json"], ["fmt", "-check", "-json"], ["init", "-json"]]
+
+
+@pytest.mark.parametrize("command", EDITOR_COMMANDS)
+def test_editors_get_faults_in_the_shape_of_the_language_server_protocol(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "a.pkr.hcl").write_text('locals {\n  a = "😀ä" é\n}\n')
+
+    found = json.loads(goldsmith(*command, "a.pkr.hcl", cwd=tmp_path).stdout.splitlines()[0])
+
+    assert {"severity", "code", "source", "message", "summary", "detail", "file", "uri", "range"} <= set(found)
+    assert found["uri"] == (tmp_path / "a.pkr.hcl").as_uri()
+    # The emoji is one character here and two code units there.
+    assert found["range"]["start"] == {"line": 1, "character": 12}
+
+
+def test_editors_are_led_to_where_a_value_comes_from(tmp_path: Path) -> None:
+    template(tmp_path)
+    (tmp_path / "b.pkr.hcl").write_text('variable "v" { default = "x" }\nlocals {\n  n = var.v + 1\n}\n')
+
+    found = json.loads(goldsmith("validate", "-json", ".", cwd=tmp_path).stdout.splitlines()[0])
+
+    (related,) = found["relatedInformation"]
+    assert related["message"] == 'var.v = "x", from its default'
+    assert related["location"]["range"]["start"]["line"] == 0
+
+
+def test_editors_see_what_fmt_would_change(tmp_path: Path) -> None:
+    (tmp_path / "a.pkr.hcl").write_text("locals {\n  a  = 1\n}\n")
+
+    done = goldsmith("fmt", "-check", "-json", ".", cwd=tmp_path)
+
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["severity"], found["code"], found["range"]["start"]["line"]) == (
+        3,
+        2,
+        "fmt.not-canonical",
+        1,
+    )
+
+
+def test_fmt_goes_on_after_a_faulty_file(tmp_path: Path) -> None:
+    (tmp_path / "a.pkr.hcl").write_text("locals {")
+    (tmp_path / "b.pkr.hcl").write_text("a=1\n")
+    (tmp_path / "c.pkr.hcl").write_text('"')
+
+    done = goldsmith("fmt", ".", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "a.pkr.hcl line 1" in done.stdout and "c.pkr.hcl line 1" in done.stdout
+    assert (tmp_path / "b.pkr.hcl").read_text() == "a = 1\n"
+
+
+def test_console_ends_with_one_when_an_expression_is_wrong_and_prints_the_last_result(tmp_path: Path) -> None:
+    done = goldsmith("console", cwd=tmp_path, stdin="1 +\n1 + 1\n")
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2")
+    assert json.loads(goldsmith("console", "-json", cwd=tmp_path, stdin="1 +\n").stdout.splitlines()[0])["severity"] == 1
+
+
 def test_a_good_template_is_valid(tmp_path: Path) -> None:
     template(tmp_path)
 

@@ -73,7 +73,7 @@ def test_the_address_that_was_meant_is_suggested(workplace: Workplace) -> None:
 
 
 def test_a_requirement_that_is_made_twice_is_refused(workplace: Workplace, whats: Say) -> None:
-    assert whats(workplace.faults(CLOUD + CLOUD + BUILD)) == ['Duplicate required_plugin."cloud" block']
+    assert whats(workplace.faults(CLOUD + CLOUD)) == ['Duplicate required_plugin."cloud" block']
 
 
 def test_the_newest_version_that_fits_comes_first(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 
 import click
 
 from goldsmith.cli.saying import is_machine_readable, say
 from goldsmith.hcl.diagnostics import Diagnostic, Severity
-from goldsmith.hcl.source import Range
+from goldsmith.hcl.source import Position, Range, SourceFile
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic], as_json: bool = False) -> None:
@@ -32,7 +33,7 @@ def text_of(diagnostic: Diagnostic) -> str:
     lines = [f"{_styled(head + ':', colour)} {diagnostic.what}  {_styled(f'[{diagnostic.code}]', 'bright_black')}"]
     if diagnostic.where is not None:
         lines += _excerpt(diagnostic.where)
-    lines += [f"  while evaluating {place}" for place in diagnostic.context]
+    lines += [f"  where {related.what}{_place(related.where)}" for related in diagnostic.context]
     lines += [f"  {line}" for part in (diagnostic.why, diagnostic.next) for line in part.splitlines()]
     return "\n".join(lines) + "\n"
 
@@ -48,6 +49,10 @@ def _excerpt(where: Range) -> list[str]:
     return [f"  on {where.file} line {number}:", gutter + line, " " * (len(gutter) - 2) + "│ " + before + caret]
 
 
+def _place(where: Range | None) -> str:
+    return f"  ({where.file} line {where.start.line})" if where is not None else ""
+
+
 def _styled(text: str, colour: str) -> str:
     return click.style(text, fg=colour) if colours_are_wanted() and not is_machine_readable() else text
 
@@ -58,23 +63,37 @@ def colours_are_wanted() -> bool:
 
 
 def as_language_server(diagnostic: Diagnostic) -> dict[str, object]:
-    """The Diagnostic of the Language Server Protocol: 0-based range, severity 1 error or 2 warning."""
+    """The Diagnostic of the Language Server Protocol 3.17, with `file`, `summary` and `detail` beside it.
+
+    Severity is 1 for an error and 2 for a warning; `range` counts lines from 0 and characters in UTF-16 code units.
+    A fault without a place has neither `file`, `uri` nor `range`.
+    """
+    detail = " ".join(part for part in (diagnostic.why, diagnostic.next) if part)
     told: dict[str, object] = {
         "severity": 1 if diagnostic.severity is Severity.ERROR else 2,
         "code": diagnostic.code,
         "source": "goldsmith",
-        "message": diagnostic.what,
+        "message": f"{diagnostic.what}: {detail}" if detail else diagnostic.what,
         "summary": diagnostic.what,
-        "detail": " ".join(part for part in (diagnostic.why, diagnostic.next) if part),
+        "detail": detail,
     }
-    where = diagnostic.where
-    if where is not None:
-        told["file"] = where.file
-        told["range"] = {
-            "start": {"line": where.start.line - 1, "character": where.start.column - 1},
-            "end": {"line": where.end.line - 1, "character": where.end.column - 1},
-        }
-    return told
+    if diagnostic.where is not None:
+        told |= {"file": diagnostic.where.file, **_location(diagnostic.where)}
+    related = [
+        {"message": item.what, "location": _location(item.where)} for item in diagnostic.context if item.where is not None
+    ]
+    return {**told, "relatedInformation": related} if related else told
+
+
+def _location(where: Range) -> dict[str, object]:
+    range = {"start": _position(where.source, where.start), "end": _position(where.source, where.end)}
+    path = Path(where.file)
+    return {"uri": path.absolute().as_uri(), "range": range} if path.exists() else {"range": range}
+
+
+def _position(source: SourceFile, place: Position) -> dict[str, int]:
+    before = source.lines[place.line - 1][: place.column - 1] if place.line <= len(source.lines) else ""
+    return {"line": place.line - 1, "character": len(before.encode("utf-16-le", "surrogatepass")) // 2}
 
 
 def report_bug(error: Exception) -> int:

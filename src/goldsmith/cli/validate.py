@@ -62,9 +62,10 @@ def command(
             failed = True
             continue
         print_diagnostics(plan.warnings, json)
-        for _name, problem in plan.failed:
-            print_diagnostics(problem.diagnostics, json)
-            failed = True
+        # Builds of one build block share its provisioners, and then the faults of these.
+        problems = dict.fromkeys(item for _, error in plan.failed for item in error.diagnostics)
+        print_diagnostics(problems, json)
+        failed = failed or bool(problems)
     if failed:
         return 1
     if not json:

@@ -19,6 +19,14 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that a fault has to do with, such as where a value comes from."""
+
+    what: str
+    where: Range | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One fault, told so that its reader can act without asking anyone."""
@@ -34,8 +42,8 @@ class Diagnostic:
     next: str = ""
     """What to do about it."""
     severity: Severity = Severity.ERROR
-    context: tuple[str, ...] = ()
-    """The chain of references that led here, outermost first."""
+    context: tuple[Related, ...] = ()
+    """The chain of references that led to the value at fault, the nearest first."""
 
 
 class GoldsmithError(Exception):

@@ -93,8 +93,10 @@ def make_plan(material: Material) -> Plan:
         faults.error(
             "template.no-builds", "No builds to run", None, "-only and -except leave none.", f"Possible: [{possible}]."
         )
-    faults.raise_if_any()
     failed = prepare(made, material.root, material.options)
+    if faults.errors:
+        faults.add(item for _, error in failed for item in error.diagnostics)
+    faults.raise_if_any()
     without = {name for name, _ in failed}
     return Plan(
         root=material.root,
@@ -155,13 +157,12 @@ class _Maker:
         self.surroundings = Surroundings(scope=material.scope, build_name=block.name, reference=reference)
 
     def make(self) -> Build | None:
-        """The build; None after noting what is missing."""
-        before = len(self.faults.errors)
+        """The build without components that are missing, which are noted; None without a source."""
         source = self._source()
         provisioners = self._provisioners(self.block.provisioners)
         cleanup = self._provisioners([self.block.cleanup] if self.block.cleanup else [])
         chains = tuple(chain for blocks in self.block.chains if (chain := self._chain(blocks)))
-        if source is None or len(self.faults.errors) > before:
+        if source is None:
             return None
         return Build(
             full_name=_full_name(self.block, self.reference),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldsmith.hcl import functions
-from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.function import Function
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.types import STRING
@@ -21,6 +21,7 @@ from goldsmith.template.hcp import Registry, read_registry
 from goldsmith.template.locals import evaluate_locals
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Material, Plan, make_plan
+from goldsmith.template.tracing import Tracer
 from goldsmith.template.variables import Assignment, Variable, check_rules, unset_value
 
 _SHORTEST_LINE = 4
@@ -44,28 +45,53 @@ class Template:
     warnings: tuple[Diagnostic, ...]
 
     def plan(self) -> Plan:
-        """The selected builds, prepared. Raises `UserError` when there is nothing to build or a component is missing."""
-        return make_plan(
-            Material(
-                root=self.declared.root,
-                options=self.options,
-                scope=self.scope,
-                sources=self.declared.sources,
-                plugins=self.declared.plugins,
-                builds=self.builds,
-                registry=self.registry,
-                secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
-                warnings=self.warnings,
-            )
+        """The selected builds, prepared.
+
+        Raises `UserError` with every fault when there is nothing to build or a component is missing.
+        """
+        material = Material(
+            root=self.declared.root,
+            options=self.options,
+            scope=self.scope,
+            sources=self.declared.sources,
+            plugins=self.declared.plugins,
+            builds=self.builds,
+            registry=self.registry,
+            secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
+            warnings=self.warnings,
         )
+        try:
+            plan = make_plan(material)
+        except UserError as error:
+            raise UserError(*self.traced(error.diagnostics)) from error
+        failed = tuple((name, UserError(*self.traced(error.diagnostics))) for name, error in plan.failed)
+        return replace(plan, failed=failed)
+
+    def traced(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        """The diagnostics with the chain of references that led to each value at fault."""
+        return Tracer(self.declared, self.inputs).traced(diagnostics)
 
 
 def load(path: Path, options: LoadOptions) -> Template:
-    """Load the template that `path` names. Raises `UserError` with every fault that can be told at once."""
+    """Load the template that `path` names. Raises `UserError` with every fault that can be told at once.
+
+    When values are wrong, the builds are examined all the same, with unknown values in their place: what is wrong with them
+    is told too.
+    """
     faults = Faults()
     template = _evaluated(read_declarations(path, options, faults), options, faults)
-    faults.raise_if_any()
+    if faults.errors:
+        raise UserError(*template.traced((*faults.found, *_faults_of_plan(template))))
     return template
+
+
+def _faults_of_plan(template: Template) -> tuple[Diagnostic, ...]:
+    try:
+        plan = template.plan()
+    except UserError as error:
+        # That nothing is left to build follows from the faults that are known, or comes to light without them.
+        return tuple(item for item in error.diagnostics if item.code not in ("template.no-build", "template.no-builds"))
+    return tuple(item for _, error in plan.failed for item in error.diagnostics)
 
 
 def load_leniently(path: Path, options: LoadOptions) -> Template:
