@@ -113,10 +113,10 @@ class Artifact:
     image: SealedImage | None = None
     """The sealed disk behind the artifact, when the source made one."""
 
-    def destroy(self) -> None:
-        """Remove the files. Repeating it changes nothing."""
+    def destroy(self, cwd: Path) -> None:
+        """Remove the files; relative names are those in `cwd`. Repeating it changes nothing."""
         for path in self.files:
-            path.unlink(missing_ok=True)
+            (cwd / path).unlink(missing_ok=True)
 
 
 # ── what a component is given ─────────────────────────────────────────────────────────────────────────────────────────

@@ -64,6 +64,11 @@ def faults(type: str, config: Scripted, *, inline: bool) -> Iterator[Diagnostic]
     if not files and not inline:
         why = "Either a script file or inline script must be specified."
         yield _fault(type, why, f'Give the {type} block "inline", "script" or "scripts".')
+    yield from variable_faults(type, config)
+
+
+def variable_faults(type: str, config: Scripted) -> Iterator[Diagnostic]:
+    """What is wrong with the variables of a script, in Packer's words."""
     for pair in config.environment_vars:
         name, equals, _ = pair.partition("=")
         if not (name and equals):

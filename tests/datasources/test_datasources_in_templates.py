@@ -109,7 +109,7 @@ def test_a_warning_of_a_data_source_is_a_warning_of_the_template(web: WebServer,
 
     template = loaded(tmp_path, f'data "http" "a" {{ url = "{web.url("/a")}" }}')
 
-    assert [item.code for item in template.warnings] == ["template.data-warning"]
+    assert [item.code for item in template.warnings] == ["template.component-warning"]
 
 
 def test_what_needs_a_value_that_only_builds_have_cannot_be_read(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.components import Artifact, Context
-from goldsmith.events import Event, Output
+from goldsmith.events import Event, Output, Warned
 from goldsmith.hcl.diagnostics import MachineError, UserError
 from goldsmith.local_scripts import LocalScriptConfig
 from goldsmith.postprocessors.artifice import BUILDER_ID, Artifice, ArtificeConfig
@@ -36,9 +36,17 @@ def test_whole_names_may_be_given(artifact: Artifact, context: Context) -> None:
     assert done.artifact.files == (context.cwd / "out/one",)
 
 
-def test_a_name_must_match(artifact: Artifact, context: Context) -> None:
-    with pytest.raises(UserError, match=r'finds no file that matches "\*.iso"'):
-        Artifice().process(ArtificeConfig(files=("out/one", "*.iso")), artifact, context)
+def test_a_name_without_a_file_is_warned_of(artifact: Artifact, context: Context, events: list[Event]) -> None:
+    done = Artifice().process(ArtificeConfig(files=("out/t*", "*.iso", "out/one")), artifact, context)
+
+    assert done.artifact is not None
+    assert done.artifact.files == (Path("out/two"), Path("out/one"))
+    assert [event.text for event in events if isinstance(event, Warned)] == ['artifice: no file matches "*.iso"']
+
+
+def test_some_file_must_match(artifact: Artifact, context: Context) -> None:
+    with pytest.raises(UserError, match=r'finds no file that matches "\*.iso" or "out/none"'):
+        Artifice().process(ArtificeConfig(files=("*.iso", "out/none")), artifact, context)
 
 
 def test_no_names_are_the_users_error(context: Context) -> None:

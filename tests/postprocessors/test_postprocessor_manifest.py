@@ -89,7 +89,15 @@ def test_builds_that_end_at_once_are_all_listed(artifact: Artifact, context: Con
     assert not (context.cwd / "packer-manifest.json.lock").exists()
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"builds": 3}', '{"other": 1}'])
+def test_an_empty_file_is_an_empty_manifest(artifact: Artifact, context: Context) -> None:
+    (context.cwd / "packer-manifest.json").touch()
+
+    Manifest().process(ManifestConfig(), artifact, context)
+
+    assert len(json.loads((context.cwd / "packer-manifest.json").read_text())["builds"]) == 1
+
+
+@pytest.mark.parametrize("content", ["[]", '{"builds": 3}', '{"other": 1}'])
 def test_a_file_that_is_no_manifest_is_left_alone(content: str, artifact: Artifact, context: Context) -> None:
     (context.cwd / "packer-manifest.json").write_text(content)
 

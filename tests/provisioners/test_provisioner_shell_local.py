@@ -41,6 +41,26 @@ def test_a_script_is_run_as_the_program_that_it_is(context: Context, recorder: R
     assert recorder.lines() == ["Running local shell script: ./say.sh", "a it's"]
 
 
+def test_a_script_is_never_mistaken_for_a_program_of_the_host(context: Context, recorder: Recorder) -> None:
+    (context.cwd / "true").write_text("#!/bin/sh\necho ours\n")
+    (context.cwd / "true").chmod(0o755)
+
+    run(context, scripts=("true",))
+
+    assert recorder.lines("out") == ["ours"]
+
+
+def test_a_shebang_of_the_first_command_does_not_switch_off_that_failures_end_the_script(context: Context) -> None:
+    with pytest.raises(MachineError, match="non-zero exit status: 1"):
+        run(context, inline=("#!/bin/sh", "false", "true"))
+
+
+def test_a_script_knows_the_run(context: Context, recorder: Recorder) -> None:
+    run(context, inline=("echo $PACKER_RUN_UUID",))
+
+    assert recorder.lines("out") == [context.run_uuid]
+
+
 def test_a_single_command_is_the_older_form(context: Context, recorder: Recorder) -> None:
     run(context, command="echo one")
 
@@ -76,8 +96,11 @@ def test_an_exit_code_that_is_not_valid_is_an_error(context: Context) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, "Either a script file or inline script must be specified."),
-        ({"command": "a", "script": "b"}, "Only a script file or an inline script can be specified, not both."),
+        ({}, "Command, Inline, Script and Scripts options cannot all be empty."),
+        ({"command": "a", "script": "b"}, "You may only specify one of the following options: Command, Inline, Script or"),
+        ({"command": "a", "inline": ("b",)}, "You may only specify one of the following options: Command, Inline, Script or"),
+        ({"inline": ("a",), "environment_vars": ("x",)}, "Environment variable not in format 'key=value': x"),
+        ({"scripts": ("a",), "use_linux_pathing": True}, "use_linux_pathing works on Windows only"),
         ({"command": "a", "only_on": ("plan9",)}, "Invalid OS specified in only_on: 'plan9'"),
     ],
 )

@@ -88,14 +88,11 @@ def test_file_runs_provisioners_when_the_file_is_there(new_context: Callable[...
     assert seen == [(True, {})]
 
 
-def test_the_artifact_of_file_is_removed_with_it(
-    new_context: Callable[..., Context], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_the_artifact_of_file_is_removed_with_it(new_context: Callable[..., Context], tmp_path: Path) -> None:
     artifact = File().run(FileConfig(target="out.txt", content="x"), new_context(), no_provisioners)
 
-    artifact.destroy()
-    artifact.destroy()
+    artifact.destroy(tmp_path)
+    artifact.destroy(tmp_path)
 
     assert not (tmp_path / "out.txt").exists()
 
@@ -113,12 +110,24 @@ def test_file_warns_of_an_empty_target(new_context: Callable[..., Context], even
     assert [type(event) for event in events] == [Warned]
 
 
+def test_file_makes_directories_and_opens_a_copy_but_not_a_text(new_context: Callable[..., Context], tmp_path: Path) -> None:
+    context = new_context()
+    for config in (FileConfig(target="a/b/text", content="x"), FileConfig(target="a/c/copy", source="a/b/text")):
+        File().run(config, context, no_provisioners)
+
+    assert oct((context.cwd / "a/b/text").stat().st_mode & 0o777) == "0o600"
+    assert oct((context.cwd / "a/c/copy").stat().st_mode & 0o777) == "0o644"
+
+
 def test_file_says_where_it_cannot_write(new_context: Callable[..., Context]) -> None:
+    context = new_context()
+    (context.cwd / "file").touch()
+
     with pytest.raises(UserError) as caught:
-        File().run(FileConfig(target="no/such/directory/out.txt", content="x"), new_context(), no_provisioners)
+        File().run(FileConfig(target="file/out.txt", content="x"), context, no_provisioners)
 
     assert caught.value.diagnostics[0].code == "file.unwritable"
-    assert "no/such/directory" in caught.value.diagnostics[0].what
+    assert "file/out.txt" in caught.value.diagnostics[0].what
 
 
 class Asked:

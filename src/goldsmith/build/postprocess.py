@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from goldsmith.build.faults import from_os
 from goldsmith.components import Artifact, Context, PostProcessor
 from goldsmith.events import Output
 from goldsmith.hcl.diagnostics import GoldsmithError
@@ -20,8 +21,9 @@ def post_process(
     for chain in chains:
         try:
             kept, wants_first = _run_chain(artifact, chain, context)
-        except GoldsmithError as error:
-            errors.append(error)
+        except (GoldsmithError, OSError) as error:
+            # The other chains run all the same.
+            errors.append(from_os(error) if isinstance(error, OSError) else error)
             keep_first = True
             continue
         results += kept
@@ -30,7 +32,7 @@ def post_process(
         results.insert(0, artifact)
     elif not errors:
         context.emit(Output(build=context.build, text=f"Deleting original artifact for build '{context.build}'"))
-        artifact.destroy()
+        artifact.destroy(context.cwd)
     return tuple(results), tuple(errors)
 
 
@@ -50,7 +52,7 @@ def _run_chain(first: Artifact, chain: Sequence[PostProcessorUse], context: Cont
         elif keep:
             kept.append(prior)
         elif processed.artifact is not prior:
-            prior.destroy()
+            prior.destroy(context.cwd)
         if processed.artifact is None:
             return kept, wants_first
         prior = processed.artifact

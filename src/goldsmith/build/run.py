@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from goldsmith.build.attempt import provision
+from goldsmith.build.faults import from_os, joined
 from goldsmith.build.layered import LayeredResult, Workshop, generated_values, run_layered, step_names
 from goldsmith.build.outputs import deliver
 from goldsmith.build.postprocess import post_process
 from goldsmith.build.recovery import Recovery, decide, recover
 from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, Provisioner
 from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
-from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
+from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.machines import Local
 from goldsmith.machines.cancellation import Cancelled
 from goldsmith.machines.machine import Machine
@@ -77,9 +78,8 @@ def _guarded(build: Build, context: Context, images: ImageLookup, workshop: Work
     except GoldsmithError as error:
         return BuildResult(build=build, seconds=0, error=error)
     except OSError as error:
-        return BuildResult(build=build, seconds=0, error=_from_os(error))
-    failed = errors[0] if errors else None
-    return BuildResult(build=build, seconds=0, artifacts=artifacts, layered=layered, error=failed)
+        return BuildResult(build=build, seconds=0, error=from_os(error))
+    return BuildResult(build=build, seconds=0, artifacts=artifacts, layered=layered, error=joined(errors))
 
 
 def _make(
@@ -143,17 +143,6 @@ def _run_cleanup(cleanup: ProvisionerUse, machine: Machine, context: Context) ->
 def _summary(artifact: Artifact) -> ArtifactSummary:
     return ArtifactSummary(
         builder_id=artifact.builder_id, id=artifact.id, text=artifact.text, files=tuple(str(path) for path in artifact.files)
-    )
-
-
-def _from_os(error: OSError) -> MachineError:
-    place = f" ({error.filename})" if error.filename else ""
-    return MachineError(
-        Diagnostic(
-            code="build.operating-system",
-            what=f"the operating system refused: {error.strerror or error}{place}",
-            next="Free space or mend permissions, then build again: finished steps are kept.",
-        )
     )
 
 

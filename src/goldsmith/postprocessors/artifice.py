@@ -7,7 +7,7 @@ from glob import glob
 from pathlib import Path
 
 from goldsmith.components import Artifact, Context, PostProcessor, Processed, attribute
-from goldsmith.events import Output
+from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 BUILDER_ID = "packer.post-processor.artifice"
@@ -37,9 +37,18 @@ class Artifice(PostProcessor[ArtificeConfig]):
             )
 
     def process(self, config: ArtificeConfig, artifact: Artifact, context: Context) -> Processed:
-        """Look up the files. Raises `UserError` when a name matches none."""
+        """Look up the files. Raises `UserError` when none of the names matches a file."""
         self.check(config, context)
-        files = tuple(sorted({path for pattern in config.files for path in _matches(pattern, context)}))
+        files = tuple(dict.fromkeys(path for pattern in config.files for path in _matches(pattern, context)))
+        if not files:
+            raise UserError(
+                Diagnostic(
+                    code="artifice.no-match",
+                    what=f"the post-processor artifice finds no file that matches {' or '.join(map(_quoted, config.files))}",
+                    why=f'names are looked up from "{context.cwd}"',
+                    next="Check the names, and that an earlier step makes the files.",
+                )
+            )
         if artifact.files:
             _say(context, f"Discarding files from artifact: {_listed(artifact.files)}")
         _say(context, f"Using these artifact files: {_listed(files)}")
@@ -55,17 +64,15 @@ class Artifice(PostProcessor[ArtificeConfig]):
 
 def _matches(pattern: str, context: Context) -> list[Path]:
     names = glob(pattern, root_dir=context.cwd)  # noqa: PTH207 - Path.glob refuses absolute patterns
-    found = [Path(name) for name in names if (context.cwd / name).is_file()]
-    if found:
-        return found
-    raise UserError(
-        Diagnostic(
-            code="artifice.no-match",
-            what=f'the post-processor artifice finds no file that matches "{pattern}"',
-            why=f'names are looked up from "{context.cwd}"',
-            next="Check the name, and that an earlier step makes the file.",
-        )
-    )
+    found = [Path(name) for name in sorted(names) if (context.cwd / name).is_file()]
+    if not found:
+        text = f"artifice: no file matches {_quoted(pattern)}"
+        context.emit(Warned(build=context.build, text=text, next="Check the name, and that an earlier step makes the file."))
+    return found
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
 
 
 def _listed(files: tuple[Path, ...]) -> str:

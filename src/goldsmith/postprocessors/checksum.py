@@ -60,7 +60,7 @@ class Checksum(PostProcessor[ChecksumConfig]):
         for path in artifact.files:
             for type, digest in _digests(context.cwd / path, tuple(lines), context):
                 lines[type] += f"{digest}\t{path.name}\n"
-        for type, output in outputs:
+        for type, output in outputs if artifact.files else ():
             _append(context.cwd / output, lines[type])
             if output not in files:
                 files.append(output)
@@ -70,7 +70,7 @@ class Checksum(PostProcessor[ChecksumConfig]):
 
 
 def _output(config: ChecksumConfig, type: str, context: Context) -> Path:
-    data = {"BuildName": context.name, "BuilderType": context.type, "ChecksumType": type}
+    data = {**context.generated, "BuildName": context.name, "BuilderType": context.type, "ChecksumType": type}
     try:
         return Path(render(config.output, context, data))
     except ValueError as error:

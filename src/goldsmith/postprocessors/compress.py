@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-import tarfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from goldsmith.components import Artifact, Context, PostProcessor, Processed, attribute
-from goldsmith.events import Output
+from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.packer_templates import render
-from goldsmith.postprocessors.compression import ALGORITHMS, Algorithm, CompressedWriter, MissingLibrary
+from goldsmith.postprocessors.compression import ALGORITHMS, Algorithm, CompressedWriter
+from goldsmith.postprocessors.tarball import write_tar
 
 BUILDER_ID = "packer.post-processor.compress"
 
@@ -33,7 +33,7 @@ class CompressConfig:
         rendered=False,
     )
     format: str = attribute("", "The format where the ending does not say it: tar.gz, gz, zip, tar, tar.xz, …")
-    compression_level: int = attribute(-1, "0 (none) to 9 (smallest), -1 for the format's own.")
+    compression_level: int = attribute(-1, "1 (fastest) to 9 (smallest); -1 or 0 for the format's own.")
     archive: str = attribute("", "Accepted and ignored, as by Packer.")
     algorithm: str = attribute("", "Accepted and ignored, as by Packer.")
 
@@ -52,8 +52,8 @@ class Compress(PostProcessor[CompressConfig]):
     Config = CompressConfig
 
     def check(self, config: CompressConfig, context: Context) -> None:
-        """The level must be in range, the output a good template and the format known."""
-        if not -1 <= config.compression_level <= 9:
+        """The level must be no less than -1, and the output a good template. Packer takes a level above 9 for 9."""
+        if config.compression_level < -1:
             raise UserError(
                 Diagnostic(
                     code="compress.level",
@@ -62,31 +62,21 @@ class Compress(PostProcessor[CompressConfig]):
                     next="Leave it out for the format's own level.",
                 )
             )
-        if config.format and form_of(f"x.{config.format}") is None:
-            raise UserError(
-                Diagnostic(
-                    code="compress.format",
-                    what=f'Unknown compression format "{config.format}"',
-                    next=f"Use tar, zip, one of {', '.join(_ENDINGS)}, or tar. and one of these.",
-                )
-            )
         _target(config, context)
 
     def process(self, config: CompressConfig, artifact: Artifact, context: Context) -> Processed:
-        """Write the archive. Raises `UserError` when it cannot hold the files, `MachineError` never."""
+        """Write the archive. Raises `UserError` when it cannot hold the files."""
         self.check(config, context)
         target = _target(config, context)
-        form = form_of(f"x.{config.format}" if config.format else target.name) or Form("tar", "pgzip")
+        form = _form(config, context)
         path = context.cwd / target
         path.parent.mkdir(parents=True, exist_ok=True)
         _require_one_file(form, artifact)
-        _announce(form, target, context)
+        _announce(form, artifact, target, context)
         temporary = path.with_name(path.name + ".new")
         try:
-            _write(form, config.compression_level, [context.cwd / file for file in artifact.files], temporary, context)
+            _write(form, _level(config), _entries(artifact, form, context), temporary, context)
             temporary.replace(path)
-        except MissingLibrary as error:
-            raise UserError(error.diagnostic) from error
         finally:
             temporary.unlink(missing_ok=True)
         _say(context, f"Archive {target} completed")
@@ -101,7 +91,7 @@ class Compress(PostProcessor[CompressConfig]):
 
 
 def form_of(name: str) -> Form | None:
-    """What the ending of a file name asks for, by Packer's rules; None when it says nothing."""
+    """What the endings of a file name ask for, by Packer's rules; None when they say nothing."""
     endings = re.findall(r"\.([a-z0-9]+)", name)
     last, before = (endings[-1] if endings else ""), (endings[-2] if len(endings) > 1 else "")
     if last in ("tar", "zip"):
@@ -111,9 +101,26 @@ def form_of(name: str) -> Form | None:
     return None
 
 
+def _form(config: CompressConfig, context: Context) -> Form:
+    """Packer looks at `output` before it is rendered, with `format` as one more ending; it falls back to tar.gz."""
+    form = form_of(f"{config.output}.{config.format}" if config.format else config.output)
+    if form is None and config.format:
+        known = ", ".join(("tar", "zip", *_ENDINGS))
+        text = f'the format "{config.format}" is not known; a gzipped tar is written, as by Packer. Known: {known}'
+        context.emit(Warned(build=context.build, text=text))
+    return form or Form("tar", "pgzip")
+
+
+def _level(config: CompressConfig) -> int:
+    # Packer cannot tell 0 from nothing.
+    return min(config.compression_level, 9) or -1
+
+
 def _target(config: CompressConfig, context: Context) -> Path:
     try:
-        return Path(render(config.output, context, {"BuildName": context.name, "BuilderType": context.type}))
+        return Path(
+            render(config.output, context, {**context.generated, "BuildName": context.name, "BuilderType": context.type})
+        )
     except ValueError as error:
         raise UserError(
             Diagnostic(
@@ -138,50 +145,60 @@ def _require_one_file(form: Form, artifact: Artifact) -> None:
     )
 
 
-def _announce(form: Form, target: Path, context: Context) -> None:
+def _announce(form: Form, artifact: Artifact, target: Path, context: Context) -> None:
     if form.algorithm:
         _say(context, f"Using {form.algorithm} compression with {_cores()} cores for {target}")
-    word = {"tar": "Tarring", "zip": "Zipping"}.get(form.archive, "Archiving")
-    _say(context, f"{word} {target}" + (f" with {form.algorithm}" if form.algorithm else ""))
-
-
-def _write(form: Form, level: int, files: Sequence[Path], target: Path, context: Context) -> None:
     if form.archive == "zip":
-        _write_zip(files, target, level, context)
+        _say(context, f"Zipping {target}")
+        return
+    what = f"Tarring {target}" if form.archive else f"Archiving {artifact.files[0]}"
+    _say(context, f"{what} with {form.algorithm or 'no compression'}")
+
+
+def _entries(artifact: Artifact, form: Form, context: Context) -> dict[str, Path]:
+    """The files by their names in the archive: in a zip with directories, in a tar without, as Packer names them.
+
+    Where two files of a tar would have one name, they keep their directories: Packer loses one of them.
+    """
+    files = [context.cwd / path for path in artifact.files]
+    bare = {path.name: path for path in files}
+    if form.archive != "zip" and len(bare) == len(set(files)):
+        return bare
+    return {_relative(path, context.cwd): path for path in files}
+
+
+def _relative(path: Path, cwd: Path) -> str:
+    # The place of the directory on this host is nothing that an archive should tell.
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path).lstrip("/")
+
+
+def _write(form: Form, level: int, entries: Mapping[str, Path], target: Path, context: Context) -> None:
+    if form.archive == "zip":
+        _write_zip(entries, target, level, context)
         return
     with target.open("wb") as file:
         if not form.algorithm:
-            _write_content(form, files, file, context)
+            _write_content(form, entries, file, context)
             return
         algorithm: Algorithm = ALGORITHMS[form.algorithm]
         with CompressedWriter(file, algorithm, level, _cores()) as writer:
-            _write_content(form, files, cast("BinaryIO", writer), context)
+            _write_content(form, entries, cast("BinaryIO", writer), context)
 
 
-def _write_content(form: Form, files: Sequence[Path], file: BinaryIO, context: Context) -> None:
+def _write_content(form: Form, entries: Mapping[str, Path], file: BinaryIO, context: Context) -> None:
     if form.archive == "tar":
-        _write_tar(files, file, context)
+        write_tar(entries, file, context.cancellation)
         return
-    with files[0].open("rb") as source:
+    (path,) = entries.values()
+    with path.open("rb") as source:
         _copy(source, file, context)
 
 
-def _write_tar(files: Sequence[Path], file: BinaryIO, context: Context) -> None:
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as archive:
-        for path in files:
-            context.cancellation.check()
-            entry = tarfile.TarInfo(path.name)
-            entry.size, entry.mode = path.stat().st_size, path.stat().st_mode & 0o777
-            with path.open("rb") as source:
-                archive.addfile(entry, source)
-
-
-def _write_zip(files: Sequence[Path], target: Path, level: int, context: Context) -> None:
-    method = zipfile.ZIP_STORED if level == 0 else zipfile.ZIP_DEFLATED
-    with zipfile.ZipFile(target, "w", method, compresslevel=None if level < 0 else level) as archive:
-        for path in files:
-            entry = zipfile.ZipInfo(path.name)
-            entry.compress_type, entry.external_attr = method, (path.stat().st_mode & 0xFFFF) << 16
+def _write_zip(entries: Mapping[str, Path], target: Path, level: int, context: Context) -> None:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=None if level < 0 else level) as archive:
+        for name, path in entries.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, (path.stat().st_mode & 0xFFFF) << 16
             entry.file_size = path.stat().st_size
             with path.open("rb") as source, archive.open(entry, "w") as inside:
                 _copy(source, cast("BinaryIO", inside), context)

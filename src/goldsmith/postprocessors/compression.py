@@ -18,20 +18,6 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO
 
-from goldsmith.hcl.diagnostics import Diagnostic
-
-
-class MissingLibrary(Exception):
-    """A format needs a library that is not installed."""
-
-    def __init__(self, format: str, package: str) -> None:
-        super().__init__(format)
-        self.diagnostic = Diagnostic(
-            code="compress.library-missing",
-            what=f"the format {format} needs the Python package {package}, which is not installed",
-            next=f"Install {package} beside Goldsmith, or choose another format: gz, xz, bz2, zst, zip.",
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Algorithm:
@@ -116,11 +102,9 @@ def _zstd(data: bytes, level: int) -> bytes:
 
 
 def _lz4(data: bytes, level: int) -> bytes:
-    try:
-        from lz4.frame import compress  # type: ignore[import-not-found, unused-ignore] # optional, and has no types
-    except ImportError as error:
-        raise MissingLibrary("lz4", "lz4") from error
-    return bytes(compress(data, compression_level=max(level, 0)))
+    from lz4.frame import compress
+
+    return bytes(compress(data, compression_level=max(level, 0), content_checksum=True))
 
 
 ALGORITHMS: Mapping[str, Algorithm] = {

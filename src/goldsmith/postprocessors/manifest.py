@@ -66,7 +66,10 @@ def _file(path: Path, config: ManifestConfig, context: Context) -> dict[str, obj
 
 def _read(path: Path) -> tuple[list[object], str]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text:
+            return [], ""
+        document = json.loads(text)
         return list(document["builds"] or ()), str(document.get("last_run_uuid", ""))
     except FileNotFoundError:
         return [], ""

@@ -53,7 +53,8 @@ class File(DirectSource[FileConfig]):
         content = _read(context.cwd / config.source) if config.source else config.content.encode()
         if config.source:
             context.emit(Output(build=context.build, text=f"Copying {config.source} to {config.target}"))
-        _write(target, content)
+        # A text may hold a secret; a copy is as open as any new file. Both as Packer's.
+        _write(target, content, mode=0o666 if config.source else 0o600)
         if config.source:
             context.emit(Output(build=context.build, text=f"Copied {len(content)} bytes"))
         # Packer's builder gives no build.* values at all.
@@ -68,9 +69,10 @@ def _read(path: Path) -> bytes:
         raise UserError(_fault("file.unreadable", f'the source file "{path}" cannot be read', error)) from error
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes, mode: int) -> None:
     try:
-        path.touch(mode=0o600)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=mode)
         path.write_bytes(content)
     except OSError as error:
         raise UserError(_fault("file.unwritable", f'the target "{path}" cannot be written', error)) from error

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 from goldsmith.components import DataSource, Setting, Settings, find
-from goldsmith.events import Event, Warned
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.hcl.scope import Scope
@@ -54,15 +52,11 @@ class DataReader:
                 return unknown(source.outputs)
             if not known:
                 raise UserError(_not_known(type, name))
-            told = source.read(config, replace(context, emit=partial(self._note, block)))
+            told = source.read(config, replace(context, emit=self.faults.listener(block.range)))
         except GoldsmithError as error:
             raise placed(error, block.range) from error
         sensitive = {name for name, setting in settings.attributes.items() if setting.value.is_sensitive_anywhere}
         return _marked(told, sensitive)
-
-    def _note(self, block: Block, event: Event) -> None:
-        if isinstance(event, Warned):
-            self.faults.warning("template.data-warning", event.text, block.range, next=event.next)
 
     def _source(self, type: str, block: Block) -> DataSource[object]:
         if type in self.found:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import ParamSpec, TypeVar
 
+from goldsmith.events import Emit, Event, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, Severity, UserError
 from goldsmith.hcl.source import Range
 
@@ -38,6 +39,15 @@ class Faults:
         except UserError as error:
             self.found += error.diagnostics
             return None
+
+    def listener(self, where: Range) -> Emit:
+        """Notes what a component that is examined warns of; `where` is its block."""
+
+        def listen(event: Event) -> None:
+            if isinstance(event, Warned):
+                self.warning("template.component-warning", event.text, where, next=event.next)
+
+        return listen
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:

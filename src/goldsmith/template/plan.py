@@ -93,7 +93,7 @@ def make_plan(material: Material) -> Plan:
         faults.error(
             "template.no-builds", "No builds to run", None, "-only and -except leave none.", f"Possible: [{possible}]."
         )
-    failed = prepare(made, material.root, material.options)
+    failed = prepare(made, material.root, material.options, faults)
     if faults.errors:
         faults.add(item for _, error in failed for item in error.diagnostics)
     faults.raise_if_any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.components import Context, LegacyValues
@@ -15,17 +16,17 @@ from goldsmith.template.uses import Build, ComponentUse
 
 
 def prepare(
-    builds: Iterable[Build], root: Path, options: LoadOptions, legacy: LegacyValues | None = None
+    builds: Iterable[Build], root: Path, options: LoadOptions, noted: Faults, legacy: LegacyValues | None = None
 ) -> tuple[tuple[str, UserError], ...]:
     """What is wrong with the configurations of each build's components, by full name; nothing for builds that are right.
 
-    What only a run tells is a placeholder.
+    What only a run tells is a placeholder. `noted` gets the warnings of the components.
     """
-    found = ((build.full_name, _faults(build, root, options, legacy)) for build in builds)
+    found = ((build.full_name, _faults(build, root, options, noted, legacy)) for build in builds)
     return tuple((name, error) for name, error in found if error is not None)
 
 
-def _faults(build: Build, root: Path, options: LoadOptions, legacy: LegacyValues | None) -> UserError | None:
+def _faults(build: Build, root: Path, options: LoadOptions, noted: Faults, legacy: LegacyValues | None) -> UserError | None:
     context = bare_context(
         root,
         options,
@@ -37,7 +38,7 @@ def _faults(build: Build, root: Path, options: LoadOptions, legacy: LegacyValues
     )
     faults = Faults()
     for use in build.uses():
-        faults.attempt(_check, use, context)
+        faults.attempt(_check, use, replace(context, emit=noted.listener(use.where)))
     return UserError(*faults.found) if faults.errors else None
 
 
