@@ -32,7 +32,15 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean, liste
 from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.iteration import ITEM, loop, splat
-from goldsmith.hcl.limits import DEEPEST_VALUE, LARGEST_TEXT, LARGEST_VALUE, LimitReached, limit_reached, too_deep
+from goldsmith.hcl.limits import (
+    DEEPEST_VALUE,
+    LARGEST_TEXT,
+    LARGEST_VALUE,
+    LimitReached,
+    limit_reached,
+    too_deep,
+    value_too_deep,
+)
 from goldsmith.hcl.operators import binary, unary
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.traversal import attribute_of, element_of
@@ -61,8 +69,7 @@ def _bounded(value: Value, expression: Expression, scope: Scope) -> Value:
         why = f"A value has at most {LARGEST_VALUE:,} parts, or {LARGEST_TEXT:,} characters of text."
         raise limit_reached("Value is too large", expression.range, why, "Make less of it.")
     if extent.depth > DEEPEST_VALUE:
-        why = f"A value has at most {DEEPEST_VALUE} levels of lists and maps."
-        raise limit_reached("Value is nested too deeply", expression.range, why, "Make it flatter.")
+        raise value_too_deep(expression.range)
     return value
 
 

@@ -85,6 +85,13 @@ def too_deep(where: Range | None) -> LimitReached:
     return LimitReached(Diagnostic(code="hcl.too-deep", what=what, where=where, why=why, next="Move parts into locals."))
 
 
+def value_too_deep(where: Range | None) -> LimitReached:
+    """The error of a value with too many levels."""
+    why = f"A value has at most {DEEPEST_VALUE} levels of lists and maps."
+    what = "Value is nested too deeply"
+    return LimitReached(Diagnostic(code="hcl.too-deep", what=what, where=where, why=why, next="Make it flatter."))
+
+
 class Allowance:
     """What the expressions of one template may still make and look through, in parts of values."""
 
