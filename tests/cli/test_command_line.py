@@ -185,10 +185,15 @@ def test_fmt_goes_on_after_a_faulty_file(tmp_path: Path) -> None:
 
 
 def test_console_ends_with_one_when_an_expression_is_wrong_and_prints_the_last_result(tmp_path: Path) -> None:
-    done = goldsmith("console", cwd=tmp_path, stdin="1 +\n1 + 1\n")
+    done = goldsmith("console", "-config-type=hcl2", cwd=tmp_path, stdin="1 +\n1 + 1\n")
 
     assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "2")
-    assert json.loads(goldsmith("console", "-json", cwd=tmp_path, stdin="1 +\n").stdout.splitlines()[0])["severity"] == 1
+    assert (
+        json.loads(goldsmith("console", "-config-type=hcl2", "-json", cwd=tmp_path, stdin="1 +\n").stdout.splitlines()[0])[
+            "severity"
+        ]
+        == 1
+    )
 
 
 def test_a_good_template_is_valid(tmp_path: Path) -> None:
@@ -209,7 +214,7 @@ def test_fmt_writes_checks_and_reads_standard_input(tmp_path: Path) -> None:
 
 
 def test_console_prints_the_last_result(tmp_path: Path) -> None:
-    assert goldsmith("console", cwd=tmp_path, stdin='1 + 2\nupper("a")\n').stdout == "A\n"
+    assert goldsmith("console", "-config-type=hcl2", cwd=tmp_path, stdin='1 + 2\nupper("a")\n').stdout == "A\n"
 
 
 @pytest.mark.parametrize("arguments", [["build"], ["build", "nowhere"], ["promote", "a", "b"], ["show", "x"]])

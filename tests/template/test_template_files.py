@@ -32,12 +32,10 @@ def test_a_single_file_is_read_without_automatic_variable_files(workplace: Workp
     ("name", "what"),
     [
         ("none.pkr.hcl", "Could not find any config file in"),
-        ("old.json", "is not a template in HCL"),
         ("empty", "Could not find any config file in"),
     ],
 )
 def test_what_is_no_template_is_told_with_a_way_on(workplace: Workplace, name: str, what: str) -> None:
-    workplace.write("{}", "old.json")
     (workplace.root / "empty").mkdir()
     with pytest.raises(UserError) as error:
         load(workplace.root / name, load_options())

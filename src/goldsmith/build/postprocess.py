@@ -36,13 +36,16 @@ def post_process(
     return tuple(results), tuple(errors)
 
 
+def _title(use: PostProcessorUse) -> str:
+    return use.type if use.name == use.type else f"{use.name} (type {use.type})"
+
+
 def _run_chain(first: Artifact, chain: Sequence[PostProcessorUse], context: Context) -> tuple[list[Artifact], bool]:
     kept: list[Artifact] = []
     prior, wants_first = first, False
     for index, use in enumerate(chain):
         context.cancellation.check()
-        named = f" {use.name}" if use.name else " "
-        context.emit(Output(build=context.build, text=f"Running post-processor:{named} (type {use.type})"))
+        context.emit(Output(build=context.build, text=f"Running post-processor: {_title(use)}"))
         component = use.component()
         assert isinstance(component, PostProcessor)
         processed = component.process(use.config(context), prior, context)

@@ -93,8 +93,7 @@ def command(
     ):
         outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
     for outcome in outcomes:
-        for error in outcome.failed:
-            print_diagnostics(error.diagnostics, json)
+        print_diagnostics((item for error in outcome.failed for item in error.diagnostics), json)
     if not json and not obj["machine_readable"]:
         _print_summary(outcomes)
     return max((outcome.exit_code for outcome in outcomes), key=_severity, default=1)

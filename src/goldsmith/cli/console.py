@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.options import flag, prefers_hcl, read_template_options, template_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
-    from goldsmith.template import Console
+    from goldsmith.template import AnyConsole
 
 _REMEMBERED_LINES = 1000
 
@@ -34,18 +34,21 @@ def command(
 ) -> int:
     """Evaluate expressions: those of standard input, printing the last result, or as you type.
 
+    With TEMPLATE in HCL these are expressions of HCL. With a legacy JSON template, and without any unless -config-type=hcl2
+    is given, they are texts with {{ }}, as in Packer.
+
     \b
     Exit code: 1 when an expression from standard input is wrong, else 0.
     """
-    from goldsmith.template import Console, load_options
+    from goldsmith.template import console, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
     wanted = load_options(variables=options.variables, variable_files=options.variable_files)
-    console = Console(template, wanted)
-    return _interactive(console, json) if sys.stdin.isatty() else _piped(console, json)
+    answering = console(template, wanted, prefers_hcl=prefers_hcl())
+    return _interactive(answering, json) if sys.stdin.isatty() else _piped(answering, json)
 
 
-def _piped(console: Console, as_json: bool) -> int:
+def _piped(console: AnyConsole, as_json: bool) -> int:
     """Every line is an expression; the last result is printed, and one that is wrong makes the exit code 1."""
     last, failed = "", False
     for line in sys.stdin:
@@ -55,7 +58,7 @@ def _piped(console: Console, as_json: bool) -> int:
     return 1 if failed else 0
 
 
-def _answer(console: Console, expression: str, as_json: bool) -> str | None:
+def _answer(console: AnyConsole, expression: str, as_json: bool) -> str | None:
     """The answer as text; None after telling what is wrong."""
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl.diagnostics import GoldsmithError
@@ -70,7 +73,7 @@ def _answer(console: Console, expression: str, as_json: bool) -> str | None:
 # ── interactive ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _interactive(console: Console, as_json: bool) -> int:
+def _interactive(console: AnyConsole, as_json: bool) -> int:
     with _line_editing(console):
         while (expression := _read(console)) is not None:
             if expression in ("exit", "quit"):
@@ -81,7 +84,7 @@ def _interactive(console: Console, as_json: bool) -> int:
     return 0
 
 
-def _read(console: Console) -> str | None:
+def _read(console: AnyConsole) -> str | None:
     """An expression, which goes on over lines until it is complete or a line is empty; None when the person leaves.
 
     Ctrl-C throws away what is typed; with nothing typed it leaves, as Ctrl-D does.
@@ -107,7 +110,7 @@ def _read(console: Console) -> str | None:
 
 
 @contextmanager
-def _line_editing(console: Console) -> Iterator[None]:
+def _line_editing(console: AnyConsole) -> Iterator[None]:
     """Line editing, completion of names by Tab, and a history that is kept in a file."""
     import readline
 

@@ -18,8 +18,8 @@ from goldsmith.hcl.source import Position, Range, SourceFile
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic], as_json: bool = False) -> None:
-    """Print diagnostics to standard output, where Packer's go."""
-    for diagnostic in diagnostics:
+    """Print diagnostics to standard output, where Packer's go; one that several builds have is printed once."""
+    for diagnostic in dict.fromkeys(diagnostics):
         if as_json:
             click.echo(json.dumps(as_language_server(diagnostic)))
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from goldsmith.cli.options import flag, read_template_options, template_options
-from goldsmith.cli.saying import say
+from goldsmith.cli.saying import say, tell
 
 
 @click.command("inspect")
@@ -23,9 +23,13 @@ def command(
     template: Path,
 ) -> int:
     """Show the variables, locals and builds of TEMPLATE."""
-    from goldsmith.template import inspect, load_options
+    from goldsmith.template import inspection, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
     wanted = load_options(variables=options.variables, variable_files=options.variable_files)
-    say(inspect(template, wanted))
+    for line in inspection(template, wanted):
+        if line.kind:
+            tell(line.kind, *line.data)
+        else:
+            say(line.text)
     return 0

@@ -25,7 +25,9 @@ class TemplateOptions:
 def template_options(function: F) -> F:
     """-var, -var-file, -only, -except, and what Packer's commands accept besides for templates."""
     for option in (
-        ignored("config-type", type=click.Choice(["hcl2", "json"])),
+        click.option(
+            "-config-type", type=click.Choice(["hcl2", "json"]), hidden=True, expose_value=False, callback=_remember_language
+        ),
         ignored("use-sequential-evaluation", type=click.BOOL),
         click.option("-except", "except_", multiple=True, metavar="A,B", help="Leave out these builds and post-processors."),
         click.option("-only", "only", multiple=True, metavar="A,B", help="Build only these; globs over full build names."),
@@ -34,6 +36,18 @@ def template_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+_HCL = "goldsmith.hcl"
+
+
+def _remember_language(context: click.Context, _: click.Parameter, value: str | None) -> None:
+    context.meta[_HCL] = value == "hcl2"
+
+
+def prefers_hcl() -> bool:
+    """Whether `-config-type=hcl2` asks for HCL where no file says which language is meant."""
+    return bool(click.get_current_context().meta.get(_HCL))
 
 
 def read_template_options(

@@ -15,6 +15,12 @@ def say(text: str, kind: Kind = "say") -> None:
     click.echo(machine_line(time.time(), "", "ui", kind, text) if is_machine_readable() else text)
 
 
+def tell(kind: str, *data: str) -> None:
+    """Print a fact for programs; people do not see it."""
+    if is_machine_readable():
+        click.echo(machine_line(time.time(), "", kind, *data))
+
+
 def is_machine_readable() -> bool:
     """Whether the command line asks for Packer's machine-readable output."""
     context = click.get_current_context(silent=True)

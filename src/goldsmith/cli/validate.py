@@ -32,7 +32,7 @@ def command(
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl.diagnostics import GoldsmithError, Severity
     from goldsmith.project import is_fleet, project_for
-    from goldsmith.template import check_syntax, load, load_options
+    from goldsmith.template import check_syntax, load_options, read_plan
 
     options = read_template_options(variables, variable_files, only, except_)
     templates = [template]
@@ -43,7 +43,7 @@ def command(
     failed = False
     for path in templates:
         if syntax_only:
-            found = check_syntax(path)
+            found = check_syntax(path, options.variable_files)
             print_diagnostics(found, json)
             failed = failed or any(item.severity is Severity.ERROR for item in found)
             continue
@@ -56,16 +56,14 @@ def command(
             evaluate_data=evaluate_datasources,
         )
         try:
-            plan = load(path, wanted).plan()
+            plan = read_plan(path, wanted)
         except GoldsmithError as error:
             print_diagnostics(error.diagnostics, json)
             failed = True
             continue
         print_diagnostics(plan.warnings, json)
-        # Builds of one build block share its provisioners, and then the faults of these.
-        problems = dict.fromkeys(item for _, error in plan.failed for item in error.diagnostics)
-        print_diagnostics(problems, json)
-        failed = failed or bool(problems)
+        print_diagnostics((item for _name, error in plan.failed for item in error.diagnostics), json)
+        failed = failed or bool(plan.failed)
     if failed:
         return 1
     if not json:

@@ -21,7 +21,7 @@ from goldsmith.project.lookup import ParentLookup
 from goldsmith.project.pins import LockFile
 from goldsmith.project.project import ImageDeclaration, Project
 from goldsmith.project.state import State, cache_directory
-from goldsmith.template import Build, LoadOptions, Plan, load
+from goldsmith.template import Build, LoadOptions, Plan, read_plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class Session:
             evaluate_data=True,
             run_uuid=self.run_uuid,
         )
-        return load(template, options).plan()
+        return read_plan(template, options)
 
     def context(self, build: Build, plan: Plan, image: str, work: Path) -> Context:
         """What the components of a build are given. `image` is empty outside of a project."""

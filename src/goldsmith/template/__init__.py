@@ -5,17 +5,19 @@ from goldsmith.template.console import Console
 from goldsmith.template.decode import decode
 from goldsmith.template.inspect import inspect
 from goldsmith.template.installed_plugins import every_installation, plugin_directories
+from goldsmith.template.languages import AnyConsole, check_syntax, console, inspection, read_plan
 from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
 from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Plan
 from goldsmith.template.plugins import PluginState, required_plugins
 from goldsmith.template.settings import settings_of
-from goldsmith.template.template import Template, check_syntax, load
+from goldsmith.template.template import Template, load
 from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 __all__ = [
     "PACKER_VERSION",
+    "AnyConsole",
     "Build",
     "Console",
     "LegacyBuilder",
@@ -32,13 +34,16 @@ __all__ = [
     "Template",
     "check_legacy",
     "check_syntax",
+    "console",
     "decode",
     "every_installation",
     "inspect",
+    "inspection",
     "load",
     "load_options",
     "plugin_directories",
     "read_legacy",
+    "read_plan",
     "required_plugins",
     "settings_of",
 ]

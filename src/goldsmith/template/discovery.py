@@ -25,7 +25,7 @@ class TemplateFiles:
 def discover(path: Path) -> TemplateFiles:
     """The files of the template that `path` names: a directory (not below it), or one file.
 
-    Raises `UserError` when there is none, or when a file is in a form that is not supported.
+    Raises `UserError` when there is none.
     """
     if not path.is_dir():
         return TemplateFiles(root=path.parent, templates=(_template(path),), variable_files=())
@@ -39,6 +39,13 @@ def discover(path: Path) -> TemplateFiles:
 
 def _ending(names: list[str], endings: tuple[str, ...], directory: Path) -> tuple[Path, ...]:
     return tuple(directory / name for ending in endings for name in names if name.endswith(ending))
+
+
+def is_legacy(path: Path) -> bool:
+    """Whether Packer reads what `path` names as a legacy JSON template: "-" (standard input), or a file of another ending."""
+    if path == Path("-"):
+        return True
+    return path.exists() and not path.is_dir() and not path.name.endswith(_ENDINGS)
 
 
 def _names(directory: Path) -> list[str]:
@@ -56,12 +63,10 @@ def _names(directory: Path) -> list[str]:
 
 
 def _template(path: Path) -> Path:
-    if path.name.endswith(_ENDINGS) and path.exists():
-        return path
     if not path.exists():
         nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise _none_found(path, f'"{path}" does not exist. {did_you_mean(path.name, nearby)}'.rstrip())
-    raise _not_supported(path)
+    return path
 
 
 def _none_found(path: Path, why: str) -> UserError:
@@ -70,12 +75,6 @@ def _none_found(path: Path, why: str) -> UserError:
             code="template.not-found",
             what=f"Could not find any config file in {path}",
             why=why,
-            next="Name a directory with .pkr.hcl or .pkr.json files, or one such file.",
+            next="Name a directory with .pkr.hcl or .pkr.json files, or one such file, or a legacy JSON template.",
         )
     )
-
-
-def _not_supported(path: Path) -> UserError:
-    why = 'It does not end in ".pkr.hcl" or ".pkr.json", which makes it a legacy JSON template; these are not supported yet.'
-    next = f'Convert it with "packer hcl2_upgrade {path}", then name the new file "{path}.pkr.hcl".'
-    return UserError(Diagnostic(code="template.json", what=f'"{path}" is not a template in HCL', why=why, next=next))

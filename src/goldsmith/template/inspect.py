@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.hcl.display import display, quoted
@@ -10,6 +11,16 @@ from goldsmith.hcl.values import Value
 from goldsmith.template.builds import BuildBlock
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.template import load_leniently
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of an inspection; one with a `kind` is a fact for programs, in place of a text."""
+
+    text: str = ""
+    kind: str = ""
+    """The type of a machine-readable line, such as "template-variable"; empty for what people read."""
+    data: tuple[str, ...] = ()
 
 
 def inspect(path: Path, options: LoadOptions) -> str:

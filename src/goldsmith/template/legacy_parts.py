@@ -22,6 +22,8 @@ class LegacyBuilder:
     settings: Mapping[str, JsonNode]
     """Everything but `name` and `type`, in the order of the file."""
     where: Range
+    type_where: Range
+    """The value of `type`, which is what to show of a part that is wrong as a whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class LegacyProvisioner:
     max_retries: str
     """A number, or a template that gives one; empty for none."""
     where: Range
+    type_where: Range
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class LegacyPostProcessor:
     keep_input_artifact: bool | None
     """None when the template does not say."""
     where: Range
+    type_where: Range
 
 
 def read_builders(items: tuple[JsonNode, ...], faults: Faults) -> dict[str, LegacyBuilder]:
@@ -71,7 +75,13 @@ def read_builders(items: tuple[JsonNode, ...], faults: Faults) -> dict[str, Lega
             what = f"{told}: builder with name '{name}' already exists"
             faults.error("legacy.duplicate-builder", what, item.start, next='Give one of the two another "name".')
             continue
-        builders[name] = LegacyBuilder(name=name, type=type, settings=fields.without(("name", "type")), where=item.range)
+        builders[name] = LegacyBuilder(
+            name=name,
+            type=type,
+            settings=fields.without(("name", "type")),
+            where=item.range,
+            type_where=_type_where(fields, item),
+        )
     return builders
 
 
@@ -89,6 +99,7 @@ def read_provisioner(item: JsonNode, told: str, faults: Faults) -> LegacyProvisi
         max_retries=fields.string("max_retries", weak=True),
         settings=fields.without(("type", "only", "except", "override", "pause_before", "timeout", "max_retries")),
         where=item.range,
+        type_where=_type_where(fields, item),
     )
     if len(faults.found) > before or not _has_type(provisioner.type, f"{told}: Provisioner missing 'type'", item.start, faults):
         return None
@@ -127,7 +138,13 @@ def _post_processor(item: JsonNode, told: str, faults: Faults) -> LegacyPostProc
         keep_input_artifact=fields.boolean("keep_input_artifact"),
         settings=fields.without(("name", "type", "only", "except", "keep_input_artifact")),
         where=item.range,
+        type_where=_type_where(fields, item),
     )
+
+
+def _type_where(fields: Fields, item: JsonNode) -> Range:
+    node = fields.get("type")
+    return node.range if node is not None else item.start
 
 
 def _has_type(type: str, what: str, where: Range, faults: Faults) -> bool:

@@ -28,6 +28,8 @@ class Selection:
 
     only: tuple[Glob, ...] = ()
     except_: tuple[Glob, ...] = ()
+    rule: str = "A pattern matches the whole name of a build, with the name of the build block, as BUILD.TYPE.NAME."
+    """How names are compared, for warnings."""
 
     def takes(self, build: str) -> bool:
         """Whether the build of this full name runs."""
@@ -41,22 +43,31 @@ class Selection:
     def warn(self, builds: Sequence[str], post_processors: Iterable[str], faults: Faults) -> None:
         """Warn of each pattern that matches nothing."""
         possible = f"Possible build names: [{', '.join(builds)}]."
-        why = "A pattern matches the whole name of a build, with the name of the build block, as BUILD.TYPE.NAME."
         for glob in self.only:
             if not any(map(glob.matches, builds)):
                 what = "an 'only' option was passed, but not all matches were found for the given build."
-                faults.warning("template.only", what, None, f'"{glob.pattern}" matches no build. {why}', possible)
+                faults.warning("template.only", what, None, f'"{glob.pattern}" matches no build. {self.rule}', possible)
         names = (*builds, *post_processors)
         for glob in self.except_:
             if not any(map(glob.matches, names)):
                 what = "an 'except' option was passed, but did not match any build."
-                told = f'"{glob.pattern}" matches no build and no post-processor. {why}'
+                told = f'"{glob.pattern}" matches no build and no post-processor. {self.rule}'
                 faults.warning("template.except", what, None, told, possible)
 
 
 def select(only: Iterable[str], except_: Iterable[str]) -> Selection:
     """Read the patterns of both options. Raises `UserError` for a pattern that cannot be read."""
     return Selection(tuple(_glob("only", pattern) for pattern in only), tuple(_glob("except", pattern) for pattern in except_))
+
+
+def select_names(only: Iterable[str], except_: Iterable[str]) -> Selection:
+    """Read both options for a legacy JSON template, where names are compared as they are."""
+    rule = "In a legacy JSON template a name is compared as it is, without globs and without the type."
+    return Selection(tuple(map(_exactly, only)), tuple(map(_exactly, except_)), rule)
+
+
+def _exactly(name: str) -> Glob:
+    return Glob(name, re.compile(re.escape(name)))
 
 
 def _glob(option: str, pattern: str) -> Glob:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,9 @@ from goldsmith.template.hcp import Registry, read_registry
 from goldsmith.template.locals import evaluate_locals
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Material, Plan, make_plan
+from goldsmith.template.secrets import secrets_of
 from goldsmith.template.tracing import Tracer
 from goldsmith.template.variables import Assignment, Variable, check_rules, unset_value
-
-_SHORTEST_LINE = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,24 +143,6 @@ def surrounding_values(root: Path, cwd: Path) -> dict[str, Value]:
         "source": unknown(),
         "build": unknown(),
     }
-
-
-def secrets_of(values: Iterable[Value]) -> tuple[str, ...]:
-    """Every string inside sensitive values, also line by line, the longest first."""
-    found: set[str] = set()
-    for text in (text for value in values for text in _sensitive_texts(value, False)):
-        # A short line, such as the bracket that ends a JSON key, is no secret by itself and would be found everywhere.
-        lines = (line for line in text.splitlines() if len(line.strip()) >= _SHORTEST_LINE)
-        found.update({text, text.replace("\r\n", "\n"), *lines})
-    return tuple(sorted((text for text in found if text.strip()), key=lambda text: (-len(text), text)))
-
-
-def _sensitive_texts(value: Value, inside: bool) -> Iterator[str]:
-    sensitive = inside or value.sensitive
-    if isinstance(value.raw, str) and sensitive:
-        yield value.raw
-    for item in value.items():
-        yield from _sensitive_texts(item, sensitive)
 
 
 def _input_values(declared: Declared, in_cwd: Mapping[str, Function], faults: Faults) -> dict[str, Value]:
