@@ -60,7 +60,7 @@ class LoadedLegacy:
         makers = [_Maker(self, name, selection) for name in chosen]
         made = [build for maker in makers if (build := maker.make()) is not None]
         wrong = {maker.full_name: maker.faults.errors for maker in makers if maker.faults.errors}
-        for name, error in prepare(made, self.root, self.options, self.values):
+        for name, error in prepare(made, self.root, self.options, faults, self.values):
             wrong[name] = (*wrong.get(name, ()), *error.diagnostics)
         failed = tuple((maker.full_name, UserError(*wrong[maker.full_name])) for maker in makers if maker.full_name in wrong)
         return Plan(
