@@ -183,6 +183,29 @@ def test_a_foreign_architecture_needs_an_emulator(tmp_path: Path) -> None:
         require_runnable(foreign, tmp_path)
     assert "qemu-user-static" in caught.value.diagnostics[0].next
 
-    (tmp_path / f"qemu-{emulator}").write_text("enabled\ninterpreter /usr/bin/qemu\n")
+    registration = tmp_path / f"qemu-{emulator}"
+    registration.write_text("enabled\ninterpreter /usr/bin/qemu\nflags: \n")
+    with pytest.raises(MachineError, match="without the flag F"):
+        require_runnable(foreign, tmp_path)
+
+    registration.write_text("disabled\ninterpreter /usr/bin/qemu\nflags: POCF\n")
+    with pytest.raises(MachineError):
+        require_runnable(foreign, tmp_path)
+
+    registration.write_text("enabled\ninterpreter /usr/bin/qemu\nflags: POCF\n")
     require_runnable(foreign, tmp_path)
     require_runnable(host_architecture(), tmp_path / "none")
+
+
+def test_ubuntus_other_architectures_are_in_an_archive_of_their_own(no_host: Path) -> None:
+    (no_host / "sources.list").write_text(
+        "deb http://mirror.lan/ubuntu noble main\ndeb http://mirror.lan/ubuntu-ports noble main\n"
+    )
+
+    (ports,) = suites(ArchiveRequest(distribution="ubuntu", release="noble", ports=True), no_host)
+    (main,) = suites(ArchiveRequest(distribution="ubuntu", release="noble"), no_host)
+
+    public = "http://ports.ubuntu.com/ubuntu-ports"
+    assert named(ports)[0] == ("noble", public, "http://mirror.lan/ubuntu-ports")
+    assert named(ports)[2] == ("noble-security", public, public)
+    assert named(main)[0] == ("noble", "http://archive.ubuntu.com/ubuntu", "http://mirror.lan/ubuntu")

@@ -14,6 +14,8 @@ from goldsmith.images.identifiers import Identifiers
 from goldsmith.images.tools import run_tool, tool_file
 from goldsmith.machines.cancellation import Cancellation
 
+LOADERS_FOR = "amd64"
+"""The architecture whose disks get boot loaders."""
 CONSOLES = "console=tty0 console=ttyS0"
 """Appended unless the declared arguments name a console: clouds show the serial one, people sit at the other."""
 BIOS_LAST = 2047
@@ -146,4 +148,14 @@ def _core_too_large(size: int, room: int) -> Diagnostic:
         what=f"GRUB's core image takes {size} bytes and there is room for {room}",
         why="the kernel's command line is part of it",
         next="Shorten kernel_arguments.",
+    )
+
+
+def no_loader(architecture: str) -> Diagnostic:
+    """What is wrong with a bootable disk for an architecture other than `LOADERS_FOR`."""
+    return Diagnostic(
+        code="disk.no-loader",
+        what=f"a disk for {architecture} cannot be made to boot",
+        why=f"boot loaders are written for {LOADERS_FOR} only",
+        next='Set boot = "none" for a disk with the root file system alone.',
     )

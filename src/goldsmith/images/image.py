@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from goldsmith.events import Emit, Progress, phase
-from goldsmith.images.boot import Kernel, find_kernel
+from goldsmith.hcl.diagnostics import UserError
+from goldsmith.images.boot import LOADERS_FOR, Kernel, find_kernel, no_loader
 from goldsmith.images.disk import write_disk
 from goldsmith.images.formats import check_formats, file_digest, to_qcow2
 from goldsmith.images.identifiers import Identifiers, identifiers
@@ -46,12 +47,16 @@ def make_image(
     sealing = Sealing(disk=disk, epoch=epoch, work=work, build=build, emit=emit, cancellation=cancellation)
     ids = identifiers(name, layer_digests)
     tree, removed = seal(lowers, ids, sealing)
+    architecture = architecture_of(tree.path)
+    if disk.boot != "none" and architecture != LOADERS_FOR:
+        raise UserError(no_loader(architecture))
     kernel = None if disk.boot == "none" else find_kernel(tree.path, ids, disk.kernel_arguments)
     raw = _write(tree.path, ids, kernel, sealing)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", disk.vm_name or name)
     digest, files = _artifacts(raw, stem, sealing)
     image = SealedImage(
         disk_digest=digest,
+        architecture=architecture,
         layers=layer_digests,
         parent_layers=parent_layers,
         parent=parent,
@@ -63,6 +68,16 @@ def make_image(
         removed=tuple((item.path, item.rule) for item in removed),
     )
     return image, tree
+
+
+def architecture_of(tree: Path) -> str:
+    """What a tree's own package manager is made for; a tree without one counts as amd64."""
+    try:
+        status = (tree / "var/lib/dpkg/status").read_text(errors="replace")
+    except FileNotFoundError:
+        return LOADERS_FOR
+    found = re.search(r"(?m)^Package: dpkg\n(?:.+\n)*?Architecture: (.+)$", status)
+    return found[1] if found else LOADERS_FOR
 
 
 def seal_tree(

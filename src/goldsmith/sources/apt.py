@@ -45,13 +45,13 @@ class Apt:
         if not configuration.exists():
             configuration.write_text(_configuration(directory, architecture) + self._way_out())
 
-    def update(self, sources: str, distribution: str, release: str) -> None:
+    def update(self, sources: str, distribution: str, release: str, snapshot: str = "") -> None:
         """Fetch the signed indexes of the sources. Raises when one is unreachable, unsigned, of another key or expired."""
         (self._directory / "etc/sources.list").write_text(sources)
         code, _, errors = self._run(["apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any"])
         # A warning is a failure as well: apt goes on with old lists where we must not.
         if code != 0 or re.search(r"(?m)^(E: |W: .*(?:GPG|Failed to fetch|not signed))", errors):
-            raise index_fault(errors, distribution, release)
+            raise index_fault(errors, distribution, release, snapshot)
 
     def downloads(self, packages: Sequence[str]) -> list[str]:
         """What apt would fetch to install packages on an empty system: lines of 'URL' NAME SIZE SHA256:HEX."""
@@ -112,7 +112,7 @@ def list_prefix(item: ArchiveSuite, url: str) -> str:
     return quoted.replace("/", "_")
 
 
-def index_fault(errors: str, distribution: str = "", release: str = "") -> GoldsmithError:
+def index_fault(errors: str, distribution: str = "", release: str = "", snapshot: str = "") -> GoldsmithError:
     """The error that apt's complaints about an index mean."""
     told = _told(errors)
     for pattern, code, what, next_step in _INDEX_FAULTS:
@@ -120,6 +120,9 @@ def index_fault(errors: str, distribution: str = "", release: str = "") -> Golds
             if code == "archive.unknown-release":
                 what = f'the archive has no release "{release}"' if release else what
                 next_step = did_you_mean(release, RELEASES.get(distribution, ())) or next_step
+                if snapshot:
+                    what = f'there is no snapshot of "{release}" at {snapshot}'
+                    next_step = "Name a time since the release came out; the service says which snapshots it has."
             kind = MachineError if code in ("archive.unreachable", "disk.full") else UserError
             return kind(Diagnostic(code=code, what=what, why=told, next=next_step))
     return MachineError(Diagnostic(code="archive.failed", what="the indexes of the archive could not be fetched", why=told))

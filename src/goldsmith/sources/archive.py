@@ -26,9 +26,16 @@ KEYRINGS: Mapping[str, tuple[str, str]] = {
 }
 """The archive keys of each distribution, and the package that has them."""
 
+ARCHITECTURES: Mapping[str, tuple[str, ...]] = {
+    "debian": ("amd64", "arm64", "armel", "armhf", "i386", "mips64el", "ppc64el", "riscv64", "s390x"),
+    "ubuntu": ("amd64", "arm64", "armhf", "ppc64el", "riscv64", "s390x"),
+}
+"""The architectures that a distribution makes whole systems for."""
+
 _PUBLIC: Mapping[str, tuple[str, str]] = {
     "debian": ("http://deb.debian.org/debian", "http://deb.debian.org/debian-security"),
     "ubuntu": ("http://archive.ubuntu.com/ubuntu", "http://security.ubuntu.com/ubuntu"),
+    "ubuntu-ports": ("http://ports.ubuntu.com/ubuntu-ports", "http://ports.ubuntu.com/ubuntu-ports"),
 }
 _SNAPSHOTS: Mapping[str, tuple[str, str]] = {
     "debian": (
@@ -37,7 +44,7 @@ _SNAPSHOTS: Mapping[str, tuple[str, str]] = {
     ),
     "ubuntu": ("http://snapshot.ubuntu.com/ubuntu/{}", "http://snapshot.ubuntu.com/ubuntu/{}"),
 }
-_ARCHITECTURES: Mapping[str, tuple[str, str]] = {
+_MACHINES: Mapping[str, tuple[str, str]] = {
     "x86_64": ("amd64", "x86_64"),
     "aarch64": ("arm64", "aarch64"),
     "armv7l": ("armhf", "arm"),
@@ -79,23 +86,30 @@ class ArchiveRequest:
     suites: tuple[str, ...] = ()
     """The exact suites, or empty: the release, its updates and its security fixes."""
     snapshot: str = ""
+    ports: bool = False
+    """Whether the architecture is served by Ubuntu's archive of ports."""
+
+    @property
+    def archive_name(self) -> str:
+        """The distribution's word for the archive, as in the path of its mirrors."""
+        return "ubuntu-ports" if self.ports else self.distribution
 
 
 def suites(request: ArchiveRequest, host_sources: Path = Path("/etc/apt")) -> tuple[tuple[ArchiveSuite, ...], ...]:
     """The suites of a request, once for each mirror to try, in order.
 
     The first declared mirror is recorded, each is reached. Without one, the public archive is recorded, and it is reached by
-    GOLDSMITH_MIRROR_DEBIAN (or _UBUNTU; with _SECURITY behind it for the security archive), else by what the host's own
-    package manager uses for the distribution, else directly.
+    GOLDSMITH_MIRROR_DEBIAN (or _UBUNTU, _UBUNTU_PORTS; with _SECURITY behind it for the security archive), else by what the
+    host's own package manager uses for the distribution, else directly.
     """
     if request.snapshot:
         main, security = (text.format(request.snapshot) for text in _SNAPSHOTS[request.distribution])
         return (_of_mirror(request, (main, main), (security, security)),)
-    public_main, public_security = _PUBLIC[request.distribution]
+    public_main, public_security = _PUBLIC[request.archive_name]
     recorded_security = request.security_mirror or (
         request.mirrors[0] if request.mirrors and request.distribution == "ubuntu" else public_security
     )
-    own = _mirrors_of_host(request.distribution, host_sources)
+    own = _mirrors_of_host(request, host_sources)
     reached_security = (
         recorded_security if request.security_mirror or recorded_security != public_security else own[1] or public_security
     )
@@ -122,21 +136,28 @@ def keyring(distribution: Distribution, declared: str, base: Path) -> Path:
 def host_architecture() -> str:
     """The distribution's word for this host's processor."""
     machine = platform.machine()
-    return _ARCHITECTURES.get(machine, (machine, machine))[0]
+    return _MACHINES.get(machine, (machine, machine))[0]
 
 
 def require_runnable(architecture: str, binfmt: Path = Path("/proc/sys/fs/binfmt_misc")) -> None:
     """Raise `MachineError` when programs of an architecture cannot run here, not even through qemu-user."""
     if architecture == host_architecture():
         return
-    emulator = dict(_ARCHITECTURES.values()).get(architecture)
-    if emulator is not None and _is_enabled(binfmt / f"qemu-{emulator}"):
+    emulator = dict(_MACHINES.values()).get(architecture)
+    found = _registration(binfmt / f"qemu-{emulator}") if emulator else ""
+    # Without F the kernel looks for the emulator inside the image, where it is not.
+    if found.startswith("enabled") and re.search(r"(?m)^flags: \w*F", found):
         return
+    reason = (
+        f"qemu-user is registered for {architecture} without the flag F"
+        if found
+        else f"no qemu-user is registered for {architecture}"
+    )
     raise MachineError(
         Diagnostic(
             code="archive.foreign-architecture",
             what=f"an image for {architecture} cannot be made on this {host_architecture()} host",
-            why=f"the packages' own scripts must run, and no qemu-user is registered for {architecture}",
+            why=f"the packages' own scripts must run, and {reason} in {binfmt}",
             next="apt-get install --no-install-recommends qemu-user-static binfmt-support",
         )
     )
@@ -188,13 +209,15 @@ def _usual_suites(request: ArchiveRequest) -> tuple[str, ...]:
     return (release, f"{release}-updates", *security)
 
 
-def _mirrors_of_host(distribution: Distribution, directory: Path) -> tuple[str, str]:
+def _mirrors_of_host(request: ArchiveRequest, directory: Path) -> tuple[str, str]:
     """The (main, security) mirrors of this host, empty where it has none."""
-    variable = f"GOLDSMITH_MIRROR_{distribution.upper()}"
+    name = request.archive_name
+    variable = f"GOLDSMITH_MIRROR_{name.replace('-', '_').upper()}"
     main, security = os.environ.get(variable, ""), os.environ.get(f"{variable}_SECURITY", "")
     for url, suite, signed_by in _declared_on_host(directory):
         # A vendor's archive may be laid out like the distribution's; its own key tells them apart.
-        if f"/{distribution}" not in url or (signed_by and f"{distribution}-archive" not in signed_by):
+        is_own = re.search(rf"/{name}(-security)?(/|$)", url) is not None
+        if not is_own or (signed_by and f"{request.distribution}-archive" not in signed_by):
             continue
         if "-security" in suite:
             security = security or url
@@ -224,8 +247,8 @@ def _deb822_sources(text: str) -> Iterator[tuple[str, str, str]]:
                 yield url.rstrip("/"), suite, fields.get("signed-by", "")
 
 
-def _is_enabled(registration: Path) -> bool:
+def _registration(path: Path) -> str:
     try:
-        return registration.read_text().startswith("enabled")
+        return path.read_text()
     except OSError:
-        return False
+        return ""

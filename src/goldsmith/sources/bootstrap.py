@@ -10,10 +10,12 @@ from typing import ClassVar, Literal
 from goldsmith.components import REQUIRED, Base, BaseStep, Context, ImageLookup, LayeredSource, attribute
 from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.images.boot import LOADERS_FOR, no_loader
 from goldsmith.images.lock import ImageLock
 from goldsmith.images.sealed import DiskConfig
 from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.sources.archive import (
+    ARCHITECTURES,
     KEYRINGS,
     RELEASES,
     ArchiveRequest,
@@ -25,7 +27,7 @@ from goldsmith.sources.archive import (
 )
 from goldsmith.sources.disk import DiskSettings, not_one_of
 from goldsmith.sources.resolution import Archive, PackageRequest
-from goldsmith.sources.rootfs import RootfsRequest, make_rootfs, reads_zstd, tool_versions
+from goldsmith.sources.rootfs import EMULATOR, RootfsRequest, make_rootfs, reads_zstd, tool_versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,10 @@ class BootstrapConfig(DiskSettings):
     keyring: str = attribute("", "A file of archive keys; default: the distribution's own.")
 
 
+_IN_MAIN_ARCHIVE = ("amd64", "i386")
+"""What archive.ubuntu.com serves; the other architectures are at ports.ubuntu.com."""
+
+
 class Bootstrap(LayeredSource[BootstrapConfig]):
     """Builds that start from packages of an archive."""
 
@@ -61,6 +67,7 @@ class Bootstrap(LayeredSource[BootstrapConfig]):
         """The locked packages; without a lock that fits, what the archive offers now."""
         self.check(config, context)
         request = _request(config, context)
+        require_runnable(request.architecture)
         archive = Archive(request, context)
         lock = _lock(archive, context)
         lists = _lists(archive, lock, context)
@@ -92,29 +99,69 @@ def _faults(config: BootstrapConfig) -> list[Diagnostic]:
     faults = []
     if config.distribution not in RELEASES:
         faults.append(not_one_of("distribution", config.distribution, tuple(RELEASES)))
+    known = _known_architectures(config)
+    if config.architecture not in ("", UNKNOWN_TEXT, *known):
+        faults.append(not_one_of("architecture", config.architecture, known))
     if config.variant != "minbase":
         faults.append(not_one_of("variant", config.variant, ("minbase",)))
     for name, values, pattern, example in (
         ("release", (config.release, *config.suites), r"[a-z0-9][a-z0-9./-]*", "bookworm"),
         ("packages", config.packages, r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+|/[a-z0-9-]+)?", "openssh-server"),
         ("components", config.components, r"[a-z0-9][a-z0-9./-]*", "main"),
-        ("architecture", (config.architecture,) if config.architecture else (), r"[a-z0-9-]+", "amd64"),
         ("hostname", (config.hostname,), r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?", "golden"),
         ("snapshot", (config.snapshot,) if config.snapshot else (), r"\d{8}T\d{6}Z", "20260301T000000Z"),
         ("mirrors", (*config.mirrors, *filter(None, [config.security_mirror])), r"(https?|file|copy)://?[^\s\[\]]+", "an URL"),
     ):
-        known = (value for value in values if value != UNKNOWN_TEXT)
-        faults += [_malformed(name, value, example) for value in known if not re.fullmatch(pattern, value)]
-    if config.snapshot and config.mirrors:
+        given = (value for value in values if value != UNKNOWN_TEXT)
+        faults += [_malformed(name, value, example) for value in given if not re.fullmatch(pattern, value)]
+    return [*faults, *_contradictions(config)]
+
+
+def _contradictions(config: BootstrapConfig) -> list[Diagnostic]:
+    """Values that are right by themselves and cannot go together."""
+    faults = []
+    architecture = config.architecture or host_architecture()
+    others = [name for name, releases in RELEASES.items() if config.release in releases]
+    if others and config.distribution in RELEASES and config.distribution not in others:
+        faults.append(
+            Diagnostic(
+                code="bootstrap.other-distribution",
+                what=f'"{config.release}" is no release of {config.distribution}',
+                why=f"it is one of {others[0]}",
+                next=f'Write distribution = "{others[0]}".',
+            )
+        )
+    if config.snapshot and (config.mirrors or config.security_mirror):
+        name = "mirrors" if config.mirrors else "security_mirror"
         faults.append(
             Diagnostic(
                 code="bootstrap.snapshot-and-mirrors",
-                what='"snapshot" and "mirrors" exclude each other',
+                what=f'"snapshot" and "{name}" exclude each other',
                 why="a snapshot is served by the snapshot service only",
-                next='Remove one of them; a snapshot\'s own address may be given in "mirrors".',
+                next="Remove one of them.",
             )
         )
+    if config.snapshot and _is_port(config):
+        faults.append(
+            Diagnostic(
+                code="bootstrap.snapshot-of-ports",
+                what=f"there is no snapshot of Ubuntu for {architecture}",
+                why="this release knows Ubuntu's snapshot service for amd64 only",
+                next='Remove "snapshot": the lock file pins the packages as well.',
+            )
+        )
+    if config.boot == "hybrid" and architecture != LOADERS_FOR and architecture in _known_architectures(config):
+        faults.append(no_loader(architecture))
     return faults
+
+
+def _known_architectures(config: BootstrapConfig) -> tuple[str, ...]:
+    return ARCHITECTURES.get(config.distribution, ARCHITECTURES["debian"])
+
+
+def _is_port(config: BootstrapConfig) -> bool:
+    architecture = config.architecture or host_architecture()
+    return config.distribution == "ubuntu" and architecture not in (*_IN_MAIN_ARCHIVE, UNKNOWN_TEXT)
 
 
 def _malformed(name: str, value: str, example: str) -> Diagnostic:
@@ -138,6 +185,7 @@ def _request(config: BootstrapConfig, context: Context) -> PackageRequest:
             components=config.components,
             suites=config.suites,
             snapshot=config.snapshot,
+            ports=_is_port(config),
         ),
         packages=config.packages,
         architecture=config.architecture or host_architecture(),
@@ -205,7 +253,6 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
     sources = runtime_sources(suites(request.archive)[0], signed_by, past=bool(config.snapshot))
 
     def make(tree: Path) -> None:
-        require_runnable(request.architecture)
         archive.fetch(lock.packages)
         prepared = archive.packages.prepare(lock.packages, fast=reads_zstd(lock.packages, config.distribution))
         rootfs = RootfsRequest(
@@ -226,11 +273,17 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
             "request": lock.request,
             "packages": [f"{package.name} {package.version} {package.sha256}" for package in lock.packages],
             "sources": sources,
-            "tools": dict(tool_versions()),
+            "tools": _tools(request.architecture),
             "architecture": request.architecture,
         },
         make=make,
     )
+
+
+def _tools(architecture: str) -> dict[str, str]:
+    """The programs that act: for another architecture the emulator as well."""
+    own = architecture == host_architecture()
+    return {name: version for name, version in tool_versions().items() if name != EMULATOR or not own}
 
 
 def _keys(config: BootstrapConfig, request: PackageRequest) -> tuple[str, Path | None]:

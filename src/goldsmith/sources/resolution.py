@@ -146,7 +146,7 @@ class Archive:
             past = bool(request.snapshot)
             lines = [item.sources_line(self.request.keyring, self.request.architecture, past=past) for item in chosen]
             try:
-                apt.update("".join(lines), request.distribution, request.release)
+                apt.update("".join(lines), request.distribution, request.release, request.snapshot)
                 return chosen, apt
             except MachineError as error:
                 fault = fault or error

@@ -21,7 +21,9 @@ from goldsmith.images.lock import LockedPackage
 from goldsmith.sources.debstore import Prepared
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TOOLS = ("mmdebstrap", "apt", "dpkg")
+EMULATOR = "qemu-user-static"
+"""The package of the emulators; it acts for another architecture only."""
+_TOOLS = ("mmdebstrap", "apt", "dpkg", EMULATOR)
 _ZSTD_SINCE = (1, 21, 18)
 
 _SCRIPT = """\
