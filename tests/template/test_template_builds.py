@@ -456,3 +456,23 @@ def test_channels_of_an_hcp_registry_are_left_to_promotion(workplace: Workplace,
 
     assert warning.what == "channels of hcp_packer_registry are not assigned"
     assert "goldsmith promote" in warning.next
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('source "mock" "b" {\n string = build.name\n}\nbuild {\n sources = ["mock.b"]\n}', "Unsupported attribute"),
+        ('source "mock" "b" {\n string = source.nam\n}\nbuild {\n sources = ["mock.b"]\n}', "Unsupported attribute"),
+        ('locals {\n a = build.ID\n}\nbuild {\n sources = ["mock.a"]\n}', "Unsupported attribute"),
+        (
+            'build {\n sources = ["mock.a"]\n provisioner "mock" {\n  only = [build.ID]\n }\n}',
+            "Unsupported attribute",
+        ),
+        ('build {\n sources = ["mock.1a"]\n}', "Invalid source reference"),
+        ('build {\n sources = ["mock.a b"]\n}', "Invalid source reference"),
+    ],
+)
+def test_names_that_no_run_can_tell_are_refused_where_they_stand(
+    workplace: Workplace, whats: Say, text: str, what: str
+) -> None:
+    assert whats(workplace.faults(SOURCE + text)) == [what]

@@ -11,7 +11,7 @@ from goldsmith.hcl.convert import convert
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import STRING, ListType
-from goldsmith.hcl.values import Value, object_of, string, unknown
+from goldsmith.hcl.values import Value, object_of, string
 from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.template.dynamic import Expanded, ExpandedContent, expand
 from goldsmith.template.faults import Faults
@@ -81,7 +81,7 @@ class _Reader:
                 "template.no-source", "missing source reference", self.block.range, "A build needs a source.", next
             )
         # Which source and machine a step meets is known only later; the name of the build is known now.
-        self.step_scope = self.scope.child({"source": unknown(), "build": object_of({"name": string(name)})})
+        self.step_scope = self.scope.child({"build": object_of({"name": string(name)})})
         build = BuildBlock(
             name=name,
             description=self._text("description"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +13,8 @@ from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 from goldsmith.template.declared import ComponentName
 from goldsmith.template.faults import Faults
+
+_IDENTIFIER = re.compile(r"[^\W\d][\w-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +47,11 @@ def parse_reference(text: str, where: Range, faults: Faults) -> SourceReference 
     parts = text.split(".")
     if len(parts) > 2:
         parts = parts[1:]
-    if len(parts) < 2 or not all(parts[:2]):
-        why = f'"{text}" does not name a type and a source.'
+    if len(parts) < 2 or not all(map(_IDENTIFIER.fullmatch, parts[:2])):
+        why = (
+            f'"{text}" does not name a type and a source; each begins with a letter and holds letters, digits, underscores '
+            "and dashes."
+        )
         next = 'Write for example "source.null.example".'
         faults.error("template.source-reference", "Invalid source reference", where, why, next)
         return None

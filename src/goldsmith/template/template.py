@@ -23,6 +23,7 @@ from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Material, Plan, make_plan
 from goldsmith.template.secrets import secrets_of
 from goldsmith.template.tracing import Tracer
+from goldsmith.template.uses import NO_BUILD
 from goldsmith.template.variables import Assignment, Variable, check_rules, unset_value
 
 
@@ -140,8 +141,8 @@ def surrounding_values(root: Path, cwd: Path) -> dict[str, Value]:
         "packer": object_of(
             {"version": string(PACKER_VERSION), "iterationID": unknown(STRING), "versionFingerprint": unknown(STRING)}
         ),
-        "source": unknown(),
-        "build": unknown(),
+        "source": object_of({"name": unknown(STRING), "type": unknown(STRING)}),
+        "build": NO_BUILD,
     }
 
 

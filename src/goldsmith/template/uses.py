@@ -10,6 +10,7 @@ from goldsmith.components import Component, Context, Setting
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
+from goldsmith.hcl.types import ObjectType
 from goldsmith.hcl.values import Value, object_of, string, unknown
 from goldsmith.packer_templates import UNKNOWN_TEXT, render
 from goldsmith.template.decode import decode
@@ -17,6 +18,9 @@ from goldsmith.template.settings import settings_of
 from goldsmith.template.sources import SourceReference
 
 ComponentClass: TypeAlias = type[Component[Any]]
+
+NO_BUILD = unknown(ObjectType({}))
+"""`build` where nothing is built yet: it has no attributes, so that naming one is an error and not a surprise later."""
 
 GENERATED_NAMES = (
     "ConnType",
@@ -50,7 +54,7 @@ class Surroundings:
     def scope_for(self, context: Context, iterators: Mapping[str, Value], *, sees_build: bool) -> Scope:
         """The scope of a component's body, with the `build.*` values that the context knows."""
         source = object_of({"name": string(self.reference.local_name), "type": string(self.reference.type)})
-        build = self._build(context) if sees_build else unknown()
+        build = self._build(context) if sees_build else NO_BUILD
         return self.scope.child({"source": source, "build": build, **iterators})
 
     def _build(self, context: Context) -> Value:
