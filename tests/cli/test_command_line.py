@@ -18,9 +18,10 @@ NULL = 'source "null" "a" {\n  communicator = "none"\n}\nbuild {\n  sources = ["
 LOCAL = '  provisioner "shell-local" {\n    inline = ["echo hello"]\n  }'
 
 
-def goldsmith(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def goldsmith(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run the program in a directory, with a cache of its own there."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(cwd), "GOLDSMITH_CACHE": str(cwd / ".cache"), "PACKER_NO_COLOR": "1"}
+    environment |= variables
     return subprocess.run(
         [GOLDSMITH, *arguments], cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, check=False
     )
@@ -110,6 +111,37 @@ def test_machine_readable_lines_have_packers_shape(tmp_path: Path) -> None:
 
     assert all(line.split(",")[0].isdigit() for line in lines)
     assert any(",null.a,artifact-count,1" in line for line in lines)
+
+
+def test_a_log_is_written_when_packers_variable_asks_for_it(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    plain = goldsmith("build", ".", cwd=tmp_path)
+    logged = goldsmith("build", ".", cwd=tmp_path, PACKER_LOG="1")
+    goldsmith("build", ".", cwd=tmp_path, PACKER_LOG="1", PACKER_LOG_PATH="log.txt")
+
+    assert "BuildFinished" not in plain.stderr
+    assert " [INFO] BuildFinished: {" in logged.stderr
+    assert "==> null.a: hello" in logged.stdout
+    assert " [INFO] BuildFinished: {" in (tmp_path / "log.txt").read_text()
+
+
+def test_a_log_tells_no_secret(tmp_path: Path) -> None:
+    template(tmp_path, LOCAL.replace("echo hello", "echo ${var.s}"))
+    (tmp_path / "b.pkr.hcl").write_text('variable "s" {\n  default   = "hush-hush"\n  sensitive = true\n}\n')
+
+    done = goldsmith("build", ".", cwd=tmp_path, PACKER_LOG="1")
+
+    assert done.returncode == 0
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_a_log_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    template(tmp_path)
+
+    done = goldsmith("build", ".", cwd=tmp_path, PACKER_LOG="1", PACKER_LOG_PATH="no/such/log.txt")
+
+    assert (done.returncode, 'Cannot write the log "no/such/log.txt"' in done.stdout) == (1, True)
 
 
 def test_an_error_shows_file_line_excerpt_and_suggestion(tmp_path: Path) -> None:

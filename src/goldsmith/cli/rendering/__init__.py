@@ -20,7 +20,15 @@ class Style:
 
 
 def renderer(style: Style) -> AbstractContextManager[Emit]:
-    """The renderer for a style: JSON lines, Packer's machine-readable lines, a live terminal, or plain lines."""
+    """The renderer for a style, with a log beside it when PACKER_LOG asks for one."""
+    from goldsmith.cli.rendering.log import Logged, log_is_wanted
+
+    shown = _renderer(style)
+    return Logged(shown) if log_is_wanted() else shown
+
+
+def _renderer(style: Style) -> AbstractContextManager[Emit]:
+    """JSON lines, Packer's machine-readable lines, a live terminal, or plain lines."""
     if style.json:
         from goldsmith.cli.rendering.json_lines import JsonLines
 
