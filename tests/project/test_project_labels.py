@@ -9,7 +9,7 @@ import pytest
 
 from goldsmith.cli.app import run
 from goldsmith.project import load_project
-from goldsmith.project.records import open_registry, record_labels
+from goldsmith.project.records import labels_text, open_registry, record_labels
 from goldsmith.registry import ArtifactFile
 from goldsmith.template import load, load_options
 from tests.registry.registry_workbench import ACTOR, document
@@ -41,7 +41,7 @@ def test_the_labels_of_a_template_are_shown_with_its_version(
         "web", document("web", 1), artifacts=[ArtifactFile("raw", tmp_path / "disk")], packages={}, builder="t", actor=ACTOR
     )
 
-    record_labels(project, version.digest, load(tmp_path / "web", load_options()).plan())
+    record_labels(project, version.digest, labels_text(load(tmp_path / "web", load_options()).plan()))
 
     assert run(["show", "web"]) == 0
     shown = capsys.readouterr().out

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "Show what a build would do, and why",
     "plugins": "Show which plugins of Packer are installed or required",
     "promote": "Move a channel to a version whose evidence meets the policy",
+    "resume": "Register images that are built and kept",
     "rollback": "Move a channel back to the version it had before",
     "show": "Show a version, its evidence and where it stands",
     "validate": "Check a template without building",

@@ -12,8 +12,16 @@ if TYPE_CHECKING:
 
 def open_here() -> tuple[Project, Registry]:
     """The project of the working directory and its registry. Raises `UserError` when there is none."""
+    from goldsmith.project import open_registry
+
+    project = project_here()
+    return project, open_registry(project)
+
+
+def project_here() -> Project:
+    """The project of the working directory. Raises `UserError` when there is none."""
     from goldsmith.hcl.diagnostics import Diagnostic, UserError
-    from goldsmith.project import open_registry, project_for
+    from goldsmith.project import project_for
 
     project = project_for(Path.cwd())
     if project is None:
@@ -24,4 +32,4 @@ def open_here() -> tuple[Project, Registry]:
                 next="Change into the project, or write a goldsmith.hcl.",
             )
         )
-    return project, open_registry(project)
+    return project

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 def load_or_create_signer(path: Path, passphrase: str = "") -> CryptoSigner:
     """The signer of a key file. A missing file is made (mode 0600), with the public key as PATH.pub beside it.
 
-    Raises `UserError` with code `signing.key-unreadable` when the file is no ECDSA P-256 key or the passphrase is wrong.
+    Raises `UserError` with code `signing.key-unreadable` when the file is no ECDSA P-256 key or the passphrase is wrong, and
+    with code `signing.key-missing` when only its public half is there: a new key would sign what nobody trusts.
     """
     if not path.exists():
+        if public_path(path).exists():
+            raise _missing(path)
         _create(path, passphrase)
     return load_signer(path, passphrase)
 
@@ -99,6 +102,17 @@ def _public(key: PublicKeyTypes) -> SSlibKey:
 
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return SSlibKey.from_crypto(key, keyid=base64.b64encode(hashlib.sha256(der).digest()).decode())
+
+
+def _missing(path: Path) -> UserError:
+    return UserError(
+        Diagnostic(
+            code="signing.key-missing",
+            what=f'the signing key "{path}" is not there',
+            why=f"its public half {public_path(path).name} is, so it was made before and other signatures rest on it",
+            next=f"Bring the key here; to begin with a new one on purpose, remove {public_path(path).name} too.",
+        )
+    )
 
 
 def _unreadable(path: Path, why: str) -> UserError:

@@ -3,6 +3,7 @@
 from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
+from goldsmith.project.pending import all_pending, finish
 from goldsmith.project.project import Project, load_project, project_for, size_bytes
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.retention import expiry_policy
@@ -17,6 +18,7 @@ __all__ = [
     "Request",
     "Session",
     "actor",
+    "all_pending",
     "build_fleet",
     "build_template",
     "cache_directory",
@@ -24,6 +26,7 @@ __all__ = [
     "declare_channels",
     "expiry_policy",
     "explain_fleet",
+    "finish",
     "gate_verdicts",
     "is_fleet",
     "load_project",

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from goldsmith.build import BuildResult, LayeredResult
-from goldsmith.events import Output, VersionRegistered, phase
+from goldsmith.events import Output
 from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, run_gate
-from goldsmith.images.whole import write_whole
+from goldsmith.project.certified import Certified, Judged, last_certified, remember
+from goldsmith.project.pending import Pending, all_pending, finish, keep, writing_down
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
+from goldsmith.project.records import labels_text, packages_by_layer, record_labels
 from goldsmith.project.session import Session
-from goldsmith.project.statements import SignedEvidence, write_evidence
+from goldsmith.project.statements import claims_of
 from goldsmith.project.subject import examined, subject_of
 from goldsmith.project.version_document import version_digest, version_document
 from goldsmith.template import Plan
-
-if TYPE_CHECKING:
-    from goldsmith.registry import JSON
 
 _ORDER: Sequence[Verdict] = ("pass", "warn", "fail", "error")
 
@@ -42,33 +39,11 @@ class Certificate:
     """Why gates did not pass, in sentences."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """What is remembered of a gate's result, so that an unchanged disk is not examined again."""
-
-    verdict: Verdict
-    config: str
-    data: tuple[str, ...]
-    reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certified:
-    """What was certified last for an image: the file `.goldsmith/last/IMAGE.json`."""
-
-    digest: str
-    number: int
-    registry: str
-    gates: Mapping[str, Judged]
-    labels: str = ""
-    """The labels that the version was given, as one text."""
-
-
 def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: Session, work: Path) -> Certificate:
     """Bring a built image to the registry with the evidence of all gates; what is known already is not done again.
 
-    Raises `MachineError` or `UserError` when the version cannot be signed or registered; the disk stays in the cache then,
-    and the next build goes on from there.
+    Raises `MachineError` or `UserError` when the version cannot be signed or registered. The image is kept as pending then:
+    the error says how to resume, and the next build goes on from there.
     """
     project, layered = session.project, result.layered
     assert project is not None
@@ -76,25 +51,46 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
     document = version_document(image.name, layered.image, layered.base.epoch)
     digest = version_digest(document)
     session.lookup.built(image.name, layered.image, layered.base)
-    before = _last(project, image.name, digest)
+    for pending in all_pending(project, image.name):
+        if pending.digest == digest:
+            finish(project, pending, session.emit)
+    before = last_certified(project, image.name, digest)
     files = tuple(path for artifact in result.artifacts[:1] for path in artifact.files)
     subject = subject_of(image, layered, plan, session, work)
     gates = project.gates if session.request.run_gates else {}
     due = [use for use in gates.values() if _is_due(use, before, subject)]
     if before is not None and not due:
         known = {name: before.gates[name] for name in gates}
-        _label(before, image.name, plan, project)
+        _label(before, image.name, labels_text(plan), project)
         return _certificate(image.name, before.number, digest, known, files)
     results = _examine(due, image, layered, subject, session) if due else ()
     judged = dict(before.gates) if before else {}
     judged |= {item.gate: _judged(item, gates[item.gate], subject) for item in results}
-    with phase(session.emit, f"Signing and registering {image.name}"):
-        evidence = write_evidence(image.name, digest, result, results, plan, session)
-        number = _register(image.name, document, layered, evidence, session)
-    certified = Certified(digest=digest, number=number, registry=project.registry_url, gates=judged)
-    _remember(project, image.name, certified)
-    _label(certified, image.name, plan, project)
+    with writing_down(project, image.name, next(iter(layered.image.files.values()))):
+        pending = Pending(
+            image=image.name,
+            digest=digest,
+            document=document,
+            disk_digest=layered.image.disk_digest,
+            files=_places(layered, files),
+            file_digests=layered.image.file_digests,
+            packages=packages_by_layer(layered, session.workshop.cache),
+            claims=claims_of(image.name, digest, result, results, plan, session),
+            beside=str(files[0]) if files else "",
+            gates=judged,
+            labels=labels_text(plan),
+        )
+        keep(project, pending)
+    number = finish(project, pending, session.emit)
     return _certificate(image.name, number, digest, {name: judged[name] for name in gates if name in judged}, files)
+
+
+def _places(layered: LayeredResult, delivered: Sequence[Path]) -> Mapping[str, tuple[str, ...]]:
+    """Where each disk file is: in the cache, and as the copy that was delivered."""
+    return {
+        format: (str(path), *(str(copy) for copy in delivered if copy.suffix == f".{format}"))
+        for format, path in layered.image.files.items()
+    }
 
 
 def _is_due(use: GateUse, before: Certified | None, subject: Subject) -> bool:
@@ -148,44 +144,14 @@ def _judged(result: Result, use: GateUse, subject: Subject) -> Judged:
     )
 
 
-def _register(
-    image: str, document: Mapping[str, JSON], layered: LayeredResult, evidence: Sequence[SignedEvidence], session: Session
-) -> int:
-    from goldsmith.project.records import record_version
-
-    assert session.project is not None
-    version = record_version(session.project, image, document, layered, evidence, session.workshop.cache)
-    session.emit(VersionRegistered(image=image, number=version.number, digest=version.digest, existed=version.existed))
-    return version.number
-
-
-def _label(certified: Certified, image: str, plan: Plan, project: Project) -> None:
+def _label(certified: Certified, image: str, labels: str, project: Project) -> None:
     """Bring the version's labels to what the template says; what is remembered of them saves asking the registry."""
-    from goldsmith.project.records import labels_of, record_labels
-
-    labels = json.dumps(asdict(labels_of(plan)), sort_keys=True) if plan.registry else ""
     if labels != certified.labels:
-        record_labels(project, certified.digest, plan)
-        _remember(project, image, replace(certified, labels=labels))
+        record_labels(project, certified.digest, labels)
+        remember(project, image, replace(certified, labels=labels))
 
 
 def _certificate(image: str, number: int, digest: str, gates: Mapping[str, Judged], files: tuple[Path, ...]) -> Certificate:
     verdict: Verdict = max((item.verdict for item in gates.values()), key=_ORDER.index, default="pass")
     told = tuple(f"{name}: {reason}" for name, item in gates.items() for reason in item.reasons)
     return Certificate(image=image, number=number, digest=digest, verdict=verdict, files=files, shortcomings=told)
-
-
-def _last(project: Project, image: str, digest: str) -> Certified | None:
-    """What was certified last, when it is this digest in this registry."""
-    try:
-        data = json.loads((project.state.last / f"{image}.json").read_bytes())
-        gates = {name: Judged(**{**item, "data": tuple(item["data"])}) for name, item in data.pop("gates").items()}
-        last = Certified(gates=gates, **data)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return None
-    return last if (last.digest, last.registry) == (digest, project.registry_url) and project.has_registry else None
-
-
-def _remember(project: Project, image: str, certified: Certified) -> None:
-    project.state.last.mkdir(parents=True, exist_ok=True)
-    write_whole(project.state.last / f"{image}.json", json.dumps(asdict(certified), sort_keys=True))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +17,9 @@ from goldsmith.project.project import Project
 from goldsmith.template import Plan
 
 if TYPE_CHECKING:
+    from goldsmith.project.pending import Pending
     from goldsmith.project.statements import SignedEvidence
-    from goldsmith.registry import JSON, Labels, Package, Registry, Version, VersionDetail
+    from goldsmith.registry import Registry, Version, VersionDetail
 
 MICROSECONDS = 1_000_000
 
@@ -53,81 +56,79 @@ def check_names(project: Project, image: str, channel: str) -> None:
 
 
 def record_version(
-    project: Project,
-    image: str,
-    document: Mapping[str, JSON],
-    layered: LayeredResult,
-    evidence: Sequence[SignedEvidence],
-    cache: StepCache,
+    project: Project, pending: Pending, files: Mapping[str, Path], evidence: Sequence[SignedEvidence]
 ) -> Version:
-    """Register a version with its disks and packages, and attest all evidence."""
-    from goldsmith.registry import ArtifactFile, VerifiedStatement
+    """Register a finished image with its disks and packages, and attest all evidence."""
+    from goldsmith.registry import ArtifactFile, Package, VerifiedStatement
 
     registry = open_registry(project)
     version = registry.register(
-        image,
-        document,
+        pending.image,
+        pending.document,
         artifacts=[
-            ArtifactFile(kind=format, path=path, digest=layered.image.file_digests[format])
-            for format, path in sorted(layered.image.files.items())
+            ArtifactFile(kind=format, path=path, digest=pending.file_digests[format]) for format, path in sorted(files.items())
         ],
-        packages=_packages_by_layer(layered, cache),
+        packages={
+            layer: [Package(purl_type="deb", name=name, version=version) for name, version in found]
+            for layer, found in pending.packages.items()
+        },
         builder=actor(),
         actor=actor(),
     )
-    declare_channels(project, registry, image)
+    declare_channels(project, registry, pending.image)
     for item in evidence:
+        claim = item.claim
         statement = VerifiedStatement(
-            subjects=tuple(f"sha256:{subject.sha256}" for subject in item.signed.statement.subjects),
-            predicate_type=item.signed.statement.predicate_type,
+            subjects=tuple(f"sha256:{subject.sha256}" for subject in claim.statement.subjects),
+            predicate_type=claim.statement.predicate_type,
             statement_digest=item.signed.digest,
             signer=item.signed.signer,
-            gate=item.gate,
-            verdict=item.verdict,
-            failing=item.failing,
-            config_digest=item.config_digest,
-            issued_at=item.issued_s * MICROSECONDS,
+            gate=claim.gate,
+            verdict=claim.verdict,
+            failing=claim.failing,
+            config_digest=claim.config_digest,
+            issued_at=claim.issued_s * MICROSECONDS,
         )
         registry.attest(version, statement, item.signed.bundle, actor=actor())
     return version
 
 
-def record_labels(project: Project, digest: str, plan: Plan) -> None:
-    """Give a registered version the labels of its template; saying the same again changes nothing."""
+def record_labels(project: Project, digest: str, labels: str) -> None:
+    """Give a registered version the labels of `labels_text`; saying the same again changes nothing."""
+    from goldsmith.registry import Labels
+
     registry = open_registry(project)
-    registry.label(registry.show(digest).version, labels_of(plan), actor=actor())
+    registry.label(registry.show(digest).version, Labels(**json.loads(labels or "{}")), actor=actor())
 
 
-def labels_of(plan: Plan) -> Labels:
-    """What the template's `hcp_packer_registry` block says of the versions that are built from it."""
+def labels_text(plan: Plan) -> str:
+    """What the template's `hcp_packer_registry` block says of the versions that are built from it; empty without one."""
     from goldsmith.registry import Labels
 
     told = plan.registry
     if told is None:
-        return Labels()
-    return Labels(
+        return ""
+    labels = Labels(
         bucket=told.bucket_name,
         description=told.description,
         image=dict(told.bucket_labels or told.labels or {}),
         version=dict(told.build_labels or {}),
     )
+    return json.dumps(asdict(labels), sort_keys=True)
 
 
-def _packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[Package]]:
-    """The packages that each own layer brought or changed, for questions of impact."""
-    from goldsmith.registry import Package
-
+def packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Name and version of what each own layer brought or changed, for questions of impact."""
     roots: list[Path] = []
     known: set[tuple[str, str]] = set()
-    found: dict[str, Sequence[Package]] = {}
+    found: dict[str, Sequence[tuple[str, str]]] = {}
     for index, layer in enumerate(layered.image.layers):
         roots.append(cache.layers.path(layer))
         if not (roots[-1] / "var/lib/dpkg/status").is_file():
             continue
         installed = {(package.name, package.version) for package in read_inventory(roots).packages}
         if index >= layered.image.parent_layers:
-            new = sorted(installed - known)
-            found[layer] = [Package(purl_type="deb", name=name, version=version) for name, version in new]
+            found[layer] = sorted(installed - known)
         known = installed
     return found
 

@@ -27,6 +27,11 @@ class State:
         return self.root / "evidence"
 
     @property
+    def pending(self) -> Path:
+        """Finished images that are not in the registry yet."""
+        return self.root / "pending"
+
+    @property
     def last(self) -> Path:
         """What was certified last, by image."""
         return self.root / "last"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from goldsmith.build import BuildResult, LayeredResult
 from goldsmith.evidence import (
@@ -24,11 +24,11 @@ from goldsmith.evidence import (
     Statement,
     Subject,
     cyclonedx,
-    load_or_create_signer,
     provenance,
     sign,
     spdx,
 )
+from goldsmith.evidence.statement import parse_statement
 from goldsmith.gates.contract import Result, Verdict
 from goldsmith.gates.inventory import components, read_inventory
 from goldsmith.images.whole import write_whole
@@ -36,15 +36,18 @@ from goldsmith.project.project import Project
 from goldsmith.project.session import Session
 from goldsmith.template import Plan
 
+if TYPE_CHECKING:
+    from securesystemslib.signer import CryptoSigner
+
 _OUTCOMES: Mapping[Verdict, str] = {"pass": "PASSED", "warn": "WARNED", "fail": "FAILED", "error": "FAILED"}
 """The words of in-toto's test-result v0.1; an ERROR stays one inside `goldsmith_result`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedEvidence:
-    """A signed statement and what the registry has to know of it."""
+class Claim:
+    """A statement that is to be signed, and what the registry has to know of it."""
 
-    signed: SignedStatement
+    statement: Statement
     gate: str
     """The gate, or the kind of evidence: provenance, sbom-cyclonedx, sbom-spdx."""
     verdict: Verdict = "pass"
@@ -53,33 +56,75 @@ class SignedEvidence:
     issued_s: int = 0
 
 
-def write_evidence(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedEvidence:
+    """A claim with its signature."""
+
+    claim: Claim
+    signed: SignedStatement
+
+
+def claims_of(
     image: str,
     digest: str,
     result: BuildResult,
     results: Sequence[Result],
     plan: Plan,
     session: Session,
-) -> tuple[SignedEvidence, ...]:
-    """Sign what is known of a version and write it beside the disk as NAME.evidence.jsonl.
+) -> tuple[Claim, ...]:
+    """What is known of a version: provenance and bills of materials of its disk, and the results of its gates.
 
-    Provenance and bills of materials are made once for a disk, gate results each time.
+    The files that gates want kept are copied to `.goldsmith/evidence/`.
     """
     project, layered = session.project, result.layered
     assert project is not None
     assert layered is not None
-    signer = load_or_create_signer(project.root / project.signing.key, os.environ.get(project.signing.passphrase_env, ""))
     subjects = _subjects(image, digest, layered)
-    made: list[SignedEvidence] = []
+    made: list[Claim] = []
     for kind, predicate_type, predicate in _descriptions(image, layered, plan, session):
         statement = Statement(subjects=subjects, predicate_type=predicate_type, predicate=predicate)
-        made.append(SignedEvidence(signed=sign(statement, signer), gate=kind, issued_s=session.clock_s))
+        made.append(Claim(statement=statement, gate=kind, issued_s=session.clock_s))
     for item in results:
-        statement = Statement(subjects=subjects[:2], predicate_type=TEST_RESULT, predicate=_test_result(item))
-        made.append(_of_gate(item, sign(statement, signer)))
+        made.append(_of_gate(item, Statement(subjects=subjects[:2], predicate_type=TEST_RESULT, predicate=_test_result(item))))
         _keep_artefacts(project, item)
-    _write(project, layered, result, made)
     return tuple(made)
+
+
+def sign_claims(claims: Sequence[Claim], signer: CryptoSigner) -> tuple[SignedEvidence, ...]:
+    """Sign each claim with the project's key."""
+    return tuple(SignedEvidence(claim=claim, signed=sign(claim.statement, signer)) for claim in claims)
+
+
+def write_bundles(project: Project, disk_digest: str, evidence: Sequence[SignedEvidence], beside: str) -> None:
+    """Keep the evidence of a disk, the newest of each kind, and write it beside the disk file as NAME.evidence.jsonl."""
+    place = project.state.evidence / disk_digest.removeprefix("sha256:")[:16]
+    place.mkdir(parents=True, exist_ok=True)
+    kept = place / "bundles.json"
+    bundles: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
+    bundles |= {item.claim.gate: item.signed.bundle.decode() for item in evidence}
+    write_whole(kept, json.dumps(bundles, sort_keys=True))
+    if beside and Path(beside).exists():
+        lines = "".join(f"{bundle}\n" for _, bundle in sorted(bundles.items()))
+        write_whole(Path(beside).with_suffix(".evidence.jsonl"), lines)
+
+
+def claims_as_json(claims: Sequence[Claim]) -> list[Mapping[str, object]]:
+    """Claims as JSON-like data, each statement as its canonical text."""
+    return [{**asdict(claim), "statement": claim.statement.payload().decode()} for claim in claims]
+
+
+def claims_from(data: Sequence[Mapping[str, object]]) -> tuple[Claim, ...]:
+    """Claims as they were written. Raises `KeyError`, `TypeError` or `ValueError` for anything else."""
+    return tuple(_claim(dict(item)) for item in data)
+
+
+def _claim(fields: dict[str, object]) -> Claim:
+    failing = fields.pop("failing")
+    if not isinstance(failing, list):
+        raise TypeError("failing is no list")
+    fields["failing"] = tuple(str(item) for item in failing)
+    fields["statement"] = parse_statement(str(fields["statement"]).encode())
+    return Claim(**fields)  # type: ignore[arg-type]  # a wrong name is a TypeError, which the caller reports
 
 
 def _subjects(image: str, digest: str, layered: LayeredResult) -> tuple[Subject, ...]:
@@ -154,9 +199,9 @@ def _sha256_map(digest: str) -> Mapping[str, str]:
     return {"sha256": digest.removeprefix("sha256:")}
 
 
-def _of_gate(result: Result, signed: SignedStatement) -> SignedEvidence:
-    return SignedEvidence(
-        signed=signed,
+def _of_gate(result: Result, statement: Statement) -> Claim:
+    return Claim(
+        statement=statement,
         gate=result.gate,
         verdict=result.verdict,
         failing=result.failing,
@@ -171,16 +216,3 @@ def _keep_artefacts(project: Project, result: Result) -> None:
     for name, path in result.facts.artefacts.items():
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, place / name)
-
-
-def _write(project: Project, layered: LayeredResult, result: BuildResult, made: Sequence[SignedEvidence]) -> None:
-    """One bundle a line, the newest of each kind; results of gates that did not run again are kept."""
-    place = project.state.evidence / layered.image.disk_digest.removeprefix("sha256:")[:16]
-    place.mkdir(parents=True, exist_ok=True)
-    kept = place / "bundles.json"
-    bundles: dict[str, str] = json.loads(kept.read_text()) if kept.exists() else {}
-    bundles |= {item.gate: item.signed.bundle.decode() for item in made}
-    write_whole(kept, json.dumps(bundles, sort_keys=True))
-    for artifact in result.artifacts[:1]:
-        for path in artifact.files[:1]:
-            write_whole(path.with_suffix(".evidence.jsonl"), "".join(f"{bundle}\n" for _, bundle in sorted(bundles.items())))
