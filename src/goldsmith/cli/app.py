@@ -20,6 +20,7 @@ COMMANDS = {
     "doctor": "Show what this machine can do, and what provides the rest",
     "expire": "Delete versions that nothing keeps, or show which they are",
     "fmt": "Rewrite templates in the canonical format",
+    "hcl2_upgrade": "Write a legacy JSON template as HCL",
     "images": "List images, their versions and channels",
     "init": "Show which required plugins are built in, installed or missing",
     "inspect": "Show the parts of a template",

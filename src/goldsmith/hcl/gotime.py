@@ -96,6 +96,25 @@ def parse_duration(text: str) -> timedelta:
     return -length if text.startswith("-") else length
 
 
+def duration_text(length: timedelta) -> str:
+    """A duration as Go prints it: `1h0m5s`, `1.5s`, `20ms`, `0s`."""
+    microseconds = length // timedelta(microseconds=1)
+    sign = "-" if microseconds < 0 else ""
+    minutes, rest = divmod(abs(microseconds), 60_000_000)
+    if microseconds == 0:
+        return "0s"
+    if not minutes and rest < 1_000_000:
+        unit, size = ("ms", 1000) if rest >= 1000 else ("µs", 1)
+        return f"{sign}{_plain(Decimal(rest) / size)}{unit}"
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{_plain(Decimal(rest) / 1_000_000)}s"
+    return sign + (f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else "") + seconds
+
+
+def _plain(number: Decimal) -> str:
+    return format(number.normalize(), "f")
+
+
 _ELEMENT = re.compile(
     r"January|Jan(?![a-z])|Monday|Mon(?![a-z])|MST|2006|__2|_2(?!006)|002|01|02|03|04|05|06|15|PM|pm"
     r"|Z0700(?:00)?|Z07:00(?::00)?|Z07|-0700(?:00)?|-07:00(?::00)?|-07|[.,](?:0+|9+)(?!\d)|[1-5]"

@@ -159,7 +159,7 @@ class _Lexer:
 
     def _open_heredoc(self, start: int) -> None:
         marker = self.text[start : self.at].lstrip("<-").rstrip("\r\n")
-        if not _is_identifier(marker):
+        if not is_identifier(marker):
             self.at = start + 1
             self.tokens.add("<", start, self.at)
             return
@@ -255,5 +255,6 @@ def _continues(letter: str) -> bool:
     return letter == "-" or letter in _ALSO_CONTINUE or unicodedata.category(letter) in _CONTINUE
 
 
-def _is_identifier(text: str) -> bool:
+def is_identifier(text: str) -> bool:
+    """Whether the text is one identifier, as names of attributes, blocks and object items are without quotes."""
     return bool(text) and _identifier_end(text, 0) == len(text)

@@ -13,6 +13,7 @@ from goldsmith.template.plan import Plan
 from goldsmith.template.plugins import PluginState, required_plugins
 from goldsmith.template.settings import settings_of
 from goldsmith.template.template import Template, load
+from goldsmith.template.upgrade import Upgraded, upgrade
 from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ProvisionerUse",
     "SourceUse",
     "Template",
+    "Upgraded",
     "check_legacy",
     "check_syntax",
     "console",
@@ -46,4 +48,5 @@ __all__ = [
     "read_plan",
     "required_plugins",
     "settings_of",
+    "upgrade",
 ]

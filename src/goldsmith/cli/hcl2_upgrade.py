@@ -1,0 +1,66 @@
+"""`goldsmith hcl2_upgrade`: a legacy JSON template as HCL."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from goldsmith.cli.options import flag, template_options
+
+if TYPE_CHECKING:
+    from goldsmith.hcl.source import SourceFile
+
+
+@click.command("hcl2_upgrade")
+@template_options
+@click.option(
+    "-output-file", "output_file", metavar="PATH", default="", help='Where to write; TEMPLATE with ".pkr.hcl" appended.'
+)
+@flag("with-annotations", "Add comments that explain the new file.")
+@click.argument("template")
+def command(output_file: str, with_annotations: bool, template: str, **of_packer: object) -> int:
+    """Write the legacy JSON template TEMPLATE, or - for standard input, as HCL.
+
+    \b
+    Exit code: 0; 1 it cannot be read, or a part could not be upgraded (what could be is written all the same).
+    """
+    from goldsmith.cli.diagnostics import print_diagnostics
+    from goldsmith.cli.saying import say
+    from goldsmith.components import names
+    from goldsmith.template import check_legacy, read_legacy, upgrade
+
+    legacy = read_legacy(_source(template))
+    for fault in check_legacy(legacy):
+        say(f"Ignoring following initialization error: {fault.what}", "error")
+    upgraded = upgrade(legacy, annotated=with_annotations, known_sources=names("source"))
+    for line in upgraded.ignored:
+        say(line, "error")
+    path = Path(output_file or f"{template}.pkr.hcl")
+    _write(path, upgraded.text)
+    print_diagnostics(upgraded.notes)
+    exit_code = 1 if upgraded.ignored else 0
+    say(f"Successfully created {path}. Exit {exit_code}")
+    return exit_code
+
+
+def _source(template: str) -> SourceFile:
+    from goldsmith.hcl import SourceFile, read_source
+
+    if template == "-":
+        return SourceFile("<stdin>", sys.stdin.read())
+    return read_source(Path(template))
+
+
+def _write(path: Path, text: str) -> None:
+    from goldsmith.hcl.diagnostics import Diagnostic, UserError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or str(error)
+        what = f"Failed to create output file: {path}: {reason}"
+        raise UserError(Diagnostic(code="upgrade.output", what=what, next="Name another one with -output-file.")) from error
