@@ -96,14 +96,12 @@ def _action(template: str, at: int, line: int) -> tuple[Action | None, int, bool
         if end:
             return Action(tuple(_stripped(words)), line), end, trims
         found = _WORD.match(template, at)
-        if found is None:
-            words.append(Word("error", _unreadable(template, at), _line(template, at), at))
+        why = _unreadable(template, at) if found is None else _unfinished(template, found)
+        if found is None or why:
+            words.append(Word("error", why, _line(template, at), at))
             return Action(tuple(words), line), len(template), False
         words.append(Word(str(found.lastgroup), found[0], _line(template, at), at))
         at = found.end()
-        if found.lastgroup in ("field", "variable", "name") and at < len(template) and not template.startswith(_AFTER_NAME, at):
-            words.append(Word("error", f"bad character {_code_point(template[at])}", _line(template, at), at))
-            return Action(tuple(words), line), len(template), False
 
 
 def _end(template: str, at: int) -> tuple[int, bool]:
@@ -133,6 +131,14 @@ def _unreadable(template: str, at: int) -> str:
     if letter in "+-":
         return f'bad number syntax: "{letter}"'
     return f"unrecognized character in action: {_code_point(letter)}"
+
+
+def _unfinished(template: str, word: re.Match[str]) -> str:
+    """What is wrong behind a name, or an empty string."""
+    end = word.end()
+    if word.lastgroup not in ("field", "variable", "name") or end == len(template) or template.startswith(_AFTER_NAME, end):
+        return ""
+    return f"bad character {_code_point(template[end])}"
 
 
 def _code_point(letter: str) -> str:

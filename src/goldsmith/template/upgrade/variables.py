@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldsmith.template.legacy import LegacyTemplate
 from goldsmith.template.upgrade import comments
-from goldsmith.template.upgrade.calls import Calls, is_local, referenced_variables
+from goldsmith.template.upgrade.calls import Calls, is_local, referenced_variables, variable_name
 from goldsmith.template.upgrade.writing import attribute, block
 
 
@@ -51,17 +51,16 @@ def _input(variable: _Variable) -> str:
         body += attribute("default", variable.default)
     if variable.sensitive:
         body += attribute("sensitive", True)
-    return "\n" + block("variable", (variable.name,), body)
+    return "\n" + block("variable", (variable_name(variable.name),), body)
 
 
 def _locals(variables: Sequence[_Variable], calls: Calls) -> str:
     """A block of its own for each sensitive local, and one for all others."""
-    secret = "".join(
-        calls.translate(
-            "\n" + block("local", (item.name,), attribute("sensitive", True) + attribute("expression", item.default))
-        )
-        for item in variables
-        if item.sensitive
-    )
-    others = "".join(attribute(item.name, item.default) for item in variables if not item.sensitive)
+    secret = "".join(calls.translate(_secret(item)) for item in variables if item.sensitive)
+    others = "".join(attribute(variable_name(item.name), item.default) for item in variables if not item.sensitive)
     return secret + (calls.translate("\n" + block("locals", (), others)) if others else "")
+
+
+def _secret(variable: _Variable) -> str:
+    body = attribute("sensitive", True) + attribute("expression", variable.default)
+    return "\n" + block("local", (variable_name(variable.name),), body)
