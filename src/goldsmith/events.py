@@ -213,19 +213,14 @@ def scrubbed(emit: Emit, secrets: tuple[str, ...]) -> Emit:
     """An `Emit` in front of `emit` that replaces each secret by `<sensitive>` in every text of an event."""
     from dataclasses import fields, replace
 
-    ordered = sorted((secret for secret in secrets if secret), key=len, reverse=True)
-
-    def clean(text: str) -> str:
-        for secret in ordered:
-            text = text.replace(secret, "<sensitive>")
-        return text
+    from goldsmith.hcl.redaction import redacted
 
     def forward(event: Event) -> None:
         changes: dict[str, object] = {}
         for item in fields(event):
             value = getattr(event, item.name)
-            if isinstance(value, str) and (cleaned := clean(value)) != value:
+            if isinstance(value, str) and (cleaned := redacted(value, secrets)) != value:
                 changes[item.name] = cleaned
         emit(replace(event, **changes) if changes else event)  # type: ignore[arg-type]  # each is a text of the event itself
 
-    return forward if ordered else emit
+    return forward if any(secrets) else emit

@@ -51,7 +51,8 @@ def moto() -> Iterator[str]:
     """The address of a moto server of this test run."""
     if not MOTO.exists():
         pytest.skip("moto, which answers as AWS does, is not installed; `make test` installs it")
-    command = [str(MOTO), "-H", "127.0.0.1", "-p", "0"]
+    # It ends with the tests, whatever ends them.
+    command = ["setpriv", "--pdeathsig", "KILL", "--", str(MOTO), "-H", "127.0.0.1", "-p", "0"]
     environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment) as server:
         try:

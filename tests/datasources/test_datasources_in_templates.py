@@ -162,6 +162,32 @@ def test_a_value_enters_the_keys_of_steps_and_a_secret_by_its_fingerprint(
     assert b"s3cret" not in first
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        'data "http" "a" { url = "http://127.0.0.1:1${var.token}/" }',
+        'data "amazon-parameterstore" "a" { name = var.token }',
+        """
+        source "null" "n" { communicator = "none" }
+        build {
+          sources = ["null.n"]
+          post-processor "checksum" { checksum_types = [var.token] }
+        }
+        """,
+    ],
+)
+def test_no_fault_tells_what_is_sensitive(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    text = f'variable "token" {{\n type = string\n sensitive = true\n}}\n{block}'
+
+    with pytest.raises(UserError) as caught:
+        plan = loaded(tmp_path, text, variables=(("token", "s3cret"),)).plan()
+        raise plan.failed[0][1]
+
+    assert "s3cret" not in str(caught.value)
+
+
 def test_a_secret_that_only_a_data_source_knows_is_scrubbed(aws: str, tmp_path: Path) -> None:
     import boto3
 

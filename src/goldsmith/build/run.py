@@ -17,6 +17,7 @@ from goldsmith.build.recovery import Recovery, decide, recover
 from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, Provisioner
 from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.hcl.redaction import redacted_error
 from goldsmith.machines import Local
 from goldsmith.machines.cancellation import Cancelled
 from goldsmith.machines.machine import Machine
@@ -58,6 +59,8 @@ def run_build(build: Build, context: Context, images: ImageLookup, workshop: Wor
     started = time.monotonic()
     context.emit(BuildStarted(build=build.full_name, steps=len(step_names(build))))
     result = _guarded(build, context, images, workshop)
+    if result.error is not None:
+        result = replace(result, error=redacted_error(result.error, context.secrets))
     seconds = time.monotonic() - started
     if result.error is not None or result.cancelled:
         reason = "Build was cancelled" if result.cancelled else str(result.error)

@@ -9,6 +9,7 @@ from pathlib import Path
 from goldsmith.components import DataSource, Setting, Settings, find
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.hcl.redaction import redacted_error
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.values import Value, object_of, unknown
 from goldsmith.packer_templates import render
@@ -18,6 +19,7 @@ from goldsmith.template.decode import decode
 from goldsmith.template.faults import Faults, placed
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.packer_block import RequiredPlugin
+from goldsmith.template.secrets import secrets_of
 from goldsmith.template.settings import settings_of
 
 
@@ -54,7 +56,10 @@ class DataReader:
                 raise UserError(_not_known(type, name))
             told = source.read(config, replace(context, emit=self.faults.listener(block.range)))
         except GoldsmithError as error:
-            raise placed(error, block.range) from error
+            # A setting may be made of a secret and more: what it is made of must not be told either.
+            made_of = (value for name in ("var", "local", "data") if (value := scope.find(name)) is not None)
+            secrets = secrets_of((*made_of, *(setting.value for setting in _all_settings(settings))))
+            raise placed(redacted_error(error, secrets), block.range) from error
         sensitive = {name for name, setting in settings.attributes.items() if setting.value.is_sensitive_anywhere}
         return _marked(told, sensitive)
 
