@@ -114,7 +114,7 @@ def test_a_warning_of_a_data_source_is_a_warning_of_the_template(web: WebServer,
 
 def test_what_needs_a_value_that_only_builds_have_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        loaded(tmp_path, 'data "http" "a" { url = "http://127.0.0.1/${build.ID}" }')
+        loaded(tmp_path, 'data "http" "a" { url = "http://127.0.0.1/${packer.iterationID}" }')
 
     assert codes(caught) == ["template.unknown-data"]
 
