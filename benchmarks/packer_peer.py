@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.measuring import GOLDSMITH, ROOT, Environment, Failed, Line, run, timed
 
 PROJECT = """
 image "peer" {
@@ -77,12 +77,10 @@ build {
 """
 
 
-def measure_packer(fleet: Path, environment: dict[str, str]) -> None:
-    """Time both sides from a warm base to a qcow2 file and print the ratio."""
-    from benchmarks.fleet import GOLDSMITH, report, run, timed
-
+def web_by_packer(fleet: Path, environment: Environment) -> Iterator[Line]:
+    """Both sides from a warm base to a qcow2 file: ours twice, theirs once, since it takes minutes."""
     if shutil.which("packer") is None:
-        sys.exit("packer is not installed: apt-get install --no-install-recommends packer")
+        raise Failed("packer is not installed: apt-get install --no-install-recommends packer")
     project = fleet.parent / "peer"
     shutil.copytree(fleet, project, ignore=shutil.ignore_patterns(".goldsmith", "output", "goldsmith.hcl", "*.lock"))
     (project / "goldsmith.hcl").write_text(PROJECT)
@@ -91,11 +89,12 @@ def measure_packer(fleet: Path, environment: dict[str, str]) -> None:
     source = project / "web/source.pkr.hcl"
     source.write_text(source.read_text().replace('"base"', '"peer"'))
     run([GOLDSMITH, "build", "-no-gates", "base"], project, environment)
-    ours = timed([GOLDSMITH, "build", "-no-gates", "-var", "title=Peer", "web"], project, environment)
+    command = [GOLDSMITH, "build", "-no-gates"]
+    ours = [timed([*command, "-var", f"title=Peer {number}", "web"], project, environment) for number in (1, 2)]
+    yield Line("web by Goldsmith, all steps on a warm base", ours)
     theirs = timed(["packer", "build", str(packer_template(project))], project, packer_environment(environment))
-    report("web by Goldsmith, warm base", [ours])
-    report("web by packer, warm base (TCG)", [theirs])
-    print(f"{'packer / Goldsmith':<45} {theirs / ours:8.1f}     goal 10")
+    yield Line("web by packer 1.6.6, same base, qemu under TCG", [theirs])
+    yield Line("packer / Goldsmith", [theirs / min(ours), theirs / max(ours)], unit="", goal=10, more_is_better=True)
 
 
 def packer_template(project: Path) -> Path:
@@ -114,7 +113,7 @@ def packer_template(project: Path) -> Path:
     return path
 
 
-def packer_environment(environment: dict[str, str]) -> dict[str, str]:
+def packer_environment(environment: Environment) -> Environment:
     """Packer finds the same Ansible that Goldsmith uses, and asks nobody about new versions."""
     path = f"{ROOT / '.tools/ansible/bin'}:{environment['PATH']}"
     return {**environment, "PATH": path, "CHECKPOINT_DISABLE": "1", "ANSIBLE_HOST_KEY_CHECKING": "False"}
