@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goldsmith.template.inspect import Line
-from goldsmith.template.legacy import LegacyTemplate, LegacyVariable
+from goldsmith.template.legacy import LegacyTemplate
 from goldsmith.template.legacy_plan import load_legacy_leniently
 from goldsmith.template.options import LoadOptions
 
@@ -26,11 +26,12 @@ def inspect_legacy(path: Path, options: LoadOptions) -> tuple[Line, ...]:
 
 
 def _scrubbed(line: Line, secrets: tuple[str, ...]) -> Line:
-    text, data = line.text, list(line.data)
+    """The line without secrets; the third datum is a mark, 0 or 1."""
+    text, data, marks = line.text, line.data[:2], line.data[2:]
     for secret in secrets:
         text = text.replace(secret, "<sensitive>")
-        data = [item.replace(secret, "<sensitive>") for item in data]
-    return Line(text, line.kind, tuple(data))
+        data = tuple(item.replace(secret, "<sensitive>") for item in data)
+    return Line(text, line.kind, (*data, *marks))
 
 
 def _lines(template: LegacyTemplate) -> Iterator[Line]:
@@ -56,7 +57,8 @@ def _variables(template: LegacyTemplate) -> Iterator[Line]:
         yield Line("Variables:\n")
         yield Line("  <No variables>")
         return
-    shown = {name: _shown(variable, template) for name, variable in sorted(template.variables.items())}
+    ordered = sorted(template.variables.items())
+    shown = {name: "<sensitive>" if variable.sensitive else variable.default or "" for name, variable in ordered}
     required = [name for name in shown if template.variables[name].required]
     if required:
         yield Line("Required variables:\n")
@@ -70,13 +72,6 @@ def _variables(template: LegacyTemplate) -> Iterator[Line]:
         if name not in required:
             yield Line(kind="template-variable", data=(name, default, "0"))
             yield Line(f"  {name.ljust(width)} = {default}")
-
-
-def _shown(variable: LegacyVariable, template: LegacyTemplate) -> str:
-    """The default. As in Packer, what equals the default of a sensitive variable is not shown either."""
-    hidden = {item.default or "" for item in template.variables.values() if item.sensitive}
-    default = variable.default or ""
-    return "<sensitive>" if default in hidden else default
 
 
 def _builders(template: LegacyTemplate) -> Iterator[Line]:

@@ -24,7 +24,7 @@ from goldsmith.template.legacy_values import read_values, read_variable_file
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.plan import Plan
 from goldsmith.template.preparing import prepare
-from goldsmith.template.secrets import secret_texts
+from goldsmith.template.secrets import redacted, secret_texts
 from goldsmith.template.selection import Selection, select_names
 from goldsmith.template.uses import GENERATED_NAMES, Build, PostProcessorUse, ProvisionerUse, SourceUse
 
@@ -62,11 +62,15 @@ class LoadedLegacy:
         wrong = {maker.full_name: maker.faults.errors for maker in makers if maker.faults.errors}
         for name, error in prepare(made, self.root, self.options, faults, self.values):
             wrong[name] = (*wrong.get(name, ()), *error.diagnostics)
-        failed = tuple((maker.full_name, UserError(*wrong[maker.full_name])) for maker in makers if maker.full_name in wrong)
+        failed = tuple(
+            (maker.full_name, UserError(*redacted(wrong[maker.full_name], self.secrets)))
+            for maker in makers
+            if maker.full_name in wrong
+        )
         return Plan(
             root=self.root,
             builds=tuple(build for build in made if build.full_name not in wrong),
-            warnings=faults.warnings,
+            warnings=redacted(faults.warnings, self.secrets),
             failed=failed,
             secrets=self.secrets,
             variables={
@@ -104,7 +108,7 @@ def load_legacy(path: Path, options: LoadOptions) -> LoadedLegacy:
     if faults.errors:
         # Nothing is built, so everything is told now that does not depend on what is wrong already.
         faults.add(item for item in loaded.absences() if item not in faults.found)
-    faults.raise_if_any()
+        raise UserError(*redacted(faults.found, loaded.secrets))
     return loaded
 
 

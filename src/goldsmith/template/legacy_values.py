@@ -12,14 +12,11 @@ from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
 from goldsmith.hcl.json_nodes import JsonObject, JsonProperty, JsonScalar
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range
-from goldsmith.packer_templates import OutsideBuilds
+from goldsmith.packer_templates import OutsideBuilds, user_variables
 from goldsmith.template.faults import Faults
 from goldsmith.template.legacy import LegacyTemplate
 from goldsmith.template.legacy_fields import type_name
 from goldsmith.template.options import LoadOptions
-
-_DEEPEST = 100
-"""How many variables may refer to one another in a row: as many rounds as Packer makes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +40,11 @@ def read_values(template: LegacyTemplate, directory: Path, options: LoadOptions,
             faults.error("legacy.unset-variable", what, variable.where, "Its default is null.", next)
     defaults = {item.name: Given(item.default or "", item.where) for item in template.variables.values()}
     resolver = _Resolver({**defaults, **given}, directory, options, faults)
+    for name in sorted(resolver.given):
+        if name not in resolver.known:
+            resolver.value(name)
     return LegacyValues(
-        variables={name: resolver.value(name) for name in sorted(resolver.given)},
+        variables=dict(sorted(resolver.known.items())),
         directory=directory,
         sensitive=frozenset(name for name in template.sensitive_variables if name in template.variables),
     )
@@ -68,28 +68,44 @@ class _Resolver:
 
     def value(self, name: str) -> str:
         """The value of a variable; empty after noting what is wrong with it."""
-        if name in self.known:
-            return self.known[name]
-        given = self.given[name]
+        base = len(self.path)
         self.path.append(name)
+        while len(self.path) > base:
+            top = self.path[-1]
+            before = [asked for asked in self._asks(top) if asked not in self.path]
+            if before:
+                self.path.append(before[0])
+                continue
+            self.known[top] = self._rendered(top)
+            self.path.pop()
+        return self.known[name]
+
+    def _asks(self, name: str) -> list[str]:
+        """The variables that are to be rendered before this one, as far as they are written out."""
         try:
-            self.known[name] = self.place.render_variable(given.text)
+            asked = user_variables(self.given[name].text)
+        except ValueError:
+            return []  # rendering tells it
+        return [item for item in asked if item in self.given and item not in self.known]
+
+    def _rendered(self, name: str) -> str:
+        given = self.given[name]
+        try:
+            return self.place.render_variable(given.text)
         except ValueError as error:
             why = f'The variable "{name}" cannot be rendered: {error}.'
             next = "Packer treats all variables that others refer to as required." if "not set" in str(error) else ""
             self.faults.error("legacy.variable", f'Failed to interpolate "{name}"', given.where, why, next)
-            self.known[name] = ""
-        finally:
-            self.path.pop()
-        return self.known[name]
+            return ""
 
     def _asked(self, name: str) -> str:
+        if name in self.known:
+            return self.known[name]
         if name in self.path:
-            raise ValueError(f"the variables refer to each other: {' → '.join((*self.path, name))}")
+            circle = self.path[self.path.index(name) :]
+            raise ValueError(f"the variables refer to each other: {' → '.join((*circle, name))}")
         if name not in self.given:
             raise ValueError(f"variable not set: {name}. {did_you_mean(name, self.given)}".rstrip(". "))
-        if len(self.path) >= _DEEPEST:
-            raise ValueError(f"more than {_DEEPEST} variables refer to one another in a row")
         return self.value(name)
 
 
