@@ -19,6 +19,7 @@ COMMANDS = {
     "console": "Evaluate expressions of a template",
     "doctor": "Show what this machine can do, and what provides the rest",
     "expire": "Delete versions that nothing keeps, or show which they are",
+    "fix": "Bring a legacy JSON template up to date",
     "fmt": "Rewrite templates in the canonical format",
     "hcl2_upgrade": "Write a legacy JSON template as HCL",
     "images": "List images, their versions and channels",

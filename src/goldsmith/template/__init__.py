@@ -3,6 +3,7 @@
 from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.console import Console
 from goldsmith.template.decode import decode
+from goldsmith.template.fixes import FIXERS, fix
 from goldsmith.template.inspect import inspect
 from goldsmith.template.installed_plugins import every_installation, plugin_directories
 from goldsmith.template.languages import AnyConsole, check_syntax, console, inspection, read_plan
@@ -17,6 +18,7 @@ from goldsmith.template.upgrade import Upgraded, upgrade
 from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 __all__ = [
+    "FIXERS",
     "PACKER_VERSION",
     "AnyConsole",
     "Build",
@@ -39,6 +41,7 @@ __all__ = [
     "console",
     "decode",
     "every_installation",
+    "fix",
     "inspect",
     "inspection",
     "load",
