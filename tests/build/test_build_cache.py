@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
 import threading
+import time
 from pathlib import Path
 
 from goldsmith.build.cache import StepCache
 from goldsmith.build.keys import step_key
 from goldsmith.events import CacheEvicted, Event, ignore
 from goldsmith.images import SealedImage
+from goldsmith.images.lock import LockedPackage
+from goldsmith.provisioners.target_python import shown
+from goldsmith.sources.debstore import PackageStore, archive_name
 
 KEY = step_key({"kind": "test", "options": {"inline": ["a"]}})
 
@@ -109,6 +117,103 @@ def test_a_layer_that_another_build_uses_is_never_pruned(tmp_path: Path) -> None
     building.layers.release(name)
     pruning.prune(ignore, limit_bytes=0)
     assert not building.layers.has(name)
+
+
+def package(cache: StepCache, name: str, used_s: int) -> LockedPackage:
+    """A package in the store, last used at a time."""
+    content = name.encode() * 100_000
+    locked = LockedPackage(
+        name=name,
+        version="1",
+        architecture="amd64",
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        url="http://archive.test/x.deb",
+    )
+    store = PackageStore(cache.root / "packages", "trust")
+    (cache.root / "work" / name).write_bytes(content)
+    store.add(cache.root / "work" / name, locked)
+    os.utime(store.path(locked), (used_s, used_s))
+    return locked
+
+
+def has(cache: StepCache, locked: LockedPackage) -> bool:
+    store = PackageStore(cache.root / "packages", "trust")
+    return store.path(locked).exists() and (store.view / archive_name(locked)).exists()
+
+
+def test_downloaded_packages_count_and_go_by_last_use(tmp_path: Path) -> None:
+    cache = StepCache(tmp_path)
+    empty = cache.size_bytes()
+    old, new = package(cache, "old", 1000), package(cache, "newer", 2000)
+    size = cache.size_bytes()
+    assert size - empty >= 800_000
+
+    told: list[Event] = []
+    cache.prune(told.append, limit_bytes=size - 1)
+
+    assert (has(cache, old), has(cache, new)) == (False, True)
+    assert [event.key for event in told if isinstance(event, CacheEvicted)] == [f"package {old.sha256[:12]}"]
+    cache.prune(ignore, limit_bytes=0)
+    assert not has(cache, new)
+    assert not list((tmp_path / "packages/archives").rglob("*.deb"))
+
+
+def test_layers_and_packages_go_in_the_order_of_their_use(tmp_path: Path) -> None:
+    cache = StepCache(tmp_path)
+    old = package(cache, "old", 1000)
+    name = layer(cache, "x", 400_000)
+    future = int(time.time()) + 1000
+    new = package(cache, "new", future)
+
+    cache.prune(ignore, limit_bytes=cache.size_bytes() - 1)
+    assert (has(cache, old), cache.layers.has(name), has(cache, new)) == (False, True, True)
+    cache.prune(ignore, limit_bytes=cache.size_bytes() - 1)
+    assert (cache.layers.has(name), has(cache, new)) == (False, True)
+
+
+def test_the_python_of_sandboxes_counts_and_goes_when_it_is_old(tmp_path: Path) -> None:
+    cache = StepCache(tmp_path)
+    shown(tmp_path / "tools")
+    pythons = list((tmp_path / "tools").glob("python-*"))
+    size = cache.size_bytes()
+    assert len(pythons) == 1
+    assert size > 5_000_000
+
+    assert cache.prune(ignore, limit_bytes=size) == 0
+    assert pythons[0].is_dir()
+    assert cache.prune(ignore, limit_bytes=0) > 5_000_000
+    assert not pythons[0].exists()
+    assert shown(tmp_path / "tools")  # made again
+
+
+USES = """
+import sys
+from pathlib import Path
+from goldsmith.sources.debstore import PackageStore
+store = PackageStore(Path(sys.argv[1]), "trust")
+print("uses", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_packages_are_kept_while_another_process_works_with_them(tmp_path: Path) -> None:
+    cache = StepCache(tmp_path)
+    kept = package(cache, "kept", 1000)
+    half = tmp_path / "packages/debs/.0123456789abcdef"
+    half.write_bytes(b"half")
+    command = [sys.executable, "-c", USES, str(tmp_path / "packages")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "uses\n"
+        assert cache.prune(ignore, limit_bytes=0) == 0
+        assert half.exists()
+        other.kill()
+
+    assert has(cache, kept)
+    assert cache.prune(ignore, limit_bytes=0) > 0
+    assert not has(cache, kept)
+    assert not half.exists()
 
 
 def test_two_builds_make_a_step_once(tmp_path: Path) -> None:

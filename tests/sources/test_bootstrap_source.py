@@ -19,6 +19,7 @@ from goldsmith.images.lock import LockedPackage
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 from goldsmith.sources.bootstrap import Bootstrap, BootstrapConfig, resolve
 from goldsmith.sources.indexes import STAMP
+from goldsmith.sources.stock import package_stock
 from tests.sources.archive_workbench import DATE, Keys, Pinned, Repository, Server
 
 
@@ -328,6 +329,27 @@ def test_earlier_states_of_the_archive_are_found_and_nobody_elses(
 
     assert first.lists_before is not None
     assert set(first.lists_before()) == {first.lists_cache, second}
+
+
+def test_an_older_state_of_the_archive_can_be_pruned_and_the_newest_never(
+    config: BootstrapConfig, repository: Repository, new_context: Callable[..., Context], tmp_path: Path
+) -> None:
+    first = Bootstrap().base(config, new_context(), IMAGES)
+    assert first.lists_cache is not None
+    repository.add("tool", "2.0")
+    repository.publish(date=DATE + 60)
+    second = refreshed(first)
+    before = {path.name: path.read_bytes() for path in second.iterdir()}
+
+    stock = list(package_stock(tmp_path / "cache/packages"))
+    for item in stock:
+        item.remove()
+
+    assert [item.name for item in stock] == [f"index {first.lists_cache.name[:12]}"]
+    assert stock[0].size > 0
+    assert not first.lists_cache.exists()
+    assert {path.name: path.read_bytes() for path in second.iterdir()} == before
+    assert all(path.stat().st_nlink > 1 for path in (tmp_path / "cache/packages/indexes/content").iterdir())
 
 
 def test_a_refresh_leaves_the_lock_and_what_was_fetched_before(

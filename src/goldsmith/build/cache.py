@@ -8,17 +8,22 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldsmith.build.keys import Document, StepKey
 from goldsmith.events import CacheEvicted, Emit
-from goldsmith.images import LayerStore, SealedImage
+from goldsmith.images import Layer, LayerStore, SealedImage
+from goldsmith.images.usage import Stock, alone, disk_usage
 from goldsmith.images.whole import write_whole
+from goldsmith.sources.stock import abandoned, package_stock
 
 DEFAULT_LIMIT_BYTES = 20_000_000_000
+
+PACKAGES, TOOLS = "packages", "tools"
+"""Where sources keep what they download, and provisioners what they show to sandboxes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +37,8 @@ class CachedStep:
 
 class StepCache:
     """Below one directory: `steps/` (key → layer), `images/` (key → sealed disk), `layers/`, `last/`, `work/`, `locks/`.
+
+    `packages/` and `tools/` are other rooms'; they count for the limit and are pruned with the rest.
 
     An entry is written to a temporary name and renamed, so a half-made one is never seen. Whoever makes an entry holds the
     lock of its key, so two builds make a step once.
@@ -132,26 +139,55 @@ class StepCache:
         _write_json(self.root / "last" / position, dict(documents))
 
     def size_bytes(self) -> int:
-        """How much the layers and sealed disks take."""
-        return self.layers.size_bytes() + sum(_disk_usage(path) for path in (self.root / "images").glob("*"))
+        """How much layers, sealed disks, downloaded packages and indexes, and the Pythons shown to sandboxes take."""
+        return self.layers.size_bytes() + sum(disk_usage(self.root / name) for name in ("images", PACKAGES, TOOLS))
 
     def prune(self, emit: Emit, limit_bytes: int | None = None) -> int:
-        """Remove the least recently used disks and layers until the cache fits; returns the bytes freed.
+        """Remove what was used least recently until the cache fits; returns the bytes freed. Disks go first: layers make them.
 
-        A layer that a build uses is kept. A disk whose lock is held is being made, and is kept.
+        A layer that a build uses is kept, and a disk that is being made. Packages, indexes and Pythons are kept while any
+        other process works with some of them.
         """
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
-        size, freed = self.size_bytes(), 0
+        with alone(self.root / PACKAGES) as packages_free, alone(self.root / TOOLS) as tools_free:
+            if packages_free:
+                abandoned(self.root / PACKAGES).remove()
+            excess = self.size_bytes() - limit
+            freed = self._evict_images(excess, emit)
+            if freed < excess:
+                stock = [*package_stock(self.root / PACKAGES)] if packages_free else []
+                stock += self._tools() if tools_free else []
+                freed += self._evict_by_use(excess - freed, stock, emit)
+        return freed
+
+    def _tools(self) -> Iterator[Stock]:
+        for path in (self.root / TOOLS).glob("*"):
+            if path.is_dir():
+                used = path.stat().st_mtime
+                yield Stock(name=f"tool {path.name}", used_s=used, size=disk_usage(path), paths=(path,))
+
+    def _evict_images(self, excess: int, emit: Emit) -> int:
+        freed = 0
         for used, path in sorted((_last_used(path), path) for path in (self.root / "images").glob("*")):
-            if size - freed <= limit:
-                return freed
+            if freed >= excess:
+                break
             freed += self._evict_image(path, emit, used)
-        for layer in self.layers.least_recently_used():
-            if size - freed <= limit:
-                return freed
-            if self.layers.remove(layer.diff_id):
-                emit(CacheEvicted(key=layer.diff_id, size=layer.size, reason="least recently used"))
-                freed += layer.size
+        return freed
+
+    def _evict_by_use(self, excess: int, stock: Sequence[Stock], emit: Emit) -> int:
+        freed = 0
+        held: list[tuple[float, Stock | Layer]] = [(item.used_s, item) for item in stock]
+        held += [(self.layers.used_s(layer.diff_id), layer) for layer in self.layers.least_recently_used()]
+        for _, item in sorted(held, key=lambda pair: pair[0]):
+            if freed >= excess:
+                break
+            name = item.name if isinstance(item, Stock) else item.diff_id
+            if isinstance(item, Stock):
+                item.remove()
+            elif not self.layers.remove(item.diff_id):
+                continue
+            emit(CacheEvicted(key=name, size=item.size, reason="least recently used"))
+            freed += item.size
         return freed
 
     def _evict_image(self, path: Path, emit: Emit, used: float) -> int:
@@ -160,7 +196,7 @@ class StepCache:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 return 0
-            size = _disk_usage(path)
+            size = disk_usage(path)
             shutil.rmtree(path, ignore_errors=True)
         age_days = int((time.time() - used) / 86400)
         emit(CacheEvicted(key=path.name, size=size, reason=f"not used for {age_days} days"))
@@ -205,7 +241,3 @@ def _last_used(directory: Path) -> float:
         return (directory / "image.json").stat().st_mtime
     except FileNotFoundError:
         return 0.0
-
-
-def _disk_usage(directory: Path) -> int:
-    return sum(path.stat().st_blocks * 512 for path in directory.rglob("*") if path.is_file())

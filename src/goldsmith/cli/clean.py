@@ -8,7 +8,7 @@ from goldsmith.cli.options import flag
 
 
 @click.command("clean")
-@flag("cache", "Also prune the step cache.")
+@flag("cache", "Also prune the cache: disks, layers, downloaded packages, indexes and tools, by last use.")
 @click.option("-limit", "limit", default="", metavar="SIZE", help="With -cache: the size to prune to, such as 5GB or 0MB.")
 def command(cache: bool, limit: str) -> int:
     """Release processes, directories and sockets of runs that were killed."""

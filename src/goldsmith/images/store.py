@@ -146,6 +146,13 @@ class LayerStore:
         used = sorted((record.stat().st_mtime_ns, record.name) for record in self._records.iterdir())
         return [layer for _, name in used if (layer := self._read(name)) is not None]
 
+    def used_s(self, diff_id: str) -> float:
+        """When a layer was used last, seconds since 1970; 0 when it is not there."""
+        try:
+            return (self._records / _hex(diff_id)).stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
+
     def size_bytes(self) -> int:
         """Bytes of file content of all layers, as recorded when they were made."""
         return sum(layer.size for layer in self.least_recently_used())

@@ -7,6 +7,7 @@ its dynamic loader with it. It sets no variable: what it starts is not changed b
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import secrets
 import shutil
@@ -17,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.usage import use
 
 PLACE = "/run/goldsmith/python"
 """Where a sandbox shows it. /run is not a part of the layer."""
@@ -36,6 +38,7 @@ def shown(directory: Path) -> Mapping[str, Path]:
 
     Raises `MachineError` when this host's Python does not tell which libraries it needs.
     """
+    use(directory)
     stdlib = Path(sysconfig.get_path("stdlib"))
     executable = Path(sys.base_prefix, "bin", f"python{_VERSION}").resolve()
     return {f"{PLACE}/bin": _programs(directory, executable, stdlib), f"{PLACE}/lib/python{_VERSION}": stdlib}
@@ -44,6 +47,7 @@ def shown(directory: Path) -> Mapping[str, Path]:
 def _programs(directory: Path, executable: Path, stdlib: Path) -> Path:
     target = directory / f"python-{_identity(executable)}"
     if target.is_dir():
+        os.utime(target)
         return target
     modules = sorted((stdlib / "lib-dynload").glob("*.so"))
     made = directory / f".python-{secrets.token_hex(4)}"

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.images.lock import LockedPackage
+from goldsmith.images.usage import use
 from goldsmith.images.whole import write_whole
 from goldsmith.sources.deb import control_of, repacked
 from goldsmith.sources.indexes import listed
@@ -37,6 +38,7 @@ class PackageStore:
     """
 
     def __init__(self, root: Path, trust: str) -> None:
+        use(root)
         self._debs = root / "debs"
         self._prepared = root / "prepared"
         self.view = root / "archives" / trust[:32]
@@ -117,6 +119,7 @@ class PackageStore:
         try:
             if self.path(package).stat().st_size != package.size:
                 return False
+            os.utime(self.path(package))
         except FileNotFoundError:
             return False
         self._show(package)
