@@ -60,6 +60,45 @@ def named(name: str) -> click.Command:
     return command
 
 
+def parsed(name: str, *arguments: str) -> dict[str, object]:
+    """The values that a command is called with."""
+    command = named(name)
+    return command.make_context(name, packer_flags(arguments, command)).params
+
+
+def test_flags_of_build_become_options() -> None:
+    plain = parsed("build", "a.pkr.hcl")
+    chosen = parsed(
+        "build",
+        *("-parallel-builds=1", "--parallel-builds", "5", "-color=false", "-debug", "-force", "-on-error=abort", "-only=a,b"),
+        *("-only", "c", "-except=d", "-var", "x=1", "-var=y==", "-var-file=f", "--timestamp-ui", "-warn-on-undeclared-var"),
+        "b.pkr.hcl",
+    )
+
+    assert (plain["template"], plain["parallel"], plain["color"], plain["on_error"]) == (Path("a.pkr.hcl"), 0, True, "cleanup")
+    assert not any(plain[name] for name in ("debug", "force", "timestamp_ui", "warn_on_undeclared_var", "only", "except_"))
+    assert (chosen["template"], chosen["parallel"], chosen["color"], chosen["on_error"]) == (
+        Path("b.pkr.hcl"),
+        5,
+        False,
+        "abort",
+    )
+    assert all(chosen[name] for name in ("debug", "force", "timestamp_ui", "warn_on_undeclared_var"))
+    assert (chosen["only"], chosen["except_"], chosen["variables"]) == (("a,b", "c"), ("d",), ("x=1", "y=="))
+    assert chosen["variable_files"] == (Path("f"),)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["-parallel-builds=x"], ["-on-error=never"], ["-debug=perhaps"], ["-config-type=yaml"], ["-var"], ["-nosuch=1"]]
+)
+def test_a_wrong_flag_of_build_ends_with_one(tmp_path: Path, wrong: list[str]) -> None:
+    template(tmp_path)
+
+    done = goldsmith("build", ".", *wrong, cwd=tmp_path)
+
+    assert (done.returncode, "hello" in done.stdout) == (1, False)
+
+
 @pytest.mark.parametrize("command", ["build", "validate", "inspect", "console", "fmt"])
 def test_every_command_takes_the_flags_that_all_of_packers_take(command: str) -> None:
     flags = ["-only=a", "-except=b", "-var", "k=v", "-var-file=f.hcl", "-config-type=hcl2", "-use-sequential-evaluation"]
@@ -94,6 +133,19 @@ def test_a_failing_provisioner_ends_with_one_and_names_its_log(tmp_path: Path) -
     assert done.returncode == 1
     assert "Build 'null.a' errored after" in done.stdout
     assert "Some builds didn't complete successfully and had errors" in done.stdout
+    assert "\n==> Wait completed after " in done.stdout
+    assert done.stdout.endswith("\n==> Builds finished but no artifacts were created.\n")
+
+
+def test_a_failing_build_is_told_to_programs_as_packer_does(tmp_path: Path) -> None:
+    template(tmp_path, LOCAL.replace("echo hello", "exit 3"))
+
+    lines = [line.split(",", 2)[1:] for line in goldsmith("build", "-machine-readable", ".", cwd=tmp_path).stdout.splitlines()]
+
+    assert ["", "error-count,1"] in lines
+    assert any(target == "null.a" and told.startswith("error,Script exited with non-zero") for target, told in lines)
+    assert any(told.startswith("ui,error,--> null.a: Script exited") for _, told in lines)
+    assert lines[-1] == ["", "ui,say,\\n==> Builds finished but no artifacts were created."]
 
 
 def test_events_are_told_as_json_lines(tmp_path: Path) -> None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
+from goldsmith.cli.packer_commands import packer_flags
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.values import to_plain
 from goldsmith.template import Plan, check_syntax, load, load_options
+from goldsmith.template.selection import select
 from tests.template.template_workplace import Workplace
 
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
@@ -142,3 +145,29 @@ def plain(value: Json) -> object:
         case {"$call": "stringListVal", "args": [*texts]}:
             return texts
     raise ValueError(f"no value is known for {value}")
+
+
+def test_patterns_are_accepted_and_refused_as_by_packer(conformance: Path) -> None:
+    for row in rows(conformance, "TestParser_ValidateFilterOption"):
+        pattern = str(row["pattern"])
+        if row["expectError"]:
+            with pytest.raises(UserError):
+                select([pattern], [])
+        else:
+            assert select([pattern], []).only
+
+
+def test_flags_of_build_become_options_as_in_packer(conformance: Path) -> None:
+    command = import_module("goldsmith.cli.build").command
+    for row in rows(conformance, "TestBuildCommand_ParseArgs"):
+        (arguments,) = listed(row["args"])
+        wanted = row["wantCfg"]
+        assert isinstance(wanted, dict) and isinstance(wanted["MetaArgs"], dict)
+        read = command.make_context("build", packer_flags([str(item) for item in listed(arguments)], command)).params
+        # Packer's largest number means what our 0 means: as many builds at once as there are.
+        parallel = wanted["ParallelBuilds"] if isinstance(wanted["ParallelBuilds"], int) else 0
+        assert (str(read["template"]), read["color"], read["parallel"]) == (
+            wanted["MetaArgs"]["Path"],
+            wanted["Color"],
+            parallel,
+        )

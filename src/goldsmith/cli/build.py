@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from goldsmith.cli.options import flag, ignored, read_template_options, template_options
+from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
     from goldsmith.project import ImageOutcome
@@ -65,6 +67,7 @@ def command(
     from goldsmith.cli.diagnostics import colours_are_wanted, print_diagnostics
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.rendering import Style, renderer
+    from goldsmith.cli.rendering.lines import packer_duration
     from goldsmith.project import Request, Session, build_fleet, build_template, is_fleet, project_for
 
     options = read_template_options(variables, variable_files, only, except_)
@@ -86,6 +89,7 @@ def command(
     style = Style(
         json=json, machine_readable=obj["machine_readable"], color=color and colours_are_wanted(), timestamps=timestamp_ui
     )
+    started = time.monotonic()
     with (
         interruptible() as cancellation,
         renderer(style) as emit,
@@ -94,8 +98,11 @@ def command(
         outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
     for outcome in outcomes:
         print_diagnostics((item for error in outcome.failed for item in error.diagnostics), json)
-    if not json and not obj["machine_readable"]:
-        _print_summary(outcomes)
+    if not json:
+        say(f"\n==> Wait completed after {packer_duration(time.monotonic() - started)}")
+        _say_summary(outcomes)
+        if cancellation.requested:
+            say("Cleanly cancelled builds after being interrupted.")
     return max((outcome.exit_code for outcome in outcomes), key=_severity, default=1)
 
 
@@ -107,26 +114,20 @@ def _ask(question: str) -> str:
     return str(click.prompt(question, prompt_suffix="", default="", show_default=False))
 
 
-def _print_summary(outcomes: Sequence[ImageOutcome]) -> None:
+def _say_summary(outcomes: Sequence[ImageOutcome]) -> None:
+    """What came of the builds, in Packer's words, and what is proven of the images."""
     from goldsmith.cli.rendering.lines import duration, size
 
     results = [result for outcome in outcomes for result in outcome.results]
     failed = [result for result in results if not result.succeeded]
     if failed:
-        click.echo("\n==> Some builds didn't complete successfully and had errors:")
+        say("\n==> Some builds didn't complete successfully and had errors:", "error")
         for result in failed:
-            click.echo(f"--> {result.build.full_name}: {result.error or 'Build was cancelled'}")
-    lines = [
-        f"--> {result.build.full_name}: {artifact.text}"
-        for result in results
-        if result.succeeded
-        for artifact in result.artifacts
-    ]
-    if lines:
-        click.echo("\n==> Builds finished. The artifacts of successful builds are:")
-        click.echo("\n".join(lines))
-    elif not failed:
-        click.echo("\n==> Builds finished but no artifacts were created.")
+            say(f"--> {result.build.full_name}: {result.error or 'Build was cancelled'}", "error")
+    made = [(result.build.full_name, item.text) for result in results if result.succeeded for item in result.artifacts]
+    say("\n==> Builds finished. The artifacts of successful builds are:" if made else _NOTHING_MADE)
+    for name, text in made:
+        say(f"--> {name}: {text}")
     for outcome in outcomes:
         certificate = outcome.certificate
         if certificate is None:
@@ -134,6 +135,9 @@ def _print_summary(outcomes: Sequence[ImageOutcome]) -> None:
         seconds = sum(result.seconds for result in outcome.results)
         bytes_ = sum(path.stat().st_size for path in certificate.files)
         told = f"{certificate.image}:{certificate.number} {certificate.verdict.upper()}"
-        click.echo(f"{told}  {certificate.digest}  {size(bytes_)}, built in {duration(seconds)}")
+        say(f"{told}  {certificate.digest}  {size(bytes_)}, built in {duration(seconds)}")
         for sentence in certificate.shortcomings:
-            click.echo(f"  {sentence}")
+            say(f"  {sentence}")
+
+
+_NOTHING_MADE = "\n==> Builds finished but no artifacts were created."
