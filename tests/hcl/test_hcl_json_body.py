@@ -203,9 +203,9 @@ def test_sensitive_parts_stay_sensitive() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ('{"a": 1, "${"a"}": 2}'.replace('"a"}', '\\"a\\"}'), "1,20", "Duplicate object attribute"),
-        ('{"${null}": 1}', "1,12", "Null value as key"),
-        ('{"${[]}": 1}', "1,12", "Incorrect key type"),
+        ('{"a": 1, "${"a"}": 2}'.replace('"a"}', '\\"a\\"}'), "1,19", "Duplicate object attribute"),
+        ('{"${null}": 1}', "1,11", "Null value as key"),
+        ('{"${[]}": 1}', "1,11", "Incorrect key type"),
         ('"${missing}"', "1,13", "Unknown variable"),
         ('"\\u0041\\n${missing}"', "1,21", "Unknown variable"),
         ('"a${"', "1,14", None),

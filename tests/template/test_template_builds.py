@@ -370,7 +370,7 @@ build {
         ('for_each = null\n content { key = "x" }', "Invalid dynamic for_each value"),
         ('for_each = [1]\n iterator = a.b\n content { key = "x" }', "Invalid expression for iterator"),
         ('for_each = [1]\n labels = "x"\n content { key = "x" }', "Invalid dynamic block labels"),
-        ('for_each = [1]\n labels = ["x"]\n content { key = "x" }', "Extraneous label for tag"),
+        ('for_each = [1]\n labels = ["x"]\n content { key = "x" }', "Extraneous dynamic block label"),
         ("for_each = [1]\n content { key = tag.nope }", "Unsupported attribute"),
     ],
 )

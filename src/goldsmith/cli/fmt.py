@@ -77,7 +77,11 @@ def _format_file(path: Path, style: _Style) -> bool:
     """Format one file and tell whether that changes it. Raises `UserError` when it is wrong, or cannot be read or written."""
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl import read_source
+    from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
+    if path.suffix == ".json":
+        why = "Only native syntax has a canonical format: in directories, JSON files are passed over."
+        raise UserError(Diagnostic(code="fmt.json", what=f"file {path} is not a HCL file", why=why, next="Leave it out."))
     source = read_source(path)
     formatted = _formatted(source)
     if formatted == source.text:

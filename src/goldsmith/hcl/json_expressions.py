@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from goldsmith.hcl.ast import Expression, Literal, Malformed, ObjectConstructor, ObjectItem, Template, TupleConstructor
+from goldsmith.hcl.ast import (
+    Expression,
+    Literal,
+    Malformed,
+    ObjectConstructor,
+    ObjectItem,
+    Template,
+    TemplateWrap,
+    TupleConstructor,
+)
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
@@ -65,7 +75,9 @@ def _text(text: str, where: Range) -> Expression:
 def _template(text: str, where: Range) -> Expression:
     if "${" not in text and "%{" not in text:
         return Template((_text(text, where),), where)
-    return _parsed(parse_template, text, where)
+    parsed = _parsed(parse_template, text, where)
+    # As in native syntax, the quotes belong to the template.
+    return replace(parsed, range=where) if isinstance(parsed, Template | TemplateWrap) else parsed
 
 
 def _bare(text: str, where: Range) -> Expression:

@@ -13,7 +13,7 @@ DAY_S = 86_400
 class ImageConfig:
     """`image "NAME"`: a named line of versions and the template that makes them."""
 
-    template: str = attribute(REQUIRED, "Directory or file with the .pkr.hcl of the image, beside the project file.")
+    template: str = attribute(REQUIRED, "Directory or file with the templates of the image, beside the project file.")
     ports: tuple[str, ...] = attribute((), 'Sockets that the booted image listens on, such as "tcp/22".')
     services: tuple[str, ...] = attribute((), "Units that must be active after boot.")
     login: str = attribute("root", "The user that the boot gate logs in as.")

@@ -56,4 +56,6 @@ def find_project(start: Path) -> Path | None:
 
 def is_fleet(path: Path) -> bool:
     """Whether the argument of a command means a whole project: a directory with a project file and no template."""
-    return (path / PROJECT_FILE).is_file() and not any(path.glob("*.pkr.hcl"))
+    from goldsmith.template.discovery import files_in
+
+    return (path / PROJECT_FILE).is_file() and not files_in(path).templates

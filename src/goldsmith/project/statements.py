@@ -35,6 +35,7 @@ from goldsmith.images.whole import write_whole
 from goldsmith.project.project import Project
 from goldsmith.project.session import Session
 from goldsmith.template import Plan
+from goldsmith.template.discovery import files_in
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
@@ -178,7 +179,8 @@ def _texts(data: object) -> Mapping[str, str]:
 
 def _template_digest(root: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted([*root.glob("*.pkr.hcl"), *root.glob("*.auto.pkrvars.hcl")]):
+    found = files_in(root)
+    for path in sorted([*found.templates, *found.variable_files]):
         digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return "sha256:" + digest.hexdigest()
 

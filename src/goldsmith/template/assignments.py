@@ -107,7 +107,7 @@ def _read_file(path: Path) -> tuple[tuple[str, Value, Range], ...]:
             Diagnostic(
                 code="template.variable-file",
                 what=f"Could not guess format of {path}",
-                why="A variable file ends in .hcl (or .pkrvars.hcl), or in .json.",
+                why="A variable file ends in .hcl (as .pkrvars.hcl) or .json (as .pkrvars.json).",
             )
         )
     body = parse_file(path)

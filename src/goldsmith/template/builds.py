@@ -25,6 +25,7 @@ from goldsmith.template.steps import (
     read_provisioner,
     warn_of_strangers,
 )
+from goldsmith.template.variables import NO_NULL
 
 _CLEANUP = "error-cleanup-provisioner"
 _BUILD = Schema(
@@ -99,6 +100,9 @@ class _Reader:
         value = self._value(name, self.scope)
         if value is not None and not value.is_known:
             return UNKNOWN_TEXT
+        if value is not None and value.is_null:
+            where = self.content.attributes[name].range
+            self.faults.error("template.wrong-value", "Unsuitable value type", where, NO_NULL, "Leave it out.")
         return value.raw if value is not None and isinstance(value.raw, str) else ""
 
     def _value(self, name: str, scope: Scope) -> Value | None:

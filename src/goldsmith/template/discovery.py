@@ -29,12 +29,20 @@ def discover(path: Path) -> TemplateFiles:
     """
     if not path.is_dir():
         return TemplateFiles(root=path.parent, templates=(_template(path),), variable_files=())
-    names = _names(path)
-    templates = _ending(names, _ENDINGS, path)
-    if not templates:
+    found = files_in(path)
+    if not found.templates:
         raise _none_found(path, 'A directory is a template when it has a file whose name ends in ".pkr.hcl" or ".pkr.json".')
-    automatic = _ending(names, (".auto.pkrvars.hcl", ".auto.pkrvars.json"), path)
-    return TemplateFiles(root=path, templates=templates, variable_files=automatic)
+    return found
+
+
+def files_in(directory: Path) -> TemplateFiles:
+    """The files of a template in a directory; there may be none. Raises `UserError` when it cannot be read."""
+    names = _names(directory)
+    return TemplateFiles(
+        root=directory,
+        templates=_ending(names, _ENDINGS, directory),
+        variable_files=_ending(names, (".auto.pkrvars.hcl", ".auto.pkrvars.json"), directory),
+    )
 
 
 def _ending(names: list[str], endings: tuple[str, ...], directory: Path) -> tuple[Path, ...]:

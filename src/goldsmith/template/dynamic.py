@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from goldsmith.hcl import evaluate
-from goldsmith.hcl.ast import Expression, Variable
+from goldsmith.hcl.ast import Expression, TupleConstructor, Variable
 from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema, Stranger
+from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
-from goldsmith.hcl.types import SetType
+from goldsmith.hcl.types import STRING, SetType
 from goldsmith.hcl.values import Value, number, object_of, string, unknown
 from goldsmith.template.faults import Faults
 from goldsmith.template.schema import read_body
@@ -54,22 +55,22 @@ def expand(body: Body, schema: Schema, scope: Scope, faults: Faults) -> Expanded
         elif len(block.labels) == 1 and block.labels[0] not in schema.blocks:
             strangers.append(Stranger("block", block.labels[0], block.label_ranges[0]))
         else:
-            blocks += faults.attempt(_expand, block, scope) or ()
+            blocks += faults.attempt(_expand, block, schema, scope) or ()
     return ExpandedContent(content.attributes, tuple(blocks), tuple(strangers))
 
 
-def _expand(dynamic: Block, scope: Scope) -> tuple[Expanded, ...]:
+def _expand(dynamic: Block, schema: Schema, scope: Scope) -> tuple[Expanded, ...]:
     content = _content(dynamic)
     for_each = content.attributes["for_each"].expression
+    labels = _listed_labels(dynamic, content, schema)
     elements = _elements(evaluate(for_each, scope), for_each.range)
     iterator = _iterator(dynamic, content)
     (template,) = content.blocks
-    labels = content.attributes.get("labels")
     made: list[Expanded] = []
     for key, value in elements:
         iterators = {iterator: object_of({"key": key, "value": value})}
-        names = _labels(labels.expression, scope.child(iterators)) if labels is not None else ()
-        ranges = tuple(labels.expression.range for _ in names) if labels is not None else ()
+        names = tuple(_label(label, scope.child(iterators)) for label in labels)
+        ranges = tuple(label.range for label in labels)
         block = Block(dynamic.labels[0], names, template.body, dynamic.label_ranges[0], ranges, dynamic.range)
         made.append(Expanded(block, iterators))
     return tuple(made)
@@ -116,12 +117,31 @@ def _iterator(dynamic: Block, content: Content) -> str:
             raise _fault("Invalid expression for iterator", other.range, "The iterator is a single name.")
 
 
-def _labels(expression: Expression, scope: Scope) -> tuple[str, ...]:
+def _listed_labels(dynamic: Block, content: Content, schema: Schema) -> tuple[Expression, ...]:
+    attribute = content.attributes.get("labels")
+    listed: tuple[Expression, ...] = ()
+    if attribute is not None:
+        if not isinstance(attribute.expression, TupleConstructor):
+            raise _fault("Invalid dynamic block labels", attribute.range, "A static list expression is required.")
+        listed = attribute.expression.items
+    wanted = schema.blocks[dynamic.labels[0]]
+    if len(listed) != len(wanted):
+        what = "Extraneous dynamic block label" if len(listed) > len(wanted) else "Insufficient dynamic block labels"
+        why = f'Blocks of type "{dynamic.labels[0]}" require {len(wanted)} label(s).'
+        raise _fault(what, attribute.range if attribute is not None else dynamic.range, why)
+    return listed
+
+
+def _label(expression: Expression, scope: Scope) -> str:
     value = evaluate(expression, scope)
-    if not value.is_wholly_known or not isinstance(value.raw, tuple) or not all(isinstance(i.raw, str) for i in value.items()):
-        why = "The labels of the blocks are a list of strings that are known before anything runs."
-        raise _fault("Invalid dynamic block labels", expression.range, why)
-    return tuple(str(item.raw) for item in value.items())
+    try:
+        text = convert(value, STRING).raw
+    except ValueError as error:
+        raise _fault("Invalid dynamic block label", expression.range, f"Cannot use this value as a label: {error}.") from error
+    if not isinstance(text, str):
+        why = "Cannot use a null value as a label." if text is None else "A label must be known before anything runs."
+        raise _fault("Invalid dynamic block label", expression.range, why)
+    return text
 
 
 def _fault(what: str, where: Range, why: str) -> UserError:

@@ -19,6 +19,7 @@ from goldsmith.hcl.values import Value, object_of, unknown
 from goldsmith.template.faults import Faults
 from goldsmith.template.schema import ATTRIBUTES_ONLY, read_body
 
+NO_NULL = "Unsuitable value: null value is not allowed."
 Origin: TypeAlias = Literal["default", "env", "varfile", "cmd"]
 
 _VARIABLE = Schema(attributes=("type", "default", "description", "sensitive"), blocks={"validation": ()})
@@ -183,6 +184,8 @@ def literal(attribute: Attribute, type: Type, faults: Faults) -> str | bool | No
         why = f'Inappropriate value for attribute "{attribute.name}": {error}.'
         faults.error("template.wrong-value", "Incorrect attribute value", attribute.range, why)
         return None
+    if raw is None:
+        faults.error("template.wrong-value", "Unsuitable value type", attribute.range, NO_NULL, "Leave it out.")
     return raw if isinstance(raw, str | bool) else None
 
 
