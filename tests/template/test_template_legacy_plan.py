@@ -206,7 +206,7 @@ def test_names_that_become_equal_when_rendered_are_refused(tmp_path: Path) -> No
 
 
 def test_a_variable_that_nobody_sets_is_empty_with_a_warning(tmp_path: Path) -> None:
-    template: Json = {"variables": {"region": "eu"}, "builders": [mock(string="[{{user `regoin`}}]")]}
+    template: Json = {"variables": {"region": "eu"}, "builders": [mock(string="[{{user `regoin`}}]", late="{{user `regoin`}}")]}
     plan = planned(tmp_path, template)
     (warning,) = plan.warnings
     assert (warning.code, warning.next) == ("legacy.undefined-variable", 'Did you mean "region"?')

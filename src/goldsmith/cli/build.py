@@ -59,7 +59,8 @@ def command(
     warn_on_undeclared_var: bool,
     template: Path,
 ) -> int:
-    """Build the images of TEMPLATE: a directory or file with .pkr.hcl or .pkr.json, or a directory with goldsmith.hcl.
+    """Build the images of TEMPLATE: a directory or file with .pkr.hcl or .pkr.json, a legacy JSON
+    template (- for standard input), or a directory with goldsmith.hcl.
 
     \b
     Exit code: 0 all built and certified, 1 a build failed, 2 a gate failed, 3 a gate could not tell.

@@ -28,7 +28,10 @@ def command(
     json: bool,
     template: Path,
 ) -> int:
-    """Check TEMPLATE: a directory or file with .pkr.hcl or .pkr.json. A project file beside it is checked too."""
+    """Check TEMPLATE: a directory or file with .pkr.hcl or .pkr.json, or a legacy JSON template (- for standard input).
+
+    A project file beside it is checked too.
+    """
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl.diagnostics import GoldsmithError, Severity
     from goldsmith.project import is_fleet, project_for

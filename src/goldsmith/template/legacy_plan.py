@@ -190,10 +190,12 @@ def _named(template: LegacyTemplate, values: LegacyValues, options: LoadOptions,
 
 
 def _warn_of_unset(template: LegacyTemplate, values: LegacyValues, faults: Faults) -> None:
-    """Warn of variables that components refer to and that nobody sets: Packer renders them to nothing without a word."""
+    """Warn, once for each, of variables that components refer to and nobody sets: Packer renders them to nothing."""
+    known = set(values.variables)
     for scalar in (scalar for node in _settings(template) for scalar in scalars_of(node)):
         for name in _named_variables(scalar):
-            if name not in values.variables:
+            if name not in known:
+                known.add(name)
                 what = f'the user variable "{name}" is not defined'
                 why = "It renders to an empty text, as in Packer."
                 next = did_you_mean(name, values.variables) or f'Declare it: "variables": {{"{name}": null}}'
