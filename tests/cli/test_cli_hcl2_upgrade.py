@@ -44,6 +44,8 @@ def test_what_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:
 
     assert goldsmith("hcl2_upgrade", "t.json", cwd=tmp_path).returncode == 1
     assert goldsmith("hcl2_upgrade", "-output-file", "new/x", "missing.json", cwd=tmp_path).returncode == 1
+    (tmp_path / "t.json").write_text(json.dumps(TEMPLATE))
+    assert goldsmith("hcl2_upgrade", "-var-file=missing.json", "t.json", cwd=tmp_path).returncode == 1
     assert [path.name for path in tmp_path.iterdir()] == ["t.json"]
 
 

@@ -139,6 +139,7 @@ def test_missing_builders_are_null_and_a_lone_provisioner_becomes_a_list() -> No
         "[]",
         "{",
         '{"builders": {}}',
+        '{"x": 1e999}',
         '{"builders": ["x"]}',
         '{"post-processors": 1}',
         '{"builders": [{"type": "amazon-ebs", "ssh_private_ip": "maybe"}]}',

@@ -84,6 +84,7 @@ def test_all_parts_are_read() -> None:
         ('{"post-processors": [{"type": "x", "only": "y"}]}', 'post-processor 1.1: "only" must be a list, not a string'),
         ('{"post-processors": [{"only": []}]}', "post-processor 1.1: type is required"),
         ('{"description": 3}', 'the template: "description" must be a string, not a number'),
+        ('{"builders": [{"type": "x", "a": 1e999}]}', "Error parsing JSON: the number is too large"),
         ("", "Missing value"),
         ("{", "Unclosed object"),
         ('{"a": 1,}', "Trailing comma in object"),

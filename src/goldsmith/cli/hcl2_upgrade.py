@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 )
 @flag("with-annotations", "Add comments that explain the new file.")
 @click.argument("template")
-def command(output_file: str, with_annotations: bool, template: str, **of_packer: object) -> int:
+def command(
+    output_file: str, with_annotations: bool, template: str, variable_files: tuple[Path, ...], **of_packer: object
+) -> int:
     """Write the legacy JSON template TEMPLATE, or - for standard input, as HCL.
 
     \b
@@ -30,9 +32,11 @@ def command(output_file: str, with_annotations: bool, template: str, **of_packer
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.saying import say
     from goldsmith.components import names
-    from goldsmith.template import check_legacy, read_legacy, upgrade
+    from goldsmith.template import check_legacy, read_legacy, read_variable_file, upgrade
 
     legacy = read_legacy(_source(template))
+    for file in variable_files:
+        read_variable_file(file)  # the values are of no use, but Packer insists on good files
     for fault in check_legacy(legacy):
         say(f"Ignoring following initialization error: {fault.what}", "error")
     upgraded = upgrade(legacy, annotated=with_annotations, known_sources=names("source"))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _LEFT, _RIGHT = "{{", "}}"
 _SPACE = " \t\r\n"
+_COMMENT = re.compile(r"[ \t\r\n]*/\*")
+_TRIM = re.compile(r"[ \t\r\n]+-\}\}")
 _AFTER_NAME = (*_SPACE, ".", ",", "|", ":", "=", "(", ")", _RIGHT)
 _WORD = re.compile(
     r"""
@@ -57,7 +59,7 @@ def lex(template: str) -> list[Text | Action]:
     what stands before it may hold the fault that is to be told.
     """
     parts: list[Text | Action] = []
-    at, trims = 0, False
+    at, trims, counted, line = 0, False, 0, 1
     while True:
         start = template.find(_LEFT, at)
         text = template[at:] if start < 0 else template[at:start]
@@ -70,7 +72,9 @@ def lex(template: str) -> list[Text | Action]:
             inside += 2
         if text:
             parts.append(Text(text))
-        action, at, trims = _action(template, inside, _line(template, start))
+        line += template.count("\n", counted, start)
+        counted = start
+        action, at, trims = _action(template, inside, line)
         if action is not None:
             parts.append(action)
 
@@ -80,17 +84,14 @@ def fault(place: int | str, why: str) -> ValueError:
     return ValueError(f"template: root:{place}: {why}")
 
 
-def _line(template: str, at: int) -> int:
-    return template.count("\n", 0, at) + 1
-
-
 def _action(template: str, at: int, line: int) -> tuple[Action | None, int, bool]:
     """The action (none for a comment) that begins at `at`, the place behind it, and whether it trims what follows."""
-    comment = re.compile(r"[ \t\r\n]*/\*").match(template, at)
+    comment = _COMMENT.match(template, at)
     if comment:
         end, trims, why = _after_comment(template, comment.end())
         return (Action((Word("error", why, line, at),), line) if why else None), end, trims
     words: list[Word] = []
+    here = line
     while True:
         end, trims = _end(template, at)
         if end:
@@ -98,9 +99,10 @@ def _action(template: str, at: int, line: int) -> tuple[Action | None, int, bool
         found = _WORD.match(template, at)
         why = _unreadable(template, at) if found is None else _unfinished(template, found)
         if found is None or why:
-            words.append(Word("error", why, _line(template, at), at))
+            words.append(Word("error", why, here, at))
             return Action(tuple(words), line), len(template), False
-        words.append(Word(str(found.lastgroup), found[0], _line(template, at), at))
+        words.append(Word(str(found.lastgroup), found[0], here, at))
+        here += found[0].count("\n")
         at = found.end()
 
 
@@ -108,7 +110,7 @@ def _end(template: str, at: int) -> tuple[int, bool]:
     """The place behind the closing braces that stand at `at`, or 0, and whether they trim."""
     if template.startswith(_RIGHT, at):
         return at + 2, False
-    trim = re.compile(r"[ \t\r\n]+-\}\}").match(template, at)
+    trim = _TRIM.match(template, at)
     return (trim.end(), True) if trim else (0, False)
 
 

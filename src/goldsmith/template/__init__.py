@@ -9,6 +9,7 @@ from goldsmith.template.installed_plugins import every_installation, plugin_dire
 from goldsmith.template.languages import AnyConsole, check_syntax, console, inspection, read_plan
 from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
 from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy_values import read_variable_file
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Plan
 from goldsmith.template.plugins import PluginState, required_plugins
@@ -49,6 +50,7 @@ __all__ = [
     "plugin_directories",
     "read_legacy",
     "read_plan",
+    "read_variable_file",
     "required_plugins",
     "settings_of",
     "upgrade",

@@ -10,7 +10,7 @@ from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProper
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range, SourceFile
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_fields import Fields
+from goldsmith.template.legacy_fields import Fields, is_too_large
 from goldsmith.template.legacy_parts import (
     LegacyBuilder,
     LegacyPostProcessor,
@@ -81,7 +81,7 @@ def read_legacy(source: SourceFile) -> LegacyTemplate:
     faults.add(found)
     faults.raise_if_any()
     assert document is not None
-    _check_duplicates(document, faults)
+    _check_values(document, faults)
     template = _template(source, document, faults)
     faults.raise_if_any()
     return template
@@ -149,17 +149,20 @@ def _template(source: SourceFile, document: JsonNode, faults: Faults) -> LegacyT
     )
 
 
-def _check_duplicates(node: JsonNode, faults: Faults) -> None:
+def _check_values(node: JsonNode, faults: Faults) -> None:
     if isinstance(node, JsonObject):
         for again, first in node.repeated():
             what = f"template has duplicate field: {again.name}"
             why = f"It is there already, on line {first.name_range.start.line}."
             faults.error("legacy.duplicate", what, again.name_range, why, "Keep one of the two.")
         for item in node.properties:
-            _check_duplicates(item.value, faults)
+            _check_values(item.value, faults)
     elif isinstance(node, JsonArray):
         for value in node.items:
-            _check_duplicates(value, faults)
+            _check_values(value, faults)
+    elif isinstance(node, JsonScalar) and is_too_large(node):
+        why = "Numbers of legacy templates are floats of 64 bits."
+        faults.error("legacy.number", "Error parsing JSON: the number is too large", node.range, why, "Write a smaller one.")
 
 
 def _check_root_keys(root: Fields, faults: Faults) -> None:

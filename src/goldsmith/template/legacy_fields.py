@@ -138,8 +138,13 @@ def type_name(node: JsonNode) -> str:
 
 def float_text(number: Number) -> str:
     """A number as Packer sees it, as a float64, with as few digits as tell it from others, and no exponent."""
-    real = as_float(number)
-    return format(Decimal(repr(real)).normalize(), "f") if math.isfinite(real) else str(real)
+    return format(Decimal(repr(as_float(number))).normalize(), "f")
+
+
+def is_too_large(node: JsonScalar) -> bool:
+    """Whether this is a number that no float64 holds."""
+    value = node.value
+    return isinstance(value, int | Decimal) and not isinstance(value, bool) and math.isinf(as_float(value))
 
 
 def as_float(number: Number) -> float:

@@ -11,7 +11,7 @@ from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.library.json_text import quoted
 from goldsmith.hcl.source import SourceFile
-from goldsmith.template.legacy_fields import as_float
+from goldsmith.template.legacy_fields import as_float, is_too_large
 
 Settings: TypeAlias = dict[str, object]
 """An object: scalars, lists and objects by name."""
@@ -101,6 +101,8 @@ def _number(real: float) -> str:
 def _plain(node: JsonNode) -> object:
     match node:
         case JsonScalar(value):
+            if is_too_large(node):
+                raise _fault("Error parsing template: the number is too large", node)
             return value
         case JsonArray(items):
             return [_plain(item) for item in items]
