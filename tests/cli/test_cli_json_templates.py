@@ -80,3 +80,14 @@ def test_a_template_in_json_beside_a_project_file_is_a_template(tmp_path: Path) 
     (tmp_path / "goldsmith.hcl").write_text("")
 
     assert "==> null.n: hello from n" in goldsmith("build", ".", cwd=tmp_path).stdout
+
+
+def test_of_a_long_line_only_the_place_is_shown(tmp_path: Path) -> None:
+    many = ", ".join(f'"v{number}": "{"x" * 20}"' for number in range(5_000))
+    (tmp_path / "t.pkr.json").write_text(f'{{"locals": {{{many}, "bad": "${{nosuch}}", {many.replace("v", "w")}}}}}')
+
+    told = goldsmith("validate", ".", cwd=tmp_path).stdout
+
+    excerpt, caret = next(pair for pair in zip(told.splitlines(), told.splitlines()[1:], strict=False) if "nosuch" in pair[0])
+    assert len(excerpt) < 180
+    assert excerpt[caret.index("^") : caret.rindex("^") + 1] == "nosuch"

@@ -11,6 +11,8 @@ from pathlib import Path
 from goldsmith import packer_templates
 from goldsmith.hcl import (
     Body,
+    Content,
+    Schema,
     Scope,
     SourceFile,
     UserError,
@@ -20,6 +22,7 @@ from goldsmith.hcl import (
     functions,
     parse,
     parse_expression,
+    parse_json,
     parse_template,
     references,
 )
@@ -87,13 +90,6 @@ def _look_through(body: Body) -> None:
         assert reference.parts and reference.range.text is not None
 
 
-def json(data: bytes) -> None:
-    """JSON text is read, or refused with faults that have a place."""
-    node, faults = read_json(source_of(data))
-    assert node is not None or faults
-    assert all(str(fault.where) and fault.what for fault in faults)
-
-
 ROOT = Path(tempfile.mkdtemp(prefix="goldsmith-fuzz-"))
 """Where the functions look for files."""
 VARIABLES: Mapping[str, Value] = {
@@ -104,6 +100,34 @@ VARIABLES: Mapping[str, Value] = {
     "u": unknown(),
     "p": string("hidden").marked(),
 }
+SCHEMAS = (
+    Schema(any_attribute=True),
+    Schema(attributes=("a",), blocks={"b": (), "variable": ("name",), "source": ("type", "name")}),
+)
+
+
+def json(data: bytes) -> None:
+    """JSON text is read, or refused with faults that have a place; so is what stands in a body and its values."""
+    source = source_of(data)
+    node, faults = read_json(source)
+    assert node is not None or faults
+    body, told = parse_json(source)
+    assert all(str(fault.where) and fault.what for fault in (*faults, *told))
+    _look_through(body)
+    for schema in SCHEMAS:
+        _read_through(body.content(schema))
+
+
+def _read_through(content: Content) -> None:
+    assert all(str(fault.where) and fault.what for fault in content.faults)
+    for attribute in content.attributes.values():
+        for expression in (attribute.expression, attribute.literal, attribute.keyword):
+            try:
+                display(evaluate(expression, Scope(VARIABLES)))
+            except UserError as error:
+                assert all(str(fault.where) for fault in error.diagnostics)
+    for block in content.blocks:
+        _read_through(block.body.content(SCHEMAS[0]))
 
 
 def evaluator(data: bytes) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, read_json
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
+from goldsmith.hcl.limits import LARGEST_FILE_BYTES
 
 Plain: TypeAlias = "str | bool | int | Decimal | list[Plain] | dict[str, Plain] | None"
 
@@ -152,7 +153,7 @@ def test_deep_nesting_is_refused(bracket: str) -> None:
 
 
 def test_a_text_that_is_too_long_is_refused() -> None:
-    assert faults_of('["' + "a" * 17_000_000 + '"]') == [("1,1", "JSON text is too long")]
+    assert faults_of('["' + "a" * LARGEST_FILE_BYTES + '"]') == [("1,1", "JSON text is too long")]
 
 
 def test_many_faults_end_the_reading() -> None:

@@ -38,14 +38,25 @@ def text_of(diagnostic: Diagnostic) -> str:
     return "\n".join(lines) + "\n"
 
 
+_WIDEST = 160
+"""Columns of an excerpt. Written by a program, a file may be one line of a million characters."""
+_BEFORE = 60
+"""Columns that stay before the place when a line is cut."""
+
+
 def _excerpt(where: Range) -> list[str]:
     number = where.start.line
     line = where.source.lines[number - 1] if number <= len(where.source.lines) else ""
+    first = where.start.column - 1
+    after = where.end.column - 1 if where.end.line == number else len(line)
+    if len(line) > _WIDEST:
+        begin = max(0, first - _BEFORE)
+        piece = line[begin : begin + _WIDEST]
+        line = f"{'…' if begin else ''}{piece}{'…' if len(line) > begin + _WIDEST else ''}"
+        first, after = (column - begin + (1 if begin else 0) for column in (first, after))
     gutter = f"  {number} │ "
-    same_line = where.end.line == where.start.line
-    width = max(1, (where.end.column if same_line else len(line) + 1) - where.start.column)
-    before = "".join("\t" if char == "\t" else " " for char in line[: where.start.column - 1])
-    caret = _styled("^" * min(width, max(1, len(line) - len(before))), "red")
+    before = "".join("\t" if char == "\t" else " " for char in line[:first])
+    caret = _styled("^" * max(1, min(after, len(line)) - first), "red")
     return [f"  on {where.file} line {number}:", gutter + line, " " * (len(gutter) - 2) + "│ " + before + caret]
 
 

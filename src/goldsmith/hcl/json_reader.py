@@ -11,15 +11,9 @@ from goldsmith.hcl.faults import fault
 from goldsmith.hcl.json_lexer import COMMENT, END, NUMBER, OPEN_STRING, STRANGE, STRING, WORD, JsonLexer
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
 from goldsmith.hcl.json_strings import decoded
+from goldsmith.hcl.limits import DEEPEST_JSON, LARGEST_FILE_BYTES, MOST_FAULTS
 from goldsmith.hcl.numerals import parse_number
 from goldsmith.hcl.source import Range, SourceFile
-
-_DEEPEST = 200
-"""Levels of brackets; far beyond what people and programs write, far below what the stack holds."""
-_LONGEST = 8 * 1024 * 1024
-"""Characters; what is longer is data, not a template. It would take more than ten seconds."""
-_MOST_FAULTS = 100
-"""After so many, a file is read no further: it most likely is something else."""
 
 
 def read_json(source: SourceFile) -> tuple[JsonNode | None, tuple[Diagnostic, ...]]:
@@ -29,8 +23,8 @@ def read_json(source: SourceFile) -> tuple[JsonNode | None, tuple[Diagnostic, ..
     read; it is None when that is nothing. Numbers keep every digit, objects every property, in order, even when a name comes
     again. Never raises: what is nested too deeply or too long is a fault as well.
     """
-    if len(source.text) > _LONGEST:
-        why = f"It has {len(source.text):,} characters; up to {_LONGEST:,} are read."
+    if len(source.text) > LARGEST_FILE_BYTES:
+        why = f"It has {len(source.text):,} characters; up to {LARGEST_FILE_BYTES:,} are read."
         error = fault("json-too-long", "JSON text is too long", source.range(0, 1), why, "Split it into several files.")
         return None, error.diagnostics
     reader = _Reader(source)
@@ -89,8 +83,8 @@ class _Reader:
 
     def _nested(self, read: Callable[[Range], JsonNode]) -> JsonNode:
         opening = self._here()
-        if self.depth == _DEEPEST:
-            why = f"There are more than {_DEEPEST} levels of brackets."
+        if self.depth == DEEPEST_JSON:
+            why = f"There are more than {DEEPEST_JSON} levels of brackets."
             raise fault(
                 "json-too-deep", "JSON value is nested too deeply", opening, why, "Check the brackets before this place."
             )
@@ -265,6 +259,6 @@ class _Reader:
     def _note(self, code: str, what: str, why: str, next: str = "", where: Range | None = None) -> None:
         """Note a fault, at the token at hand or at another place."""
         self.faults += fault(f"json-{code}", what, where or self._here(), why, next).diagnostics
-        if len(self.faults) >= _MOST_FAULTS:
-            why = f"After {_MOST_FAULTS} errors, the rest is not read."
+        if len(self.faults) >= MOST_FAULTS:
+            why = f"After {MOST_FAULTS} errors, the rest is not read."
             raise fault("json-too-many", "Too many errors", self._here(), why, "Check that this is a JSON file.")

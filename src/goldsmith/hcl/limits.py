@@ -29,6 +29,9 @@ DEEPEST_EXPRESSION: Final = 100
 DEEPEST_BLOCK: Final = 100
 """Levels of blocks. Packer's own schemas have 4."""
 
+DEEPEST_JSON: Final = 200
+"""Levels of brackets of a JSON text: a block takes one for itself and one for each label. Reading one takes 3 stack frames."""
+
 DEEPEST_VALUE: Final = 150
 """Levels of lists and maps in a value. Walking one takes up to 4 of Python's 1,000 stack frames a level."""
 
