@@ -42,9 +42,13 @@ def other_builders(place: Path, fleet: Path, environment: Environment) -> Iterat
     archives = Path(environment["GOLDSMITH_CACHE"]) / "packages/archives"
     cached = work / "cache/var/cache/apt/archives"
     run(["sh", "-c", f'mkdir -p "$1" && cp {archives}/*/*.deb "$1"', "sh", str(cached)], place, environment)
-    for name, command in (("mkosi", mkosi(work)), ("diskimage-builder", diskimage_builder(work, environment))):
+    builders = (
+        ("mkosi", "", mkosi(work)),
+        ("diskimage-builder", ", packages from the network", diskimage_builder(work, environment)),
+    )
+    for name, note, command in builders:
         try:
-            yield Line(f"{name}, to tar", [timed(inside(root, work, command), place, environment)])
+            yield Line(f"{name}, to tar{note}", [timed(inside(root, work, command), place, environment)])
         except Failed as error:
             words = [line for line in str(error).splitlines() if line.strip()][-3:]
             print(f"{name} does not work here: {' | '.join(words)}"[:400], flush=True)
@@ -81,6 +85,13 @@ def diskimage_builder(work: Path, environment: Environment) -> list[str]:
     uv, venv = str(ROOT / ".tools/bin/uv"), str(work / "dib")
     run([uv, "venv", "-q", "--python", sys.base_prefix + "/bin/python3", venv], work, environment)
     run([uv, "pip", "install", "-q", "--python", venv + "/bin/python", "diskimage-builder", "setuptools"], work, environment)
-    settings = ["DIB_RELEASE=bookworm", f"PATH={venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin", f"TMPDIR={work}", "HOME=/root"]
+    security = "DIB_DEBIAN_SECURITY_MIRROR=http://deb.debian.org/debian-security"
+    settings = [
+        "DIB_RELEASE=bookworm",
+        security,
+        f"PATH={venv}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"TMPDIR={work}",
+        "HOME=/root",
+    ]
     command = [f"{venv}/bin/disk-image-create", "-o", str(work / "dib-image"), "-t", "tar"]
     return ["env", *settings, *command, "-p", PACKAGES.replace(" ", ","), "debian-minimal"]

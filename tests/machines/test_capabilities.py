@@ -63,9 +63,14 @@ def test_whoever_is_not_root_is_told_to_be_root_and_not_to_install_what_is_there
         code = 1
         try:
             os.setuid(65534)
+            if not os.access(__file__, os.R_OK):
+                os._exit(2)
             booted = next(capability for capability in capabilities() if capability.name == "booted tier")
             code = 0 if (booted.works, booted.provides) == (False, "run as root") else 1
         finally:
             os._exit(code)
 
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 2:
+        pytest.skip("the user nobody cannot read this checkout")
+    assert code == 0

@@ -180,7 +180,7 @@ def _clock_before_the_lock(patch: pytest.MonkeyPatch) -> None:
 
     def early(reader: Reader, pointer: Pointer, version: Version, *, again: bool = False) -> Facts:
         facts = gather(reader, pointer, version, again=again)
-        return replace(facts, at=facts.at - 100_000)
+        return replace(facts, at=facts.at - 1_000_000)
 
     patch.setattr(promote, "gather", early)
 

@@ -41,7 +41,7 @@ def test_a_repacked_package_unpacks_to_the_same_bytes(repository: Repository, tm
 
     assert content is not None
     again.write_bytes(content)
-    members = subprocess.run(["ar", "t", str(again)], capture_output=True, text=True, check=True).stdout.split()
+    members = subprocess.run(["busybox", "ar", "t", str(again)], capture_output=True, text=True, check=True).stdout.split()
     assert members == ["debian-binary", "control.tar.xz", "data.tar.zst"]
     before, after = (
         subprocess.run(["dpkg-deb", "--fsys-tarfile", str(file)], capture_output=True, check=True).stdout
