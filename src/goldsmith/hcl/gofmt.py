@@ -22,14 +22,19 @@ class Verb:
 
 
 def format_integer(verb: Verb, amount: int) -> str:
-    """A whole number by `%d %b %o %x %X`, with sign, `#` prefix and padding."""
-    digits = format(abs(amount), verb.letter)
+    """A whole number by `%d %b %o %O %x %X`, with sign, prefix and padding. As in Go, zeros fill up before a prefix comes."""
+    if verb.precision == 0 and amount == 0:
+        return " " * (verb.width or 0)
+    digits = format(abs(amount), "o" if verb.letter == "O" else verb.letter)
     if verb.precision is not None:
-        digits = "" if verb.precision == 0 and amount == 0 else digits.rjust(verb.precision, "0")
-    if "#" in verb.flags:
-        digits = {"x": "0x", "X": "0X", "o": "0", "b": "0b"}.get(verb.letter, "") + digits
-    zeros = "0" in verb.flags and verb.precision is None
-    return _signed(verb, amount < 0, digits, zeros)
+        digits = digits.rjust(verb.precision, "0")
+    elif "0" in verb.flags and "-" not in verb.flags:
+        sign = amount < 0 or "+" in verb.flags or " " in verb.flags
+        digits = digits.rjust((verb.width or 0) - sign, "0")
+    if "#" in verb.flags or verb.letter == "O":
+        octal = "" if digits.startswith("0") else "0"
+        digits = {"x": "0x", "X": "0X", "o": octal, "O": "0o", "b": "0b"}.get(verb.letter, "") + digits
+    return _signed(verb, amount < 0, digits, False)
 
 
 def format_real(verb: Verb, amount: Number) -> str:

@@ -126,10 +126,14 @@ class _Printf:
 
 def _formatted(verb: Verb, value: object) -> str:
     match verb.letter, value:
-        case "v", _:
+        case "v", None:
             return _padded(verb, printed(value))
+        case "v", _:
+            quotes = "#" in verb.flags and isinstance(value, str)
+            plain = Verb("v", verb.flags.replace("#", "").replace("+", ""), verb.width, verb.precision)
+            return _padded(plain, quote(str(value)[: verb.precision])) if quotes else _value(plain, value)
         case "T", _:
-            return _padded(verb, go_type(value))
+            return _padded(verb, go_type(value)[: verb.precision])
         case "t", bool():
             return _padded(verb, printed(value))
         case (("b" | "d" | "o" | "O" | "x" | "X" | "c" | "q" | "U"), int()) if not isinstance(value, bool):
@@ -140,7 +144,21 @@ def _formatted(verb: Verb, value: object) -> str:
             return _padded(verb, _text(verb, value))
         case _, list() | tuple():
             return "[" + " ".join(_formatted(verb, item) for item in value) + "]"
-    return f"%!{verb.letter}({go_type(value)}={printed(value)})" if value is not None else f"%!{verb.letter}(<nil>)"
+    return f"%!{verb.letter}({go_type(value)}={_value(verb, value)})" if value is not None else f"%!{verb.letter}(<nil>)"
+
+
+def _value(verb: Verb, value: object) -> str:
+    """The value by `%v` with the flags, width and precision of a verb, which may be one that the value does not know."""
+    match value:
+        case int() if not isinstance(value, bool):
+            return format_integer(Verb("d", verb.flags, verb.width, verb.precision), value)
+        case float():
+            return format_real(Verb("g", verb.flags, verb.width, verb.precision), Decimal(repr(value)))
+        case str():
+            return _padded(verb, value[: verb.precision])
+        case list() | tuple():
+            return "[" + " ".join(_value(verb, item) for item in value) + "]"
+    return _padded(verb, printed(value))
 
 
 def _integer(verb: Verb, value: int) -> str:
@@ -150,16 +168,15 @@ def _integer(verb: Verb, value: int) -> str:
         case "c":
             return _padded(verb, rune)
         case "q":
-            return _padded(verb, f"'{_quoted_rune(rune)}'")
+            return _padded(verb, _quoted_rune(verb, rune))
         case "U":
             return _padded(verb, f"U+{value:04X}" + (f" '{rune}'" if "#" in verb.flags and rune.isprintable() else ""))
-        case "O":
-            return _padded(verb, oct(value))
     return format_integer(verb, value)
 
 
-def _quoted_rune(rune: str) -> str:
-    return "\\'" if rune == "'" else quote(rune)[1:-1].replace('\\"', '"')
+def _quoted_rune(verb: Verb, rune: str) -> str:
+    quoted = "\\'" if rune == "'" else quote(rune)[1:-1].replace('\\"', '"')
+    return f"'{_in_ascii(quoted) if '+' in verb.flags else quoted}'"
 
 
 def _text(verb: Verb, value: str) -> str:
@@ -175,10 +192,11 @@ def _text(verb: Verb, value: str) -> str:
 def _quoted(verb: Verb, text: str) -> str:
     if "#" in verb.flags and "`" not in text and all(c == "\t" or (c.isprintable() and c != "\ufeff") for c in text):
         return f"`{text}`"
-    quoted = quote(text)
-    if "+" not in verb.flags:
-        return quoted
-    return "".join(c if c.isascii() else (f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}") for c in quoted)
+    return _in_ascii(quote(text)) if "+" in verb.flags else quote(text)
+
+
+def _in_ascii(text: str) -> str:
+    return "".join(c if c.isascii() else (f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}") for c in text)
 
 
 def _padded(verb: Verb, text: str) -> str:
