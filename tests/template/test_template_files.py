@@ -82,6 +82,17 @@ def test_a_well_formed_plugin_is_accepted_whether_or_not_it_exists(workplace: Wo
 
 def test_syntax_is_checked_without_values(workplace: Workplace, whats: Say) -> None:
     workplace.write('variable "a" {}\nlocals { b = nope.nope }\nbuild { sources = ["x"] }')
-    assert check_syntax(workplace.root) == ()
+    assert check_syntax(workplace.root, load_options()) == ()
     workplace.write("variable {}")
-    assert whats(check_syntax(workplace.root)) == ["Missing name for variable"]
+    assert whats(check_syntax(workplace.root, load_options())) == ["Missing name for variable"]
+
+
+def test_a_syntax_check_reads_the_values_that_are_given_to_variables(workplace: Workplace, whats: Say) -> None:
+    workplace.write('variable "n" { type = number }')
+
+    def found(**variables: str) -> list[str]:
+        return whats(check_syntax(workplace.root, load_options(variables=tuple(variables.items()))))
+
+    assert found() == []
+    assert found(m="1") == ["Undefined -var variable"]
+    assert found(n="x") == ["Invalid argument value for -var variable"]

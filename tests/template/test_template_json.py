@@ -256,7 +256,7 @@ def test_a_name_that_is_nearly_right_is_suggested(workplace: Workplace) -> None:
 def test_syntax_only_reads_no_values(workplace: Workplace) -> None:
     path = workplace.write(f'{{"locals": {{"a": "${{nosuch}}"}}, {SOURCE}, "build": {{"sources": ["mock.a"]}}}}', "t.pkr.json")
 
-    assert check_syntax(path) == ()
+    assert check_syntax(path, load_options()) == ()
 
 
 def test_inspect_lists_a_template_in_json(workplace: Workplace) -> None:

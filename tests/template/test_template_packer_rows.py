@@ -74,7 +74,7 @@ def test_declarations_are_accepted_and_refused_as_by_packer(conformance: Path) -
     for row in rows(conformance, "TestParser_no_init"):
         arguments = row["args"]
         assert isinstance(arguments, list)
-        faults = check_syntax(conformance / "fixtures" / "hcl2template" / str(arguments[0]))
+        faults = check_syntax(conformance / "fixtures" / "hcl2template" / str(arguments[0]), load_options())
         assert bool(faults) is row["parseWantDiagHasErrors"], (row["name"], faults)
 
 

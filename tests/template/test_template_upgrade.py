@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, format_source, parse
-from goldsmith.template import Upgraded, check_syntax, read_legacy, upgrade
+from goldsmith.template import Upgraded, check_syntax, load_options, read_legacy, upgrade
 
 KNOWN = ("file", "null")
 
@@ -398,4 +398,4 @@ def test_what_is_written_passes_the_syntax_check(tmp_path: Path) -> None:
         ).text
     )
 
-    assert check_syntax(path) == ()
+    assert check_syntax(path, load_options()) == ()

@@ -45,11 +45,6 @@ def command(
         templates = [image.template for image in project.images.values()]
     failed = False
     for path in templates:
-        if syntax_only:
-            found = check_syntax(path, options.variable_files)
-            print_diagnostics(found, json)
-            failed = failed or any(item.severity is Severity.ERROR for item in found)
-            continue
         wanted = load_options(
             variables=options.variables,
             variable_files=options.variable_files,
@@ -58,6 +53,11 @@ def command(
             warn_undeclared=not no_warn_undeclared_var,
             evaluate_data=evaluate_datasources,
         )
+        if syntax_only:
+            found = check_syntax(path, wanted)
+            print_diagnostics(found, json)
+            failed = failed or any(item.severity is Severity.ERROR for item in found)
+            continue
         try:
             plan = read_plan(path, wanted)
         except GoldsmithError as error:

@@ -35,9 +35,9 @@ def read_plan(path: Path, options: LoadOptions) -> Plan:
     return load_legacy(path, options).plan() if is_legacy(path) else hcl.load(path, options).plan()
 
 
-def check_syntax(path: Path, variable_files: tuple[Path, ...] = ()) -> tuple[Diagnostic, ...]:
-    """What can be said of a template without evaluating it. Packer reads the variable files of a legacy template even so."""
-    return check_legacy_syntax(path, variable_files) if is_legacy(path) else hcl.check_syntax(path)
+def check_syntax(path: Path, options: LoadOptions) -> tuple[Diagnostic, ...]:
+    """What can be said of a template without evaluating it. Values of variables are read even so, as in Packer."""
+    return check_legacy_syntax(path, options.variable_files) if is_legacy(path) else hcl.check_syntax(path, options)
 
 
 def inspection(path: Path, options: LoadOptions) -> tuple[Line, ...]:

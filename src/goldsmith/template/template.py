@@ -19,7 +19,7 @@ from goldsmith.template.declared import ComponentName, Declared, read_declaratio
 from goldsmith.template.faults import Faults
 from goldsmith.template.hcp import Registry, read_registry
 from goldsmith.template.locals import evaluate_locals
-from goldsmith.template.options import LoadOptions, load_options
+from goldsmith.template.options import LoadOptions
 from goldsmith.template.plan import Material, Plan, make_plan
 from goldsmith.template.secrets import secrets_of
 from goldsmith.template.tracing import Tracer
@@ -105,10 +105,10 @@ def load_leniently(path: Path, options: LoadOptions) -> Template:
     return _evaluated(declared, options, faults)
 
 
-def check_syntax(path: Path) -> tuple[Diagnostic, ...]:
-    """What can be said of a template without evaluating it: syntax, block and attribute names, declarations."""
+def check_syntax(path: Path, options: LoadOptions) -> tuple[Diagnostic, ...]:
+    """What can be said of a template without evaluating it: syntax, block and attribute names, declarations, given values."""
     faults = Faults()
-    faults.attempt(read_declarations, path, load_options(), faults)
+    faults.attempt(read_declarations, path, options, faults)
     return tuple(faults.found)
 
 
