@@ -280,6 +280,16 @@ def test_console_ends_with_one_when_an_expression_is_wrong_and_prints_the_last_r
     )
 
 
+def test_a_template_cannot_send_control_characters_to_the_terminal(tmp_path: Path) -> None:
+    rule = 'condition = var.v == 2\n    error_message = "Bad \\u001b[2J."'
+    (tmp_path / "a.pkr.hcl").write_text(f'variable "v" {{\n  default = 1\n  validation {{\n    {rule}\n  }}\n}}\n')
+
+    done = goldsmith("validate", ".", cwd=tmp_path)
+
+    assert "Bad \ufffd[2J." in done.stdout
+    assert "\x1b" not in done.stdout
+
+
 def test_a_good_template_is_valid(tmp_path: Path) -> None:
     template(tmp_path)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from goldsmith.cli.excerpt import excerpt, printable
 from goldsmith.cli.saying import is_machine_readable, say
 from goldsmith.hcl.diagnostics import Diagnostic, Severity
 from goldsmith.hcl.source import Position, Range, SourceFile
@@ -30,34 +31,18 @@ def text_of(diagnostic: Diagnostic) -> str:
     """A diagnostic as a person reads it: what, where with an excerpt and a caret, why, and what to do next."""
     head = "Error" if diagnostic.severity is Severity.ERROR else "Warning"
     colour = "red" if diagnostic.severity is Severity.ERROR else "yellow"
-    lines = [f"{_styled(head + ':', colour)} {diagnostic.what}  {_styled(f'[{diagnostic.code}]', 'bright_black')}"]
+    lines = [f"{_styled(head + ':', colour)} {printable(diagnostic.what)}  {_styled(f'[{diagnostic.code}]', 'bright_black')}"]
     if diagnostic.where is not None:
         lines += _excerpt(diagnostic.where)
-    lines += [f"  where {related.what}{_place(related.where)}" for related in diagnostic.context]
-    lines += [f"  {line}" for part in (diagnostic.why, diagnostic.next) for line in part.splitlines()]
+    lines += [f"  where {printable(related.what)}{_place(related.where)}" for related in diagnostic.context]
+    lines += [f"  {printable(line)}" for part in (diagnostic.why, diagnostic.next) for line in part.splitlines()]
     return "\n".join(lines) + "\n"
 
 
-_WIDEST = 160
-"""Columns of an excerpt. Written by a program, a file may be one line of a million characters."""
-_BEFORE = 60
-"""Columns that stay before the place when a line is cut."""
-
-
 def _excerpt(where: Range) -> list[str]:
-    number = where.start.line
-    line = where.source.lines[number - 1] if number <= len(where.source.lines) else ""
-    first = where.start.column - 1
-    after = where.end.column - 1 if where.end.line == number else len(line)
-    if len(line) > _WIDEST:
-        begin = max(0, first - _BEFORE)
-        piece = line[begin : begin + _WIDEST]
-        line = f"{'…' if begin else ''}{piece}{'…' if len(line) > begin + _WIDEST else ''}"
-        first, after = (column - begin + (1 if begin else 0) for column in (first, after))
-    gutter = f"  {number} │ "
-    before = "".join("\t" if char == "\t" else " " for char in line[:first])
-    caret = _styled("^" * max(1, min(after, len(line)) - first), "red")
-    return [f"  on {where.file} line {number}:", gutter + line, " " * (len(gutter) - 2) + "│ " + before + caret]
+    place, line, marks = excerpt(where)
+    gutter, caret = marks[: marks.index("│") + 1], marks[marks.index("│") + 1 :]
+    return [f"  {place}", f"  {line}", f"  {gutter}{_styled(caret, 'red')}"]
 
 
 def _place(where: Range | None) -> str:
