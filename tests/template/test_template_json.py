@@ -247,6 +247,16 @@ def test_faults_are_told_with_their_place(workplace: Workplace, text: str, what:
     assert column is None or found.where.start.column == column
 
 
+def test_the_chain_of_references_is_that_of_the_place(workplace: Workplace) -> None:
+    text = '{"locals": {"a": "${local.b} ${local.c + \\"x\\"}", "b": "\\u0041${1}", "c": "${2}"}}'
+    found = next(item for item in faults(workplace, text) if item.code == "hcl.operand")
+
+    assert [item.what for item in found.context] == []
+    text = '{"locals": {"a": "\\u0041${local.b} ${local.c + 1}", "b": 1, "c": "${\\"x\\"}"}}'
+    found = next(item for item in faults(workplace, text) if item.code == "hcl.operand")
+    assert [item.what for item in found.context] == ['local.c = "${\\"x\\"}"']
+
+
 def test_a_name_that_is_nearly_right_is_suggested(workplace: Workplace) -> None:
     (fault, *_) = faults(workplace, f'{{{SOURCE}, "build": {{"source": {{"mock.a": {{"strin": 1}}}}}}}}')
 

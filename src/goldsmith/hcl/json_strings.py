@@ -68,11 +68,15 @@ class Quoted(SourceFile):
         """The lines of the file around."""
         return self.literal.source.lines
 
+    def place(self, offset: int) -> int:
+        """The offset in the file at which the character at `offset` of the text was written."""
+        at = bisect_right(self._after_escapes, offset, key=itemgetter(0)) - 1
+        meant, written = self._after_escapes[at] if at >= 0 else (0, 0)
+        return self.literal.first + 1 + written + offset - meant
+
     def position(self, offset: int) -> Position:
         """Where the character at `offset` of the text was written."""
-        place = bisect_right(self._after_escapes, offset, key=itemgetter(0)) - 1
-        meant, written = self._after_escapes[place] if place >= 0 else (0, 0)
-        return self.literal.source.position(self.literal.first + 1 + written + offset - meant)
+        return self.literal.source.position(self.place(offset))
 
     @cached_property
     def _after_escapes(self) -> list[tuple[int, int]]:

@@ -38,6 +38,10 @@ class SourceFile:
         line = bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1, offset)
 
+    def place(self, offset: int) -> int:
+        """The offset in the file of a code point of this text: the same, unless the text is quoted in the file."""
+        return offset
+
     def range(self, start: int, end: int) -> Range:
         """The range between two offsets; `end` is the one after the last character."""
         return Range(self, start, end)
@@ -73,6 +77,16 @@ class Range:
     def text(self) -> str:
         """The text that the range covers."""
         return self.source.text[self.first : self.after]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The offsets in the file of the first code point and after the last one."""
+        return self.source.place(self.first), self.source.place(self.after)
+
+    def touches(self, other: Range) -> bool:
+        """Whether the two have a character in common."""
+        (first, after), (other_first, other_after) = self.span, other.span
+        return self.file == other.file and first < other_after and other_first < after
 
     def to(self, other: Range) -> Range:
         """The range from the start of this one to the end of `other`."""

@@ -43,7 +43,7 @@ class Tracer:
 
     def _chain(self, where: Range | None, every: tuple[Reference, ...]) -> Iterator[Related]:
         """The steps from the references at a place to where their values are written, without a step twice."""
-        waiting = [item for item in every if where is not None and _touch(item.range, where)]
+        waiting = [item for item in every if where is not None and item.range.touches(where)]
         told: set[tuple[str, str]] = set()
         while waiting and len(told) < _MOST_STEPS:
             reference = waiting.pop(0)
@@ -70,10 +70,6 @@ class Tracer:
             return None
         text = "<sensitive>" if value.is_sensitive_anywhere else _shortened(_text(value))
         return Related(f"var.{name} = {text}, from {_ORIGINS[given[-1].origin]}", given[-1].where)
-
-
-def _touch(one: Range, other: Range) -> bool:
-    return one.file == other.file and one.first < other.after and other.first < one.after
 
 
 def _text(value: Value) -> str:
