@@ -191,6 +191,12 @@ class Component(ABC, Generic[C]):
 # ── sources ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class MakeTree(Protocol):
+    """Fills an empty directory with a tree. What is said goes to `emit`; without one, to the context of the source."""
+
+    def __call__(self, tree: Path, emit: Emit | None = None, /) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseStep:
     """The step that makes the lowest own layer of a layered source."""
@@ -198,8 +204,7 @@ class BaseStep:
     name: str
     inputs: Mapping[str, object]
     """JSON-like data that, with the configuration, decides the content: resolved packages, digests, tool versions."""
-    make: Callable[[Path], None]
-    """Fills an empty directory with the tree."""
+    make: MakeTree
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

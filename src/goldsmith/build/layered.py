@@ -179,7 +179,7 @@ def _base_step(base: Base, progress: _Progress, context: Context, workshop: Work
             started = time.monotonic()
             tree = directory / "tree"
             tree.mkdir()
-            step.make(tree)
+            step.make(tree, reporting.emit)
             layer = workshop.cache.layers.adopt(tree, (), base.epoch)
             workshop.cache.keep_step(key, layer.diff_id, time.monotonic() - started)
             reporting.emit(
@@ -314,7 +314,7 @@ def _reported(name: str, key: str, context: Context, workshop: Workshop) -> Iter
     log_name = f"{context.run_uuid[:8]}-{context.build}-{name}".replace(" ", "-")
     log: Path | None = None
     try:
-        with step_log(workshop.logs, log_name, context.emit) as opened:
+        with step_log(workshop.logs, log_name, context.emit, context.secrets) as opened:
             log = opened.path
             yield replace(context, emit=opened.emit)
     except BaseException as error:

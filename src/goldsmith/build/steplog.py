@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.events import Emit, Event, Output
+from goldsmith.hcl.redaction import redacted
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,24 @@ class StepLog:
 
 
 @contextmanager
-def step_log(directory: Path, name: str, emit: Emit) -> Iterator[StepLog]:
-    """Keep what a step says in `directory`; the file is removed when the step ends well, and kept otherwise."""
+def step_log(directory: Path, name: str, emit: Emit, secrets: tuple[str, ...]) -> Iterator[StepLog]:
+    """Keep what a step says in `directory`; when it ends well the file is removed, otherwise it ends with the error.
+
+    None of `secrets` reaches the file.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name.replace('/', '_')}.log"
     with path.open("w", encoding="utf-8", errors="replace") as file:
 
         def listen(event: Event) -> None:
             if isinstance(event, Output):
-                file.write(event.text + "\n")
+                file.write(redacted(event.text, secrets) + "\n")
                 file.flush()
             emit(event)
 
-        yield StepLog(path, listen)
+        try:
+            yield StepLog(path, listen)
+        except Exception as error:
+            file.write(redacted(f"{error}\n", secrets))
+            raise
     path.unlink(missing_ok=True)

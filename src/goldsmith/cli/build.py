@@ -125,6 +125,8 @@ def _say_summary(outcomes: Sequence[ImageOutcome]) -> None:
         say("\n==> Some builds didn't complete successfully and had errors:", "error")
         for result in failed:
             say(f"--> {result.build.full_name}: {result.error or 'Build was cancelled'}", "error")
+            for diagnostic in result.error.diagnostics if result.error else ():
+                say(f"    {diagnostic.next}  [{diagnostic.code}]".rstrip(), "error")
     made = [(result.build.full_name, item.text) for result in results if result.succeeded for item in result.artifacts]
     say("\n==> Builds finished. The artifacts of successful builds are:" if made else _NOTHING_MADE)
     for name, text in made:

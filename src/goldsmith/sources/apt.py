@@ -119,13 +119,15 @@ def index_fault(errors: str, distribution: str = "", release: str = "", snapshot
         if re.search(pattern, errors):
             if code == "archive.unknown-release":
                 what = f'the archive has no release "{release}"' if release else what
-                next_step = did_you_mean(release, RELEASES.get(distribution, ())) or next_step
+                known = RELEASES.get(distribution, ())
+                next_step = (did_you_mean(release, known) if release not in known else "") or next_step
                 if snapshot:
                     what = f'there is no snapshot of "{release}" at {snapshot}'
                     next_step = "Name a time since the release came out; the service says which snapshots it has."
             kind = MachineError if code in ("archive.unreachable", "disk.full") else UserError
             return kind(Diagnostic(code=code, what=what, why=told, next=next_step))
-    return MachineError(Diagnostic(code="archive.failed", what="the indexes of the archive could not be fetched", why=told))
+    what, again = "the indexes of the archive could not be fetched", 'Try again, or name another mirror in "mirrors".'
+    return MachineError(Diagnostic(code="archive.failed", what=what, why=told, next=again))
 
 
 _INDEX_FAULTS = (
@@ -148,17 +150,17 @@ _INDEX_FAULTS = (
         'Use a mirror that is up to date, check this host\'s clock, or name a "snapshot".',
     ),
     (
+        r"(?i)could not resolve|could not connect|unable to connect|connection (failed|refused|reset|timed out)"
+        r"|network is unreachable|temporary failure|\b50[0-9] +[A-Z][a-z]",
+        "archive.unreachable",
+        "the archive cannot be reached",
+        'Check the network and the proxy of this host\'s apt, or name another mirror in "mirrors".',
+    ),
+    (
         r"is not signed|Clearsigned file isn't valid|NOSPLIT|unsigned file",
         "archive.unsigned",
         "the archive is not signed",
         "Use a mirror with an InRelease file; unsigned packages are never installed.",
-    ),
-    (
-        r"(?i)could not resolve|could not connect|unable to connect|connection (failed|refused|reset|timed out)"
-        r"|network is unreachable|temporary failure|\b50[0-9] ",
-        "archive.unreachable",
-        "the archive cannot be reached",
-        'Check the network and the proxy of this host\'s apt, or name another mirror in "mirrors".',
     ),
     (
         r"does not have a Release file|404 +Not Found|Failed to stat|File not found",

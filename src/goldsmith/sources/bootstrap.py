@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from goldsmith.components import REQUIRED, Base, BaseStep, Context, ImageLookup, LayeredSource, attribute
-from goldsmith.events import Output, Warned
+from goldsmith.events import Emit, Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.images.boot import LOADERS_FOR, no_loader
 from goldsmith.images.lock import ImageLock
@@ -252,7 +252,7 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
     signed_by, own_keys = _keys(config, request)
     sources = runtime_sources(suites(request.archive)[0], signed_by, past=bool(config.snapshot))
 
-    def make(tree: Path) -> None:
+    def make(tree: Path, emit: Emit | None = None, /) -> None:
         archive.fetch(lock.packages)
         prepared = archive.packages.prepare(lock.packages, fast=reads_zstd(lock.packages, config.distribution))
         rootfs = RootfsRequest(
@@ -265,7 +265,7 @@ def _step(config: BootstrapConfig, lock: ImageLock, archive: Archive, context: C
             sources_name=config.distribution,
             keyring=own_keys,
         )
-        make_rootfs(rootfs, tree, context)
+        make_rootfs(rootfs, tree, replace(context, emit=emit or context.emit))
 
     return BaseStep(
         name="archive packages",
