@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, UserError
-from goldsmith.template import FIXERS, fix
+from goldsmith.template.fixes import FIXERS, fix
 
 
 def fixed(root: dict[str, object]) -> dict[str, object]:

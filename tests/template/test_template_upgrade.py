@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, format_source, parse
-from goldsmith.template import Upgraded, check_syntax, load_options, read_legacy, upgrade
+from goldsmith.template import check_syntax, load_options, read_legacy
+from goldsmith.template.upgrade import Upgraded, upgrade
 
 KNOWN = ("file", "null")
 

@@ -12,7 +12,7 @@ class FixCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What is fixed, in order."""
-        from goldsmith.template import FIXERS
+        from goldsmith.template.fixes import FIXERS
 
         formatter.write("\nWhat is fixed, in order:\n")
         formatter.write("".join(f"  {fixer.name:<27}{fixer.does}\n" for fixer in FIXERS))
@@ -33,7 +33,8 @@ def command(validate: bool, template: str, **of_packer: object) -> int:
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.saying import say
     from goldsmith.hcl import SourceFile, UserError, read_source
-    from goldsmith.template import check_legacy, fix, read_legacy
+    from goldsmith.template import check_legacy, read_legacy
+    from goldsmith.template.fixes import fix
 
     path = Path(template)
     if path.is_dir() or path.name.endswith((".pkr.hcl", ".pkr.json")):

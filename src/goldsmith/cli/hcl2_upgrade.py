@@ -32,7 +32,8 @@ def command(
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.saying import say
     from goldsmith.components import names
-    from goldsmith.template import check_legacy, read_legacy, read_variable_file, upgrade
+    from goldsmith.template import check_legacy, read_legacy, read_variable_file
+    from goldsmith.template.upgrade import upgrade
 
     legacy = read_legacy(_source(template))
     for file in variable_files:

@@ -3,7 +3,6 @@
 from goldsmith.packer_templates import PACKER_VERSION
 from goldsmith.template.console import Console
 from goldsmith.template.decode import decode
-from goldsmith.template.fixes import FIXERS, fix
 from goldsmith.template.inspect import inspect
 from goldsmith.template.installed_plugins import every_installation, plugin_directories
 from goldsmith.template.languages import AnyConsole, check_syntax, console, inspection, read_plan
@@ -15,11 +14,9 @@ from goldsmith.template.plan import Plan
 from goldsmith.template.plugins import PluginState, required_plugins
 from goldsmith.template.settings import settings_of
 from goldsmith.template.template import Template, load
-from goldsmith.template.upgrade import Upgraded, upgrade
 from goldsmith.template.uses import Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 __all__ = [
-    "FIXERS",
     "PACKER_VERSION",
     "AnyConsole",
     "Build",
@@ -36,13 +33,11 @@ __all__ = [
     "ProvisionerUse",
     "SourceUse",
     "Template",
-    "Upgraded",
     "check_legacy",
     "check_syntax",
     "console",
     "decode",
     "every_installation",
-    "fix",
     "inspect",
     "inspection",
     "load",
@@ -53,5 +48,4 @@ __all__ = [
     "read_variable_file",
     "required_plugins",
     "settings_of",
-    "upgrade",
 ]
