@@ -48,7 +48,7 @@ class VagrantConfig:
     vagrantfile_template_generated: bool = attribute(False, "Whether an earlier step makes vagrantfile_template.")
     provider_override: str = attribute("", "The provider, where the artifact does not say it.")
     architecture: str = attribute("", "What Vagrant calls the machine; the host's when nothing is said.")
-    override: Value | None = attribute(None, "Settings for single providers: { libvirt = { output = … } }.")
+    override: Value | None = attribute(None, "Settings for single providers: { libvirt = { output = … } }.", rendered=False)
 
 
 class Vagrant(PostProcessor[VagrantConfig]):
