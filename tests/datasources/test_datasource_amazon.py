@@ -18,6 +18,7 @@ from goldsmith.datasources.amazon_parameterstore import AmazonParameterStore, Pa
 from goldsmith.datasources.amazon_secretsmanager import AmazonSecretsManager, SecretConfig
 from goldsmith.hcl.diagnostics import GoldsmithError, MachineError, UserError
 from goldsmith.hcl.values import Value, to_plain
+from tests.datasources.web_server import Answer, WebServer
 
 
 def api(service: str, address: str, region: str = "eu-central-1") -> Any:
@@ -92,6 +93,25 @@ def test_the_newest_of_amazons_own_images_is_chosen(aws: str, context: Context) 
     assert len(dates) > 100
     assert found["creation_date"] == max(dates)
     assert found["owner_name"] == "amazon"
+
+
+_TOLD = """<DescribeImagesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><imagesSet>{}</imagesSet>
+</DescribeImagesResponse>"""
+_IMAGE = "<item><imageId>{}</imageId><creationDate>{}</creationDate></item>"
+
+
+def test_the_newest_is_told_by_its_date_and_of_equal_ones_always_the_same(aws: str, web: WebServer, context: Context) -> None:
+    dates = {"ami-2": "2024-01-02T00:00:00.000Z", "ami-9": "2023-12-31T23:59:59.000Z", "ami-3": "2024-01-02T00:00:00.000Z"}
+    config = AmiConfig(owners=("self",), most_recent=True, custom_endpoint_ec2=web.url("/"))
+
+    chosen = set()
+    for order in (sorted(dates), sorted(dates, reverse=True)):
+        items = "".join(_IMAGE.format(image, dates[image]) for image in order)
+        web.answers["/"] = Answer(headers=(("Content-Type", "text/xml"),), body=_TOLD.format(items).encode())
+        chosen.add(plain(told(AmazonAmi(), config, context))["id"])
+
+    assert chosen == {"ami-3"}
+    assert b"IncludeDeprecated=false" in web.asked[0].body
 
 
 def test_no_ami_names_what_was_looked_for(aws: str, context: Context) -> None:
@@ -261,6 +281,38 @@ def test_a_profile_gives_region_and_credentials(
     assert without[0] == "aws.credentials"
     assert plain(told(AmazonParameterStore(), config, context))["value"] == "e"
     assert refused(AmazonParameterStore(), ParameterConfig(name="/east", profile="no"), context)[0] == "aws.profile"
+
+
+@pytest.mark.parametrize("skip", [False, True])
+def test_the_instances_own_role_may_be_left_out(
+    skip: bool, aws: str, web: WebServer, context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", web.url("/"))
+
+    code, _ = refused(AmazonParameterStore(), ParameterConfig(name="/x", skip_metadata_api_check=skip), context)
+
+    assert code == "aws.credentials"
+    assert bool(web.asked) != skip
+
+
+def test_a_refusal_is_decoded_when_asked(aws: str, web: WebServer, context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = "<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>You are not authorized. Encoded"
+    body = f"{encoded} authorization failure message: abc-123</Message></Error></Errors></Response>"
+    decoded = "<DecodeAuthorizationMessageResponse><DecodeAuthorizationMessageResult><DecodedMessage>no ec2 for you"
+    ends = "</DecodedMessage></DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>"
+    web.answers["/ec2"] = Answer(403, (("Content-Type", "text/xml"),), body.encode())
+    web.answers["/sts"] = Answer(200, (("Content-Type", "text/xml"),), f"{decoded}{ends}".encode())
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", web.url("/sts"))
+    config = AmiConfig(owners=("self",), custom_endpoint_ec2=web.url("/ec2"))
+
+    assert "abc-123" in refused(AmazonAmi(), config, context)[1]
+    code, why = refused(AmazonAmi(), replace(config, decode_authorization_messages=True), context)
+
+    assert code == "aws.refused"
+    assert "no ec2 for you" in why
+    assert b"EncodedMessage=abc-123" in web.asked[-1].body
 
 
 def test_a_role_is_taken_on(aws: str, context: Context) -> None:

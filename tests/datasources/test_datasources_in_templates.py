@@ -195,9 +195,16 @@ def test_a_secret_that_only_a_data_source_knows_is_scrubbed(aws: str, tmp_path: 
         Name="scrubbed", SecretString='{"password": "only-aws-knows"}'
     )
 
-    plan = loaded(
+    template = loaded(
         tmp_path,
-        'data "amazon-secretsmanager" "a" { name = "scrubbed" }\nlocals { told = data.amazon-secretsmanager.a.value }' + BUILD,
-    ).plan()
+        """
+        data "amazon-secretsmanager" "a" { name = "scrubbed" }
+        source "null" "n" { communicator = "none" }
+        build {
+          sources = ["null.n"]
+          provisioner "shell-local" { inline = ["echo ${data.amazon-secretsmanager.a.value}"] }
+        }
+        """,
+    )
 
-    assert "only-aws-knows" in plan.secrets
+    assert "only-aws-knows" in template.plan().secrets

@@ -105,6 +105,7 @@ def test_a_guest_cannot_pass_its_raw_disk_off_as_another_format(context: Context
 def test_the_same_disk_gives_the_same_box(image: Artifact, context: Context) -> None:
     for number, name in enumerate(("a.box", "b.box")):
         os.utime(image.files[0], (number * 1000, number * 1000))
+        image.files[0].chmod(0o600 | number)
         Vagrant().process(VagrantConfig(output=name), image, context)
 
     assert (context.cwd / "a.box").read_bytes() == (context.cwd / "b.box").read_bytes()
