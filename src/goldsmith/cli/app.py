@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     Called by the name `packer`, as by a link of that name, the program tells Packer's version and calls itself so.
     """
+    # File names, variables and what is piped in need not be UTF-8: they are shown, and read, as well as they can be.
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors=errors)
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = "packer" if Path(sys.argv[0]).name == "packer" else "goldsmith"
     machine_readable = any(argument.lstrip("-") == "machine-readable" for argument in arguments)
@@ -109,6 +114,9 @@ def run(arguments: Sequence[str], machine_readable: bool = False, name: str = "g
             say("Cleanly cancelled after being interrupted.", "error")
             return 1
         except BrokenPipeError:
+            return 1
+        except (MemoryError, RecursionError):
+            say("Error: the template asks for more memory or deeper nesting than this machine has  [limit]", "error")
             return 1
         except Exception as error:  # the last border: a traceback goes to a file, a sentence to the user
             return report_bug(error)

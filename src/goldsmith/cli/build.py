@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, ignored, read_template_options, template_options
+from goldsmith.cli.options import flag, ignored, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("build")
 @template_options
+@sandboxed_files
 @flag("color", "Colour the output.", default=True)
 @flag("debug", "Build one after the other and stop before each step.")
 @flag("force", "Build although the result exists.")
@@ -46,6 +47,7 @@ def command(
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    sandboxed_files: bool,
     color: bool,
     debug: bool,
     force: bool,
@@ -84,6 +86,7 @@ def command(
         use_cache=not no_cache,
         run_gates=not no_gates,
         locked=locked,
+        sandboxed=sandboxed_files,
         warn_undeclared=warn_on_undeclared_var,
         ask=None if obj["machine_readable"] or json else _ask,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, prefers_hcl, read_template_options, template_options
+from goldsmith.cli.options import flag, prefers_hcl, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _REMEMBERED_LINES = 1000
 
 @click.command("console")
 @template_options
+@sandboxed_files
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
 @click.argument("template", required=False, type=click.Path(path_type=Path))
 def command(
@@ -29,6 +30,7 @@ def command(
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    sandboxed_files: bool,
     json: bool,
     template: Path | None,
 ) -> int:
@@ -43,7 +45,7 @@ def command(
     from goldsmith.template import console, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
-    wanted = load_options(variables=options.variables, variable_files=options.variable_files)
+    wanted = load_options(variables=options.variables, variable_files=options.variable_files, sandboxed=sandboxed_files)
     answering = console(template, wanted, prefers_hcl=prefers_hcl())
     return _interactive(answering, json) if sys.stdin.isatty() else _piped(answering, json)
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say, tell
 
 
 @click.command("inspect")
 @template_options
+@sandboxed_files
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
 @click.argument("template", type=click.Path(path_type=Path))
 def command(
@@ -19,6 +20,7 @@ def command(
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    sandboxed_files: bool,
     json: bool,
     template: Path,
 ) -> int:
@@ -26,7 +28,7 @@ def command(
     from goldsmith.template import inspection, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
-    wanted = load_options(variables=options.variables, variable_files=options.variable_files)
+    wanted = load_options(variables=options.variables, variable_files=options.variable_files, sandboxed=sandboxed_files)
     for line in inspection(template, wanted):
         if line.kind:
             tell(line.kind, *line.data)

@@ -72,6 +72,10 @@ def flag(name: str, help: str, default: bool = False) -> Callable[[F], F]:
     return click.option(f"-{name}", name.replace("-", "_"), type=bool, default=default, metavar="", help=help)
 
 
+sandboxed_files = flag("sandboxed-files", "Read nothing outside the template's directory while evaluating it.")
+"""The option `-sandboxed-files`, for every command that evaluates a template."""
+
+
 def ignored(name: str, type: click.ParamType[Any]) -> Callable[[F], F]:
     """A flag of Packer's that is accepted and means nothing here; the help does not show it."""
     return click.option(f"-{name}", name.replace("-", "_"), type=type, hidden=True, expose_value=False)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
 
 
 @click.command("plan")
 @template_options
+@sandboxed_files
 @flag("json", "Print the plan as JSON.")
 @flag("locked", "Refuse when the archive does not deliver what goldsmith.lock pins.")
 @flag("no-cache", "Plan as if nothing were cached.")
@@ -22,6 +23,7 @@ def command(
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    sandboxed_files: bool,
     json: bool,
     locked: bool,
     no_cache: bool,
@@ -40,6 +42,7 @@ def command(
         except_=options.except_,
         use_cache=not no_cache,
         locked=locked,
+        sandboxed=sandboxed_files,
     )
     with Session(project_for(template), template, request, ignore, Cancellation()) as session:
         decisions = explain_fleet(template, session)

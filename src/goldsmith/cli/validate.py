@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, template_options
+from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say
 
 
 @click.command("validate")
 @template_options
+@sandboxed_files
 @flag("syntax-only", "Check the syntax only.")
 @flag("evaluate-datasources", "Read data sources instead of leaving their values unknown.")
 @flag("no-warn-undeclared-var", "Do not warn about values for variables that no template declares.")
@@ -22,6 +23,7 @@ def command(
     variable_files: tuple[Path, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    sandboxed_files: bool,
     syntax_only: bool,
     evaluate_datasources: bool,
     no_warn_undeclared_var: bool,
@@ -52,6 +54,7 @@ def command(
             except_=options.except_,
             warn_undeclared=not no_warn_undeclared_var,
             evaluate_data=evaluate_datasources,
+            sandboxed=sandboxed_files,
         )
         if syntax_only:
             found = check_syntax(path, wanted)

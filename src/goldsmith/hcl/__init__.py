@@ -23,11 +23,11 @@ from goldsmith.hcl.types import Type
 from goldsmith.hcl.values import Value
 
 
-def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
-    """All functions; files are looked up in `root`, the time is `clock_s`."""
+def functions(root: Path, clock_s: int, fence: Path | None = None) -> Mapping[str, Function]:
+    """All functions; files are looked up from `root`, with a `fence` only inside of it; the time is `clock_s`."""
     from goldsmith.hcl.library import functions as library
 
-    return library(root, clock_s)
+    return library(root, clock_s, fence)
 
 
 __all__ = [

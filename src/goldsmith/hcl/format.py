@@ -30,9 +30,12 @@ def format_source(text: str) -> str:
 
     Lines are indented by two spaces for each open bracket, tokens are one space apart or none, and the equals signs
     and trailing comments of neighbouring lines are aligned. Lines are never joined or split. Formatting twice changes
-    nothing more. The text should be free of syntax errors; whitespace between tokens is all that changes in any case.
+    nothing more. The text should be free of syntax errors; whitespace between tokens is all that changes in any case,
+    and nothing in a text with characters that make no token.
     """
     tokens = lex(text)
+    if tokens.problems:
+        return text
     lines = _lines(text, tokens)
     _indent(lines)
     for line in lines:

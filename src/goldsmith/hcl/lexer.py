@@ -194,6 +194,7 @@ class _Lexer:
             self._sequence()
         else:
             self.at += 1  # a backslash before a line break or the end: what follows is reported
+            self.tokens.add(QUOTED, start, self.at)
 
     def _break_string(self, start: int) -> None:
         """A string ends at the line break, and so do all strings around it: the next line most likely is code again."""

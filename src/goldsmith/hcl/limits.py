@@ -47,8 +47,8 @@ LARGEST_VALUE: Final = 1_000_000
 LARGEST_TEXT: Final = LARGEST_VALUE * CHARACTERS_A_PART
 """Characters of one text."""
 
-MOST_WORK: Final = 20_000_000
-"""Parts that the expressions of one template may make or look through in all: about 20 seconds, or 1 GB of text."""
+MOST_WORK: Final = 5_000_000
+"""Parts that the expressions of one template may make or look through in all: 10 to 20 seconds, or 80 MB of text."""
 
 LARGEST_EXPONENT: Final = 4_000
 """Digits of a number that is written out. Python refuses to write an int of more than 4,300."""

@@ -42,6 +42,8 @@ class Request:
     upgrade: bool = False
     """Resolve anew what the lock file pins."""
     warn_undeclared: bool = False
+    sandboxed: bool = False
+    """Evaluating a template reads nothing outside of the template's own directory."""
     ask: Callable[[str], str] | None = None
 
 
@@ -105,6 +107,7 @@ class Session:
             warn_undeclared=request.warn_undeclared,
             evaluate_data=True,
             run_uuid=self.run_uuid,
+            sandboxed=self.request.sandboxed,
         )
         return read_plan(template, options)
 

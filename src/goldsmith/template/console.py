@@ -42,7 +42,7 @@ class Console:
             "var": object_of(self._inputs),
             "local": object_of(self._locals),
         }
-        self._scope = Scope(variables, functions(functions_root, options.clock_s))
+        self._scope = Scope(variables, functions(functions_root, options.clock_s, options.fence(root)))
 
     def answer(self, line: str) -> str:
         """The value of an expression as text, or what a word of the console shows. Raises `UserError`."""

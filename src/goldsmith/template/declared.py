@@ -16,6 +16,7 @@ from goldsmith.hcl.types import BOOL
 from goldsmith.template.assignments import collect_assignments
 from goldsmith.template.discovery import discover
 from goldsmith.template.faults import Faults
+from goldsmith.template.fence import check_fence
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.packer_block import RequiredPlugin, check_version, read_packer_blocks
 from goldsmith.template.parsing import parse_file
@@ -74,12 +75,13 @@ def read_declarations(path: Path, options: LoadOptions, faults: Faults) -> Decla
     of Packer: what follows would only be noise. Every other fault is noted in `faults`.
     """
     files = discover(path)
+    every_file = (*files.variable_files, *options.variable_files)
+    check_fence((*files.templates, *every_file), options.fence(files.root))
     bodies = _parsed(files.templates)
     check_version(bodies, faults)
     faults.raise_if_any()
     contents = [read_body(body, _ROOT, faults, body.range) for body in bodies]
     variables = declare_variables(contents, Scope({}, default_functions(options.environment)), faults)
-    every_file = (*files.variable_files, *options.variable_files)
     return Declared(
         root=files.root,
         plugins=read_packer_blocks(contents, faults),

@@ -31,6 +31,12 @@ class LoadOptions:
     evaluate_data: bool
     """Whether data sources are read; otherwise their values are unknown."""
     run_uuid: str
+    sandboxed: bool = False
+    """Whether evaluating reads nothing outside of the template's own directory (`-sandboxed-files`)."""
+
+    def fence(self, root: Path) -> Path | None:
+        """The directory outside of which nothing may be read for the template in `root`; None: there is no such rule."""
+        return self.cwd / root if self.sandboxed else None
 
 
 class PartialOptions(TypedDict, total=False):
@@ -46,6 +52,7 @@ class PartialOptions(TypedDict, total=False):
     warn_undeclared: bool
     evaluate_data: bool
     run_uuid: str
+    sandboxed: bool
 
 
 def load_options(**partial: Unpack[PartialOptions]) -> LoadOptions:
@@ -55,9 +62,9 @@ def load_options(**partial: Unpack[PartialOptions]) -> LoadOptions:
     """
     environment = partial.get("environment", os.environ)
     return LoadOptions(
-        variables=partial.get("variables", ()),
+        variables=tuple((name, _well_formed(value)) for name, value in partial.get("variables", ())),
         variable_files=partial.get("variable_files", ()),
-        environment=dict(environment),
+        environment={name: _well_formed(value) for name, value in environment.items()},
         only=partial.get("only", ()),
         except_=partial.get("except_", ()),
         clock_s=partial.get("clock_s", int(environment.get("SOURCE_DATE_EPOCH") or time.time())),
@@ -65,4 +72,10 @@ def load_options(**partial: Unpack[PartialOptions]) -> LoadOptions:
         warn_undeclared=partial.get("warn_undeclared", False),
         evaluate_data=partial.get("evaluate_data", True),
         run_uuid=partial.get("run_uuid") or str(uuid.uuid4()),
+        sandboxed=partial.get("sandboxed", False),
     )
+
+
+def _well_formed(text: str) -> str:
+    """What the system gives need not be UTF-8, while all text of the language is."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -113,8 +113,9 @@ def check_syntax(path: Path, options: LoadOptions) -> tuple[Diagnostic, ...]:
 
 
 def _evaluated(declared: Declared, options: LoadOptions, faults: Faults) -> Template:
-    in_root = functions(options.cwd / declared.root, options.clock_s)
-    inputs = _input_values(declared, functions(options.cwd, options.clock_s), faults)
+    fence = options.fence(declared.root)
+    in_root = functions(options.cwd / declared.root, options.clock_s, fence)
+    inputs = _input_values(declared, functions(options.cwd, options.clock_s, fence), faults)
     scope = Scope({"var": object_of(inputs), **surrounding_values(declared.root, options.cwd)}, in_root)
     evaluated = evaluate_locals(declared, scope, DataReader(declared.root, options, faults, declared.plugins), faults)
     scope = scope.child(evaluated.variables())

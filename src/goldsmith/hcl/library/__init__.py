@@ -12,8 +12,11 @@ from goldsmith.hcl.values import string
 __all__ = ["default_functions", "functions"]
 
 
-def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
-    """All functions by name, but for `env`: files are looked up below `root`, and it is `clock_s` seconds since 1970."""
+def functions(root: Path, clock_s: int, fence: Path | None = None) -> Mapping[str, Function]:
+    """All functions by name, but for `env`: files are looked up from `root`, and it is `clock_s` seconds since 1970.
+
+    With a `fence`, no file outside of that directory is looked at.
+    """
     from goldsmith.hcl.library import (
         collections,
         combining,
@@ -31,13 +34,14 @@ def functions(root: Path, clock_s: int) -> Mapping[str, Function]:
         strings,
     )
 
+    reach = files.Reach(root, fence)
     families = (
         *(collections.functions(), combining.functions(), dates.functions(clock_s), digests.functions()),
-        *(encoding.functions(), files.functions(root), formatting.functions(), lazy.functions(), networks.functions()),
+        *(encoding.functions(), files.functions(reach), formatting.functions(), lazy.functions(), networks.functions()),
         *(numbers.functions(), patterns.functions(), refused.functions(), sequences.functions(), strings.functions()),
     )
     named = {function.name: function for family in families for function in family}
-    return named | {"templatefile": lazy.templatefile(root, named)}
+    return named | {"templatefile": lazy.templatefile(reach, named)}
 
 
 def default_functions(environment: Mapping[str, str]) -> Mapping[str, Function]:

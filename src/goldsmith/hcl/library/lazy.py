@@ -11,7 +11,7 @@ from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import TEXT, entries, named, of, text
-from goldsmith.hcl.library.files import read_text, within
+from goldsmith.hcl.library.files import Reach, read_text
 from goldsmith.hcl.limits import FAILURE, Allowance, LimitReached
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.types import BOOL, DYNAMIC, MapType, ObjectType
@@ -29,7 +29,7 @@ def functions() -> tuple[Function, ...]:
     )
 
 
-def templatefile(root: Path, others: Mapping[str, Function]) -> Function:
+def templatefile(reach: Reach, others: Mapping[str, Function]) -> Function:
     """The function templatefile. Templates may call `others`, which do not include it: no template reads another.
 
     All calls share one allowance of work, so that a loop of calls has a bound too.
@@ -37,7 +37,7 @@ def templatefile(root: Path, others: Mapping[str, Function]) -> Function:
     allowance = Allowance()
 
     def call(given: Sequence[Value]) -> Value:
-        return _rendered(root, others, allowance, text(given[0]), given[1])
+        return _rendered(reach.place(text(given[0])), others, allowance, given[1])
 
     return of("templatefile", call, named("path", TEXT), Parameter("vars", DYNAMIC, allow_unknown=True))
 
@@ -100,13 +100,13 @@ def _convert(arguments: Sequence[Expression], scope: Scope) -> Value:
         raise FunctionFault(str(fault), 0) from fault
 
 
-def _rendered(root: Path, others: Mapping[str, Function], allowance: Allowance, path: str, given: Value) -> Value:
+def _rendered(path: Path, others: Mapping[str, Function], allowance: Allowance, given: Value) -> Value:
     from goldsmith.hcl.evaluate import evaluate
     from goldsmith.hcl.parser import parse_template
     from goldsmith.hcl.references import references
     from goldsmith.hcl.source import SourceFile
 
-    source = SourceFile(str(within(root, path)), read_text(root, path))
+    source = SourceFile(str(path), read_text(path))
     # Reading a character into a syntax tree takes about as long as looking at a part of a value.
     allowance.spend(1 + len(source.text), source.range(0, 0))
     template = parse_template(source)
