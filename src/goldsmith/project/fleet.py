@@ -42,9 +42,13 @@ class ImageOutcome:
         return {"pass": 0, "warn": 0, "fail": 2, "error": 3}[self.certificate.verdict]
 
 
-def build_template(template: Path, session: Session) -> ImageOutcome:
-    """Build a template; when it belongs to an image of the project, certify and register the result."""
-    image = session.project.image_of(template) if session.project else None
+def build_template(template: Path, session: Session, image: ImageDeclaration | None = None) -> ImageOutcome:
+    """Build a template; when it belongs to an image of the project, certify and register the result.
+
+    Without `image` it is the first one of the project that has this template; several may share one.
+    """
+    if image is None and session.project is not None:
+        image = session.project.image_of(template)
     plan = session.plan(template, image)
     for warning in plan.warnings:
         session.emit(Warned(text=warning.what, next=" ".join(part for part in (warning.why, warning.next) if part)))
@@ -118,7 +122,7 @@ def _build_image(name: str, parent: str, outcomes: Mapping[str, ImageOutcome], s
         return ImageOutcome(image=name, failed=(UserError(reason),))
     try:
         session.cancellation.check()
-        return build_template(image.template, session)
+        return build_template(image.template, session, image)
     except GoldsmithError as error:
         return ImageOutcome(image=name, failed=(error,))
 
@@ -162,14 +166,18 @@ def explain_fleet(template: Path, session: Session) -> tuple[BuildDecision, ...]
     decisions: list[BuildDecision] = []
     runs: dict[str, bool] = {}
     for name, parent in build_order(session):
-        found = _explain_template(session.project.images[name].template, session, runs.get(parent, False))
+        image = session.project.images[name]
+        found = _explain_template(image.template, session, runs.get(parent, False), image)
         runs[name] = any(decision.runs_anything for decision in found)
         decisions += found
     return tuple(decisions)
 
 
-def _explain_template(template: Path, session: Session, parent_runs: bool) -> tuple[BuildDecision, ...]:
-    image = session.project.image_of(template) if session.project else None
+def _explain_template(
+    template: Path, session: Session, parent_runs: bool, image: ImageDeclaration | None = None
+) -> tuple[BuildDecision, ...]:
+    if image is None and session.project is not None:
+        image = session.project.image_of(template)
     plan = session.plan(template, image)
     name = image.name if image else ""
     decisions: list[BuildDecision] = []
