@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -31,8 +32,8 @@ class Tracer:
         wanted = tuple(dict.fromkeys(diagnostics))
         if not any(item.where for item in wanted):
             return wanted
-        every = tuple(reference for content in self._contents() for reference in references(content))
-        return tuple(replace(item, context=item.context or tuple(self._chain(item.where, every))) for item in wanted)
+        places = _Places(reference for content in self._contents() for reference in references(content))
+        return tuple(replace(item, context=item.context or tuple(self._chain(places.at(item.where)))) for item in wanted)
 
     def _contents(self) -> Iterator[Expression | Body]:
         declared = self.declared
@@ -41,9 +42,8 @@ class Tracer:
         for block in (*declared.data.values(), *declared.sources.values(), *declared.builds, *declared.registries):
             yield block.body
 
-    def _chain(self, where: Range | None, every: tuple[Reference, ...]) -> Iterator[Related]:
-        """The steps from the references at a place to where their values are written, without a step twice."""
-        waiting = [item for item in every if where is not None and item.range.touches(where)]
+    def _chain(self, waiting: list[Reference]) -> Iterator[Related]:
+        """The steps from references to where their values are written, without a step twice."""
         told: set[tuple[str, str]] = set()
         while waiting and len(told) < _MOST_STEPS:
             reference = waiting.pop(0)
@@ -70,6 +70,32 @@ class Tracer:
             return None
         text = "<sensitive>" if value.is_sensitive_anywhere else _shortened(_text(value))
         return Related(f"var.{name} = {text}, from {_ORIGINS[given[-1].origin]}", given[-1].where)
+
+
+class _Places:
+    """References by where they stand, so that many faults do not each look at all of them."""
+
+    def __init__(self, found: Iterable[Reference]) -> None:
+        self._by_file: dict[str, list[Reference]] = {}
+        for reference in found:
+            self._by_file.setdefault(reference.range.file, []).append(reference)
+        for ordered in self._by_file.values():
+            ordered.sort(key=_first)
+        spans = (item.range.span for ordered in self._by_file.values() for item in ordered)
+        self._longest = max((after - first for first, after in spans), default=0)
+
+    def at(self, where: Range | None) -> list[Reference]:
+        """The references that a place touches, in the order of the text."""
+        ordered = self._by_file.get(where.file, []) if where is not None else []
+        if where is None or not ordered:
+            return []
+        first, after = where.span
+        begin, end = (bisect_left(ordered, offset, key=_first) for offset in (first - self._longest, after))
+        return [item for item in ordered[begin:end] if item.range.touches(where)]
+
+
+def _first(reference: Reference) -> int:
+    return reference.range.span[0]
 
 
 def _text(value: Value) -> str:
