@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.components import Kind, names
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.template.constraints import parse_constraints
+from goldsmith.template.discovery import is_legacy
 from goldsmith.template.installed_plugins import InstalledPlugin, installations, plugin_directories
 from goldsmith.template.known_plugins import offers
 from goldsmith.template.options import LoadOptions
@@ -34,8 +36,17 @@ class PluginState:
 def required_plugins(path: Path, options: LoadOptions) -> tuple[PluginState, ...]:
     """What each plugin that a template requires is here, in the order of the template.
 
-    Raises `UserError` when the files cannot be read, or when a requirement is malformed.
+    Raises `UserError` when the files cannot be read, when a requirement is malformed, or for a legacy JSON template.
     """
+    if is_legacy(path):
+        raise UserError(
+            Diagnostic(
+                code="template.legacy-plugins",
+                what="Packer plugins currently only works with HCL2 configuration templates",
+                why=f'"{path}" is a legacy JSON template, which cannot require plugins.',
+                next=f"Convert it: goldsmith hcl2_upgrade {path}",
+            )
+        )
     template = load_leniently(path, options)
     used = set(_used(template))
     directories = plugin_directories(options.environment)
