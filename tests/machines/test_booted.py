@@ -108,3 +108,20 @@ def test_packages_are_installed_in_a_sandbox_and_no_service_starts(
     assert not {name for name in left if name.startswith(("run", "tmp", "dev", "proc", "sys", "var/cache/apt/archives"))}
     assert not {"etc/resolv.conf", "usr/sbin/policy-rc.d"} & left
     assert journal.sweep(ignore) == []
+
+
+@pytest.mark.slow
+def test_what_comes_after_the_network_is_started_without_one(debian: Path, tmp_path: Path, journal: Journal) -> None:
+    """Debian's nginx.service wants network-online.target, and the waiting for it would never end here."""
+    units = tmp_path / "layer/etc/systemd/system"
+    for name in ("network-online.target.wants", "multi-user.target.wants"):
+        (units / name).mkdir(parents=True)
+    wait = "network-online.target.wants/systemd-networkd-wait-online.service"
+    (units / wait).symlink_to("/usr/lib/systemd/system/systemd-networkd-wait-online.service")
+    (units / "multi-user.target.wants/systemd-networkd.service").symlink_to("/usr/lib/systemd/system/systemd-networkd.service")
+    wanting = "[Unit]\nWants=network-online.target\nAfter=network-online.target\n[Service]\nType=oneshot\nExecStart=/bin/true\n"
+    (units / "site.service").write_text(wanting)
+    (units / "multi-user.target.wants/site.service").symlink_to("/etc/systemd/system/site.service")
+
+    with booted([debian, tmp_path / "layer"], tmp_path / "w", journal=journal) as container:
+        assert (container.state, container.failed_units) == ("running", ())

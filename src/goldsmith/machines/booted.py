@@ -34,8 +34,15 @@ mount -t tmpfs tmpfs /run
 cd "$LINKS"
 if [ -n "$LOWERS" ]; then mount -t overlay overlay -o "lowerdir=$LOWERS" "$TREE"; fi
 exec systemd-nspawn --quiet --boot --volatile=overlay --private-network --register=no --keep-unit --console=pipe \\
-  --link-journal=no --resolv-conf=off --timezone=off --machine="$NAME" --directory="$TREE"
+  --link-journal=no --resolv-conf=off --timezone=off --machine="$NAME" --directory="$TREE" $WORDS
 """
+
+WAITING_FOR_NETWORK = (
+    "systemd-networkd-wait-online.service",
+    "NetworkManager-wait-online.service",
+    "ifupdown-wait-online.service",
+)
+"""Units that wait for a network: this container never has one, and whatever comes after them would not be started."""
 
 
 class Reason(StrEnum):
@@ -155,6 +162,8 @@ def _container(lowers: Sequence[Path], work: Path, journal: Journal) -> Iterator
             "LOWERS": ":".join(str(number) for number in reversed(range(len(lowers)))) if several else "",
             "TREE": str(tree if several else lowers[0].resolve()),
             "NAME": name,
+            # In a container systemd reads its own arguments where it reads the kernel's command line elsewhere.
+            "WORDS": " ".join(f"systemd.mask={unit}" for unit in WAITING_FOR_NETWORK),
             "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
         }
         with (work / "console.log").open("wb") as console:
