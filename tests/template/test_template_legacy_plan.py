@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import UserError
 from tests.template.legacy_workplace import Json, config, faults, planned, told
@@ -231,3 +233,65 @@ def test_the_value_of_a_sensitive_variable_is_shown_nowhere(tmp_path: Path) -> N
 def test_a_missing_version_number_is_refused(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, {"min_packer_version": "new", "builders": [mock()]})
     assert fault.what == "min_version is invalid: Malformed version: new"
+
+
+TEXTS = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        ["{{user `a`}}", "{{", "{{.X}}", "{{build `ID`}}", "{{build_name}}", "1", "true", "1s", "a,b", "mock", "refuse"]
+    ),
+)
+VALUES: st.SearchStrategy[Json] = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=5,
+)
+NAMES = st.sampled_from(
+    (
+        "type",
+        "name",
+        "only",
+        "except",
+        "override",
+        "timeout",
+        "pause_before",
+        "max_retries",
+        "keep_input_artifact",
+        "string",
+        "int",
+        "bool",
+        "trilean",
+        "duration",
+        "map_string_string",
+        "slice_string",
+        "slice_slice_string",
+        "nested",
+        "nested_slice",
+        "tag",
+        "late",
+        "script",
+        "String",
+        "x",
+        "packer_x",
+    )
+)
+PARTS = st.dictionaries(NAMES, VALUES).map(lambda given: {"type": "mock", **given})
+TREES = st.fixed_dictionaries(
+    {"builders": st.lists(PARTS, min_size=1, max_size=3)},
+    optional={
+        "variables": st.dictionaries(TEXTS, st.one_of(st.none(), TEXTS), max_size=3),
+        "sensitive-variables": st.lists(TEXTS, max_size=2),
+        "provisioners": st.lists(PARTS, max_size=2),
+        "post-processors": st.lists(st.one_of(PARTS, TEXTS, st.lists(PARTS, max_size=2)), max_size=2),
+        "error-cleanup-provisioner": PARTS,
+        "description": VALUES,
+        "min_packer_version": VALUES,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TREES)
+def test_no_template_does_anything_but_give_a_plan_or_faults(tmp_path: Path, tree: dict[str, Json]) -> None:
+    for item in faults(tmp_path, tree):
+        assert item.what and item.code
