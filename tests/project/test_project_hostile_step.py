@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -57,9 +59,14 @@ def test_what_a_step_left_running_is_gone_before_its_packages_are_looked_at(tmp_
 
     def keep(directory: Path) -> None:
         def state() -> set[str]:
-            return {f"{path.name} {path.stat().st_ino} {path.stat().st_mtime_ns}" for path in directory.iterdir()}
+            found = subprocess.run(
+                ["stat", "-c", "%n %i %y", *directory.iterdir()], capture_output=True, text=True, check=False
+            )
+            return set(found.stdout.splitlines())
 
-        seen.append((state(), state()))
+        before = state()
+        time.sleep(0.3)  # a loop that still ran would have replaced every file many times
+        seen.append((before, state()))
 
     base = Base(layers=(busybox_layer(cache),), epoch=EPOCH, packages_cache=archives, keep_packages=keep)
     (build,) = load(tmp_path, load_options(cwd=tmp_path)).plan().builds
