@@ -476,3 +476,15 @@ def test_names_that_no_run_can_tell_are_refused_where_they_stand(
     workplace: Workplace, whats: Say, text: str, what: str
 ) -> None:
     assert whats(workplace.faults(SOURCE + text)) == [what]
+
+
+def test_unknown_names_are_told_together_with_faults_in_values(workplace: Workplace, whats: Say) -> None:
+    text = 'source "mock" "a" {\n string = var.missing\n strin = 1\n tag {\n  kee = 2\n }\n}\nbuild { sources = ["mock.a"] }'
+
+    told = whats(workplace.faults(text))
+
+    assert [item for item in told if item.startswith("Unsupported")] == [
+        "Unsupported attribute",
+        'Unsupported argument "strin"',
+        'Unsupported argument "kee"',
+    ]

@@ -12,16 +12,19 @@ from goldsmith.hcl.scope import Scope
 from goldsmith.template.config_types import nested_configs, schema_of
 from goldsmith.template.dynamic import Expanded, expand
 from goldsmith.template.faults import Faults
+from goldsmith.template.schema import note_strangers
 
 
 def settings_of(block: Block, config: type[Any], scope: Scope) -> Settings:
     """Evaluate the body of a block in a scope, as what `config` declares.
 
     Names that `config` does not have are noted in the result, for `decode` to tell them with what else is wrong. Raises
-    `UserError` with the faults of all expressions in it.
+    `UserError` with the faults of all expressions in it, and then with those names as well.
     """
     faults = Faults()
     settings = _read(block, config, scope, faults)
+    if faults.errors:
+        _tell_strangers(settings, config, faults)
     faults.raise_if_any()
     return settings
 
@@ -34,6 +37,13 @@ def evaluated(attributes: Mapping[str, Attribute], scope: Scope, faults: Faults)
         if value is not None:
             found[name] = Setting(value, attribute.range)
     return found
+
+
+def _tell_strangers(settings: Settings, config: type[Any], faults: Faults) -> None:
+    note_strangers(settings.strangers, schema_of(config), faults)
+    nested = nested_configs(config)
+    for name, inner in settings.blocks:
+        _tell_strangers(inner, nested[name], faults)
 
 
 def _read(block: Block, config: type[Any], scope: Scope, faults: Faults) -> Settings:
