@@ -23,7 +23,13 @@ root=$1; place=$2; shift 2
 mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount --rbind /sys "$root/sys"
-mount --rbind /dev "$root/dev"
+# Devices of its own: a builder that attaches disks must not do so on this host.
+mount -t tmpfs -o mode=0755 tmpfs "$root/dev"
+for name in null zero full random urandom tty; do touch "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
+mkdir "$root/dev/shm" "$root/dev/pts"
+mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
 mount -t tmpfs tmpfs "$root/run"
 mkdir -p "$root$place"
 mount --bind "$place" "$root$place"
