@@ -231,3 +231,26 @@ def test_no_template_does_anything_but_render_or_raise_a_value_error(noise: str)
             render(template, {"x": lambda *_: 1, "r": lambda *_: "r"}, None)
         except ValueError:
             pass
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ $x := `aaaaaaaaaa` }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}{{ len $x }}",
+        '{{ range 1000 }}{{ $x := printf "%1000000d" 1 }}{{ end }}',
+        "{{ range 1000000 }}{{ range 1000000 }}{{ end }}{{ end }}",
+    ],
+)
+def test_a_template_that_makes_too_much_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match="more than"):
+        render(template, {}, {})
+
+
+@pytest.mark.parametrize("template", ["{{ 1e999 }}", '{{ "\\ud800" }}', '{{ "\\U00110000" }}'])
+def test_what_no_literal_can_hold_is_refused(template: str) -> None:
+    with pytest.raises(ValueError, match="bad"):
+        render(template, {}, {})
+
+
+def test_the_variables_of_a_range_over_nothing_hold_nothing() -> None:
+    assert render("{{ range $i, $x := .x }}a{{ else }}{{ $x }}b{{ end }}", {}, {"x": []}) == "[]b"

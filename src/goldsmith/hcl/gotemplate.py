@@ -111,9 +111,7 @@ class _Execution:
 
     def _run(self, nodes: Sequence[Node]) -> None:
         for node in nodes:
-            self._nodes_left -= 1
-            if self._nodes_left < 0:
-                raise ValueError(f"template: root: it takes more than {_MOST_NODES} steps")
+            self._step(1)
             match node:
                 case Text(content):
                     self._write(content)
@@ -130,11 +128,21 @@ class _Execution:
                 case Branch():
                     self._branch(node)
 
+    def _step(self, steps: int) -> None:
+        """Count nodes that run, and rounds of a range, which may have nothing in it."""
+        self._nodes_left -= steps
+        if self._nodes_left < 0:
+            raise ValueError(f"template: root: it takes more than {_MOST_NODES} steps")
+
     def _write(self, text: str) -> None:
+        self._count(text)
+        self._text.append(text)
+
+    def _count(self, text: str) -> None:
+        """Count what is made: a text in a variable takes memory as one that is printed does."""
         self._text_left -= len(text)
         if self._text_left < 0:
             raise ValueError(f"template: root: it makes more than {_MOST_TEXT} characters")
-        self._text.append(text)
 
     def _include(self, node: Inclusion) -> None:
         if node.name not in self._defined:
@@ -158,7 +166,9 @@ class _Execution:
 
     def _range(self, node: Branch) -> None:
         known, dot = len(self._variables), self._dot
-        pairs = _pairs(self._value(node.pipeline, declare=False), node.line)
+        value = self._value(node.pipeline, declare=False)
+        pairs = _pairs(value, node.line)
+        self._step(len(pairs))
         for key, item in pairs:
             self._dot = item
             self._bind(node.pipeline, (item,) if len(node.pipeline.variables) == 1 else (key, item))
@@ -171,6 +181,8 @@ class _Execution:
                 self._dot = dot
                 del self._variables[known:]
         if not pairs:
+            # As in Go, all variables of the range then hold what there was nothing in.
+            self._bind(node.pipeline, (value,) * len(node.pipeline.variables))
             self._run(node.otherwise)
             del self._variables[known:]
 
@@ -221,9 +233,12 @@ class _Execution:
             place = given.index(None) + 1
             raise self._fault_at(*command.places[place if place < len(command.places) else 0], "invalid value; expected string")
         try:
-            return self._functions[name](*given)
+            result = self._functions[name](*given)
         except ValueError as error:
             raise self._fault(command, f"error calling {name}: {error}") from error
+        if isinstance(result, str):
+            self._count(result)
+        return result
 
     def _operand(self, operand: Operand, command: Command) -> object:
         match operand:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 
 from goldsmith.hcl.gotemplate_lexer import Word
 
@@ -36,7 +38,10 @@ def _number(text: str) -> int | float:
     try:
         return int(digits, 0)
     except ValueError:
-        return float(digits)
+        number = float(digits)
+        if math.isinf(number):
+            raise OverflowError("beyond what a float holds") from None
+        return number
 
 
 def _unescaped(found: re.Match[str]) -> str:
@@ -46,4 +51,7 @@ def _unescaped(found: re.Match[str]) -> str:
         return _LETTERS.get(found["letter"], found["letter"])
     if found["octal"]:
         return chr(int(found["octal"], 8))
-    return chr(int(found["x"] or found["u"] or found["U"], 16))
+    code = int(found["x"] or found["u"] or found["U"], 16)
+    if 0xD800 <= code <= 0xDFFF or code > sys.maxunicode:
+        raise ValueError("no such character")
+    return chr(code)

@@ -68,9 +68,6 @@ LONGEST_RANGE: Final = 1_024
 COSTLIEST_BCRYPT: Final = 16
 """The cost of a `bcrypt()`: 16 takes about 4 seconds, and each step more doubles that."""
 
-MOST_TEMPLATE_ROUNDS: Final = 100_000
-"""Nodes that a Go template may run, loops counted each time round: about half a second."""
-
 
 class LimitReached(UserError):
     """What is asked for is too much. Unlike other faults of an expression, `try` and `can` do not catch it."""
