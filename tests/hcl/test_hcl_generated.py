@@ -1,0 +1,40 @@
+"""A quick part of the differential tests: what is generated is judged as other implementations judge it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from tests.fuzz.differential import compared, findings, generated, verdict
+from tests.fuzz.grammar import configurations
+from tests.fuzz.targets import TARGETS
+
+
+def test_generated_configurations_are_accepted_or_refused_as_gos_hcl_does() -> None:
+    said = [(verdict(text), text) for text in generated(configurations, 300, 1)]
+
+    assert [text for found, text in said if found == "differs"] == []
+    assert sum(found == "same" for found, _ in said) > 200
+
+
+@pytest.mark.skipif(shutil.which("packer") is None, reason="Debian's packer, the witness for values, is not installed")
+def test_generated_expressions_have_the_values_that_packer_gives_them() -> None:
+    said = list(findings("console", 150, 1))
+
+    assert [what for found, what in said if found == "differs"] == []
+    assert sum(found == "same" for found, _ in said) > 100
+
+
+@pytest.mark.skipif(shutil.which("packer") is None, reason="Debian's packer, the witness for values, is not installed")
+def test_a_value_that_differs_is_told() -> None:
+    one, known = (said for said, *_ in compared(["1", "merge()"]))
+
+    assert one == "same"
+    assert known.startswith("merge() without arguments")
+
+
+@pytest.mark.parametrize("name", TARGETS)
+@pytest.mark.parametrize("data", [b"", b"\xff", b"a = 1\n", b"{{ .A }}", b'{"a": [1]}', b"[for x in l: x]", b"\x00" * 100])
+def test_what_is_fuzzed_takes_any_bytes(name: str, data: bytes) -> None:
+    TARGETS[name](data)
