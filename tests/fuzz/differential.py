@@ -127,17 +127,15 @@ KNOWN: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
         "1.6.6 gives the splat of null no type, so that what is made of it stays unknown",
         lambda text, ours, theirs: _of_null(theirs),
     ),
-    (
-        "zero has no sign here: 1 / -0 is +Inf, and -0 is 0",
-        lambda text, ours, theirs: _unsigned(ours) == _unsigned(theirs),
-    ),
+    ('zero has no sign here: 1 / -0 is +Inf, and "${-0}" is "0"', _negative_zero),
     ("merge() without arguments is null in 1.6.6, an empty object since", lambda text, ours, theirs: "merge()" in text),
 )
 """Why a value may differ from that of 1.6.6: the reason, and whether it holds for (expression, ours, Packer's)."""
 
 
-def _unsigned(shown: str) -> str:
-    return re.sub(r"[+-](?=0\b|Inf)", "", shown)
+def _negative_zero(text: str, ours: str, theirs: str) -> bool:
+    made = re.search(r"-\s*\(*0(?![.\d])|\b0 \* -|\* 0\b", text)
+    return bool(made) and re.sub("[+-]", "", ours) == re.sub("[+-]", "", theirs)
 
 
 def _of_null(theirs: str) -> bool:
