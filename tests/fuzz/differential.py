@@ -121,6 +121,15 @@ def _inside(shown: str) -> list[str]:
     return [found.group() for found in _ELEMENT.finditer(shown)]
 
 
+def _negative_zero(text: str, ours: str, theirs: str) -> bool:
+    made = re.search(r"-\s*\(*0(?![.\d])|\b0 \* -|\* 0\b", text)
+    return bool(made) and re.sub("[+-]", "", ours) == re.sub("[+-]", "", theirs)
+
+
+def _of_null(theirs: str) -> bool:
+    return theirs.strip() == "<unknown>"
+
+
 KNOWN: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
     ("1.6.6 crashes", lambda text, ours, theirs: "panic" in theirs or "crash" in theirs.lower()),
     (
@@ -131,15 +140,6 @@ KNOWN: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
     ("merge() without arguments is null in 1.6.6, an empty object since", lambda text, ours, theirs: "merge()" in text),
 )
 """Why a value may differ from that of 1.6.6: the reason, and whether it holds for (expression, ours, Packer's)."""
-
-
-def _negative_zero(text: str, ours: str, theirs: str) -> bool:
-    made = re.search(r"-\s*\(*0(?![.\d])|\b0 \* -|\* 0\b", text)
-    return bool(made) and re.sub("[+-]", "", ours) == re.sub("[+-]", "", theirs)
-
-
-def _of_null(theirs: str) -> bool:
-    return theirs.strip() == "<unknown>"
 
 
 def compared(texts: list[str]) -> Iterator[tuple[str, str, str, str]]:
