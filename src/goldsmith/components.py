@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from goldsmith.events import Emit
+from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.body import Stranger
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, Type
@@ -34,6 +35,32 @@ class Duration(float):
     """Seconds, written as a Go duration in templates: "10s", "1m30s", "500ms"."""
 
 
+class Period(Duration):
+    """Seconds, written as whole days or as a Go duration: "30d", "48h". For times that people count in days."""
+
+
+class Unevaluated:
+    """An expression that the component evaluates itself, with names of its own. Two are equal when their texts are."""
+
+    def __init__(self, expression: Expression) -> None:
+        self.expression = expression
+
+    def __str__(self) -> str:
+        return self.expression.range.text
+
+    def __repr__(self) -> str:
+        return f"Unevaluated({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unevaluated) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __deepcopy__(self, memory: object) -> Unevaluated:
+        return self
+
+
 @dataclass(frozen=True, slots=True)
 class AttributeDeclaration:
     """What is known of one setting besides its name, type and default."""
@@ -48,6 +75,8 @@ class AttributeDeclaration:
     """Whether `{{ }}` in the value is rendered before the component sees it."""
     in_key: bool = True
     """Whether the value enters the step's key."""
+    label: bool = False
+    """The value is the label of the block: `ignore "CVE-2024-1"`."""
 
 
 REQUIRED: Any = object()
@@ -62,9 +91,10 @@ def attribute(
     names_file: bool = False,
     rendered: bool = True,
     in_key: bool = True,
+    label: bool = False,
 ) -> Any:
     """A field of a component's `Config`. The result is Any because dataclass fields are declared so."""
-    declaration = AttributeDeclaration(doc, default is REQUIRED, one_of, names_file, rendered, in_key)
+    declaration = AttributeDeclaration(doc, default is REQUIRED, one_of, names_file, rendered, in_key, label)
     if default is REQUIRED:
         return field(metadata={"goldsmith": declaration})
     if isinstance(default, dict):
@@ -79,6 +109,8 @@ class Setting:
 
     value: Value
     where: Range | None = None
+    unevaluated: Expression | None = None
+    """What stands there, when the component evaluates it itself; `value` is unknown then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +123,8 @@ class Settings:
     """The header of the block."""
     strangers: tuple[Stranger, ...] = ()
     """Names in the block that the component does not have."""
+    label: str = ""
+    """The label of a block that has one."""
 
 
 Render: TypeAlias = Callable[[str], str]

@@ -64,6 +64,8 @@ class Subject:
     """A private directory for the gate, removed afterwards; what is to be kept is named in `Facts.artefacts`."""
     cache: Path = Path("/nonexistent")
     """The directory that all projects of this host share; the journal is in it."""
+    root: Path = Path("/nonexistent")
+    """The directory of the project: names in a gate block are looked up there."""
     now_s: int = 0
     """The real time, by which ages are measured; never a time that a build is pinned to."""
 
@@ -83,6 +85,27 @@ class Finding:
     fix: str = ""
     detail: str = ""
     fingerprint: str = ""
+    severity_source: str = ""
+    aliases: tuple[str, ...] = ()
+    """Other names of the same thing: a waiver may use any of them."""
+    layer: str = ""
+    """`sha256:<hex>` of the layer that brought it, when it is known."""
+    stays: bool = False
+    """No waiver removes it: it tells what a waiver is about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that a person has decided about, until a day."""
+
+    finding: Finding
+    by: str
+    """The owner of the decision: of the `ignore` block, or the author of the VEX statement."""
+    until: int
+    """Seconds since 1970."""
+    reason: str
+    source: str
+    """`ignore`, or the name of the VEX document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +157,10 @@ class Facts:
     """Files worth keeping: serial log, probe report, screendump."""
     measures: Mapping[str, int] = field(default_factory=dict)
     """Whole numbers worth recording, with the unit in the name: boot_ms."""
+    ignored: tuple[Ignored, ...] = ()
+    """Findings that do not count because of a waiver that still holds."""
+    doubts: tuple[str, ...] = ()
+    """Sentences that each make the result an ERROR: a distribution past its end of life, a rule that has no value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 from goldsmith.events import Emit, GateJudged
 from goldsmith.gates.contract import C, DataUsed, Facts, Finding, Gate, Result, Subject, Verdict
+from goldsmith.gates.waivers import Waivable, apply_ignores
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation, Cancelled
@@ -20,6 +21,8 @@ def run_gate(gate: Gate[C], config: C, subject: Subject, emit: Emit, cancellatio
     started = time.time()
     try:
         facts = gate.examine(subject, config, emit, cancellation)
+        if isinstance(config, Waivable):
+            facts = apply_ignores(facts, config.ignore, subject.now_s)
     except Cancelled:
         raise
     except GoldsmithError as error:
@@ -110,6 +113,7 @@ def _errors(facts: Facts) -> Iterator[str]:
             yield f"{floor.name}: {floor.got}, at least {floor.wanted} wanted"
     for data in facts.data:
         yield from _data_errors(data)
+    yield from facts.doubts
 
 
 def _data_errors(data: DataUsed) -> Iterator[str]:

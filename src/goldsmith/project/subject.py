@@ -41,6 +41,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         earlier_lists=tuple(layered.base.lists_before()) if layered.base.lists_before is not None else (),
         work=work,
         cache=session.cache,
+        root=session.project.root if session.project is not None else Path.cwd(),
         now_s=int(time.time()),
     )
 

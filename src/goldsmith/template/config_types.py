@@ -7,7 +7,7 @@ from dataclasses import is_dataclass
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from goldsmith.components import declarations
+from goldsmith.components import Unevaluated, declarations
 from goldsmith.hcl.body import Schema
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value
@@ -30,8 +30,15 @@ INJECTED = frozenset(
 def schema_of(config: type[Any]) -> Schema:
     """What may stand in the block of a `Config`."""
     nested = nested_configs(config)
-    plain = tuple(name for name in field_types(config) if name not in nested)
-    return Schema(attributes=(*plain, *sorted(INJECTED)), blocks=dict.fromkeys(nested, ()))
+    label = label_of(config)
+    plain = tuple(name for name in field_types(config) if name not in nested and name != label)
+    blocks = {name: tuple(filter(None, (label_of(block),))) for name, block in nested.items()}
+    return Schema(attributes=(*plain, *sorted(INJECTED)), blocks=blocks)
+
+
+def label_of(config: type[Any]) -> str:
+    """The setting that is the label of the block of a `Config`, or an empty text: the block has no label."""
+    return next((setting_name(name) for name, declared in declarations(config) if declared.label), "")
 
 
 def nested_configs(config: type[Any]) -> Mapping[str, type[Any]]:
@@ -67,7 +74,7 @@ def hcl_type(annotation: Any) -> Type:
     """The type that values for a field are converted to."""
     inner = without_none(annotation)
     origin = get_origin(inner)
-    if inner is Value:
+    if inner in (Value, Unevaluated):
         return DYNAMIC
     if origin is tuple:
         return ListType(hcl_type(get_args(inner)[0]))

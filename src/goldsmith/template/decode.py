@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from goldsmith.components import AttributeDeclaration, Duration, Render, Setting, Settings, declarations
+from goldsmith.components import (
+    AttributeDeclaration,
+    Duration,
+    Period,
+    Render,
+    Setting,
+    Settings,
+    Unevaluated,
+    declarations,
+)
 from goldsmith.hcl.body import Stranger
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError, did_you_mean
@@ -18,6 +28,7 @@ from goldsmith.template.config_types import (
     field_types,
     hcl_type,
     is_repeated,
+    label_of,
     nested_configs,
     schema_of,
     setting_name,
@@ -59,7 +70,7 @@ class _Decoder:
         types, nested = field_types(config), nested_configs(config)
         plain = tuple(name for name in known if name not in nested)
         self._refuse_strangers(settings, config)
-        values: dict[str, object] = {}
+        values: dict[str, object] = dict.fromkeys(filter(None, (label_of(config),)), settings.label)
         for name in plain:
             setting = settings.attributes.get(name)
             if setting is not None and not setting.value.is_null:
@@ -84,6 +95,9 @@ class _Decoder:
     def _attribute(
         self, name: str, declared: AttributeDeclaration, annotation: object, setting: Setting, values: dict[str, object]
     ) -> None:
+        if without_none(annotation) is Unevaluated and setting.unevaluated is not None:
+            values[name] = Unevaluated(setting.unevaluated)
+            return
         try:
             value = convert(setting.value, hcl_type(annotation))
             values[name] = self._python(without_none(annotation), value, declared.rendered)
@@ -134,9 +148,16 @@ class _Decoder:
         for block in found:
             before = len(self.faults.found)
             inner = self.block(config, block)
-            made.append(config(**inner) if len(self.faults.found) == before else None)
+            made.append(self._made(config, inner, block) if len(self.faults.found) == before else None)
         if made:
             values[name] = tuple(made) if repeated else made[0]
+
+    def _made(self, config: type[Any], values: Mapping[str, object], settings: Settings) -> object:
+        try:
+            return config(**values)
+        except ValueError as error:
+            self.faults.error("template.invalid-block", "Invalid configuration", settings.where, str(error))
+            return None
 
     def _check_presence(
         self, known: Mapping[str, AttributeDeclaration], settings: Settings, values: Mapping[str, object]
@@ -183,15 +204,17 @@ def _placeholder(annotation: Any, value: Value) -> object:
         return ()
     if origin is not None and origin is not Literal:
         return {}
-    if annotation in (bool, int, float, Duration):
+    if annotation in (bool, int, float, Duration, Period):
         return annotation(0)
     text = "" if value.is_null else UNKNOWN_TEXT
     return Path(text) if annotation is Path else text
 
 
 def _from_text(annotation: Any, text: str) -> object:
-    if annotation is Duration:
-        return Duration(parse_duration(text).total_seconds()) if text else Duration(0)
+    if annotation is Period and (days := re.fullmatch(r"(\d+)d", text)):
+        return Period(int(days[1]) * 86_400)
+    if annotation in (Duration, Period):
+        return annotation(parse_duration(text).total_seconds() if text else 0)
     if get_origin(annotation) is Literal and text not in get_args(annotation):
         raise ValueError(f'"{text}" is none of {", ".join(get_args(annotation))}')
     return Path(text) if annotation is Path else text

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from goldsmith.components import Setting, Settings
+from goldsmith.components import Setting, Settings, Unevaluated
 from goldsmith.hcl import evaluate
-from goldsmith.hcl.body import Attribute, Block
+from goldsmith.hcl.body import Attribute, Block, Schema
 from goldsmith.hcl.scope import Scope
-from goldsmith.template.config_types import nested_configs, schema_of
+from goldsmith.hcl.values import unknown
+from goldsmith.template.config_types import field_types, label_of, nested_configs, schema_of, without_none
 from goldsmith.template.dynamic import Expanded, expand
 from goldsmith.template.faults import Faults
-from goldsmith.template.schema import note_strangers
+from goldsmith.template.schema import note_labels, note_strangers
 
 
 def settings_of(block: Block, config: type[Any], scope: Scope) -> Settings:
@@ -48,7 +50,11 @@ def _tell_strangers(settings: Settings, config: type[Any], faults: Faults) -> No
 
 def _read(block: Block, config: type[Any], scope: Scope, faults: Faults) -> Settings:
     content = expand(block.body, schema_of(config), scope, faults)
-    attributes = evaluated(content.attributes, scope, faults)
+    types = field_types(config)
+    kept = {name: item for name, item in content.attributes.items() if without_none(types.get(name)) is Unevaluated}
+    plain = {name: item for name, item in content.attributes.items() if name not in kept}
+    attributes = evaluated(plain, scope, faults)
+    attributes |= {name: Setting(unknown(), item.range, item.expression) for name, item in kept.items()}
     nested = nested_configs(config)
     blocks = tuple((item.block.type, _read_nested(item, nested[item.block.type], scope, faults)) for item in content.blocks)
     return Settings(attributes, blocks, block.range, content.strangers)
@@ -56,7 +62,10 @@ def _read(block: Block, config: type[Any], scope: Scope, faults: Faults) -> Sett
 
 def _read_nested(expanded: Expanded, config: type[Any], scope: Scope, faults: Faults) -> Settings:
     block = expanded.block
-    if block.labels:
+    if label := label_of(config):
+        note_labels((block,), Schema(blocks={block.type: (label,)}), faults)
+    elif block.labels:
         why = "A block inside a component has no label."
         faults.error("template.labels", f"Extraneous label for {block.type}", block.label_ranges[0], why)
-    return _read(block, config, scope.child(expanded.iterators) if expanded.iterators else scope, faults)
+    settings = _read(block, config, scope.child(expanded.iterators) if expanded.iterators else scope, faults)
+    return replace(settings, label=block.labels[0]) if label and block.labels else settings
