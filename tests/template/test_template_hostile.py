@@ -89,9 +89,10 @@ def test_a_directory_with_the_name_of_a_template_is_none(tmp_path: Path) -> None
         load(tmp_path, load_options())
 
 
-@pytest.mark.parametrize("name", ["a\0b.pkr.hcl", "x" * 5000 + ".pkr.hcl"])
-def test_a_name_that_no_file_can_have_is_not_found(name: str) -> None:
+@pytest.mark.parametrize("name", ["x" * 5000 + ".pkr.hcl"])
+def test_a_name_that_no_file_can_have_is_not_found(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", name]) == 1
+    assert "contradicts itself" not in capsys.readouterr().out
 
 
 def test_variables_that_are_no_utf8_are_read_as_well_as_they_can_be(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -117,6 +118,11 @@ def run(arguments: Sequence[str], machine_readable: bool = False, name: str = "g
             return 1
         except (MemoryError, RecursionError):
             say("Error: the template asks for more memory or deeper nesting than this machine has  [limit]", "error")
+            return 1
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                return report_bug(error)
+            say("Error: a name on the command line is longer than a file name can be  [name-too-long]", "error")
             return 1
         except Exception as error:  # the last border: a traceback goes to a file, a sentence to the user
             return report_bug(error)
