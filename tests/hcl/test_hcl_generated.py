@@ -6,9 +6,12 @@ import shutil
 
 import pytest
 
+from goldsmith.hcl.display import display
+from goldsmith.hcl.types import NUMBER, STRING
 from tests.fuzz.differential import compared, findings, generated, verdict
 from tests.fuzz.grammar import configurations
 from tests.fuzz.targets import TARGETS
+from tests.hcl.hcl_texts import fault_of, value_of
 
 
 def test_generated_configurations_are_accepted_or_refused_as_gos_hcl_does() -> None:
@@ -38,3 +41,13 @@ def test_a_value_that_differs_is_told() -> None:
 @pytest.mark.parametrize("data", [b"", b"\xff", b"a = 1\n", b"{{ .A }}", b'{"a": [1]}', b"[for x in l: x]", b"\x00" * 100])
 def test_what_is_fuzzed_takes_any_bytes(name: str, data: bytes) -> None:
     TARGETS[name](data)
+
+
+@pytest.mark.parametrize(("text", "shown"), [('!false ? !false : "%{ if 1.5 }a%{ endif }"', "true"), ("true ? 1 : -[]", "1")])
+def test_a_branch_without_value_still_has_the_type_of_its_operator(text: str, shown: str) -> None:
+    assert display(value_of(text)) == shown
+    assert value_of(text).type == (STRING if shown == "true" else NUMBER)
+
+
+def test_branches_that_no_type_joins_are_refused_even_when_one_has_no_value() -> None:
+    assert fault_of('false ? !{} : ["a"]').what == "Inconsistent conditional result types"

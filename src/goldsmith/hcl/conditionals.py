@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from goldsmith.hcl.ast import Conditional, Expression
+from goldsmith.hcl.ast import Binary, Conditional, Expression, Parentheses, Template, Unary
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.limits import FAILURE, LimitReached
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.types import BOOL, DYNAMIC, Type
+from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, Type
 from goldsmith.hcl.values import Value, unknown
 
 Evaluate = Callable[[Expression, Scope], Value]
@@ -23,7 +23,7 @@ def choose(expression: Conditional, scope: Scope, evaluate: Evaluate) -> Value:
     What is wrong in the branch that is not taken does not matter. While the condition is unknown, so is the result.
     """
     branches = (_attempt(expression.if_true, scope, evaluate), _attempt(expression.if_false, scope, evaluate))
-    common = _common(*branches)
+    common = _common(_type(branches[0], expression.if_true), _type(branches[1], expression.if_false), *branches)
     if common is None:
         raise _inconsistent(expression, *branches)
     condition = _condition(expression.condition, scope, evaluate)
@@ -54,8 +54,25 @@ def _attempt(expression: Expression, scope: Scope, evaluate: Evaluate) -> Value 
         return error
 
 
-def _common(if_true: Value | UserError, if_false: Value | UserError) -> Type | None:
-    types = [DYNAMIC if isinstance(branch, UserError) else branch.type for branch in (if_true, if_false)]
+def _type(branch: Value | UserError, expression: Expression) -> Type:
+    """The type of a branch. One that has no value may have one all the same: what its operator gives, or a text."""
+    while isinstance(expression, Parentheses):
+        expression = expression.expression
+    if isinstance(branch, Value):
+        return branch.type
+    match expression:
+        case Template():
+            return STRING
+        case Unary() | Binary():
+            return NUMBER if expression.operator in _ARITHMETIC else BOOL
+    return DYNAMIC
+
+
+_ARITHMETIC = frozenset(("+", "-", "*", "/", "%"))
+
+
+def _common(first: Type, second: Type, if_true: Value | UserError, if_false: Value | UserError) -> Type | None:
+    types = [first, second]
     if DYNAMIC in types and any(isinstance(branch, UserError) or branch.is_null for branch in (if_true, if_false)):
         # A null without a type, or a branch without a value, leaves the decision to the other one.
         return types[1] if types[0] == DYNAMIC else types[0]
