@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from email.utils import formatdate
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from goldsmith.components import Duration
 from goldsmith.events import ignore
 from goldsmith.gates.contract import Result, Subject
+from goldsmith.gates.inventory.archive_index import Offer, read_suites
 from goldsmith.gates.judge import run_gate
 from goldsmith.gates.patches import Patches, PatchesConfig
 from goldsmith.machines.cancellation import Cancellation
@@ -175,6 +177,37 @@ def test_an_unsigned_or_altered_index_is_an_error(place: Place, two_keys: tuple[
     next(altered.glob("*_Packages")).write_text("Package: bash\nVersion: 1\nArchitecture: amd64\n")
 
     assert forged.verdict == place.judge(altered).verdict == "error"
+
+
+def test_a_list_of_any_size_is_read_in_little_memory_and_nothing_of_it_is_lost(place: Place) -> None:
+    filler = "words " * 400
+    everything = {f"package-{number}": f"{number}.0\nDescription: {filler[: number % 2000]}" for number in range(20_000)}
+    lists = place.lists("large", {"bookworm": everything})
+    wanted = {f"package-{number}" for number in (0, 777, 10_000, 19_999)} | {"missing"}
+
+    tracemalloc.start()
+    (suite,) = read_suites(lists, place.keys.public, "amd64", wanted)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert suite.listed == 20_000
+    assert suite.offers == tuple(
+        Offer(name=f"package-{number}", version=f"{number}.0", architecture="amd64", sha256="")
+        for number in (0, 777, 10_000, 19_999)
+    )
+    assert next(lists.glob("*_Packages")).stat().st_size > 20_000_000
+    assert peak < 4_000_000
+
+
+def test_a_compressed_list_is_the_signed_one_or_an_error(place: Place) -> None:
+    lists = place.lists("packed", UNFIXED)
+    for plain in lists.glob("*_Packages"):
+        subprocess.run(["gzip", str(plain)], check=True)
+    packed = next(lists.glob("*bookworm_*_Packages.gz"))
+
+    assert place.judge(lists).verdict == "pass"
+    packed.write_bytes(packed.read_bytes()[:-10])
+    assert place.judge(lists).verdict == "error"
 
 
 def test_lists_that_nobody_knows_to_be_fresh_are_an_error(place: Place) -> None:

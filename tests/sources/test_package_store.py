@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import random
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.images.lock import LockedPackage
-from goldsmith.sources.deb import control_of, repacked
+from goldsmith.sources.deb import control_of, is_in_xz, repack
 from goldsmith.sources.debstore import PackageStore, Prepared
 from goldsmith.sources.rootfs import _needed_by_none
 from tests.sources.archive_workbench import Repository
@@ -24,10 +27,18 @@ def locked(path: Path, name: str, version: str = "1.0") -> LockedPackage:
     return LockedPackage(name=name, version=version, architecture="amd64", sha256=digest, size=len(content), url=str(path))
 
 
+def repacked(path: Path) -> bytes:
+    target = io.BytesIO()
+    with path.open("rb") as package:
+        repack(package, target)
+    return target.getvalue()
+
+
 def test_a_package_keeps_its_control_fields(repository: Repository) -> None:
     path = repository.add("thing", Depends="libthing (>= 1.0), apt", Priority="optional")
 
-    fields = control_of(path.read_bytes())
+    with path.open("rb") as package:
+        fields = control_of(package)
 
     told = subprocess.run(["dpkg-deb", "--field", str(path)], capture_output=True, text=True, check=True).stdout
     assert fields == told
@@ -37,9 +48,8 @@ def test_a_repacked_package_unpacks_to_the_same_bytes(repository: Repository, tm
     path = repository.add("thing", content="some text " * 10_000)
     again = tmp_path / "again.deb"
 
-    content = repacked(path.read_bytes())
+    content = repacked(path)
 
-    assert content is not None
     again.write_bytes(content)
     members = subprocess.run(["busybox", "ar", "t", str(again)], capture_output=True, text=True, check=True).stdout.split()
     assert members == ["debian-binary", "control.tar.xz", "data.tar.zst"]
@@ -48,15 +58,46 @@ def test_a_repacked_package_unpacks_to_the_same_bytes(repository: Repository, tm
         for file in (path, again)
     )
     assert before == after
-    assert repacked(content) is None, "there is nothing to gain twice"
-    assert content == repacked(path.read_bytes())
+    assert not is_in_xz(io.BytesIO(content)), "there is nothing to gain twice"
+    assert content == repacked(path)
+
+
+def test_packing_again_takes_little_memory_whatever_the_size(repository: Repository, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    path = repository.add("thing", content="".join(rng.choice("abcd") for _ in range(1 << 16)) * 500)
+
+    tracemalloc.start()
+    with path.open("rb") as package, (tmp_path / "again.deb").open("w+b") as target:
+        repack(package, target)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 12_000_000, "its data has 32 MB, a dictionary of xz 8 MB"
+
+
+def test_a_package_that_is_damaged_anywhere_is_a_value_error(repository: Repository) -> None:
+    whole = repository.add("thing", content="some text " * 1000).read_bytes()
+    assert is_in_xz(io.BytesIO(whole))
+
+    for place in (whole.index(b"\xfd7zXZ"), whole.rindex(b"\xfd7zXZ")):
+        damaged = io.BytesIO(whole[: place + 40] + b"\0" * 8 + whole[place + 48 :])
+        with pytest.raises(ValueError):
+            control_of(damaged)
+            repack(damaged, io.BytesIO())
+
+
+@pytest.mark.parametrize("size", [b"-60", b"-1", b"99999999"])
+def test_a_member_of_an_impossible_size_is_a_value_error(size: bytes) -> None:
+    header = b"debian-binary".ljust(48) + size.ljust(10) + b"`\n"
+    with pytest.raises(ValueError):
+        is_in_xz(io.BytesIO(b"!<arch>\n" + header))
 
 
 @given(st.binary(max_size=300))
 def test_what_is_no_package_is_a_value_error(content: bytes) -> None:
     for damaged in (content, b"!<arch>\n" + content):
         with pytest.raises(ValueError):
-            control_of(damaged)
+            control_of(io.BytesIO(damaged))
 
 
 def test_a_file_that_is_not_what_was_promised_is_not_taken(repository: Repository, tmp_path: Path) -> None:

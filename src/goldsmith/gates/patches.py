@@ -52,7 +52,9 @@ class Patches(Gate[PatchesConfig]):
         """Find packages that are behind. Raises `MachineError` when there is nothing to compare with."""
         inventory = read_inventory([subject.tree])
         lists, keyring = _archive(subject)
-        suites = [suite for suite in read_suites(lists, keyring, "amd64") if suite.codename == inventory.distribution.codename]
+        names = {package.name for package in inventory.packages}
+        read = read_suites(lists, keyring, "amd64", names)
+        suites = [suite for suite in read if suite.codename == inventory.distribution.codename]
         if not suites:
             raise _no_index(inventory)
         offers = _offers_by_name(suites)
@@ -124,17 +126,18 @@ def _earlier(subject: Subject, inventory: Inventory, config: PatchesConfig) -> t
     What it does not offer has appeared since, for certain. Without such an index no update is known to be young.
     """
     assert subject.keyring is not None
+    names = {package.name for package in inventory.packages}
     found: list[SuiteIndex] = []
     unusable: list[str] = []
     for lists in subject.earlier_lists:
         try:
-            found += read_suites(lists, subject.keyring, "amd64", security_only=True)
+            found += read_suites(lists, subject.keyring, "amd64", names, security_only=True)
         except MachineError as error:
             unusable.append(f"an earlier index does not count: {error}")
     since = subject.now_s - int(config.within)
     codename = inventory.distribution.codename
     # An index without any package was not fetched whole: it proves nothing about what was not there.
-    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= subject.now_s and suite.offers]
+    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= subject.now_s and suite.listed]
     oldest_last = sorted(young, key=lambda suite: suite.date, reverse=True)
     return {suite.name: suite for suite in oldest_last}, tuple(unusable)
 

@@ -1,73 +1,132 @@
-"""The .deb format: reading a package's control fields, and packing its data again so that it unpacks faster."""
+"""The .deb format: reading a package's control fields, and packing its data again so that it unpacks faster.
+
+Packages have up to hundreds of megabytes, and several are packed at a time: their data is never in memory as a whole.
+"""
 
 from __future__ import annotations
 
 import gzip
 import io
 import lzma
+import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+_XZ, _ZSTD = b"data.tar.xz", b"data.tar.zst"
 
 
 @dataclass(frozen=True, slots=True)
 class _Member:
     name: bytes
     header: bytes
-    body: bytes
+    place: int
+    size: int
 
 
-def control_of(package: bytes) -> str:
+class _Body(io.RawIOBase):
+    """The bytes of one member, as a file."""
+
+    def __init__(self, package: IO[bytes], member: _Member) -> None:
+        self._package, self._place, self._end = package, member.place, member.place + member.size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer)
+        self._package.seek(self._place)
+        data = self._package.read(min(len(room), self._end - self._place))
+        room[: len(data)] = data
+        self._place += len(data)
+        return len(data)
+
+
+def control_of(package: IO[bytes]) -> str:
     """The control stanza of a .deb, without an empty line at its end. Raises `ValueError` when it has none."""
     for member in _members(package):
         if member.name.startswith(b"control.tar"):
-            with tarfile.open(fileobj=io.BytesIO(_unpacked(member.name, member.body))) as archive:
+            with (
+                _as_value_error(),
+                tarfile.open(fileobj=io.BytesIO(_unpacked(member.name, _body(package, member).read()))) as archive,
+            ):
                 for name in ("./control", "control"):
                     if name in archive.getnames() and (file := archive.extractfile(name)):
                         return file.read().decode(errors="replace").strip("\n") + "\n"
     raise ValueError("it has no control file")
 
 
-def repacked(package: bytes) -> bytes | None:
-    """The same package with its data in zstd instead of xz, or None when its data is not in xz.
+def is_in_xz(package: IO[bytes]) -> bool:
+    """Whether there is something to gain by packing a package again. Raises `ValueError` when it is none."""
+    return any(member.name == _XZ for member in _members(package))
+
+
+def repack(package: IO[bytes], target: IO[bytes]) -> None:
+    """Write the same package with its data in zstd instead of xz. Raises `ValueError` when it is broken.
 
     zstd unpacks about ten times as fast; every file that is unpacked stays the same. dpkg reads it from 1.21.18 on.
     """
-    members = list(_members(package))
-    if not any(member.name == b"data.tar.xz" for member in members):
-        return None
-    return _MAGIC + b"".join(_written(_in_zstd(member)) for member in members)
+    target.write(_MAGIC)
+    for member in _members(package):
+        start = target.tell()
+        target.write(member.header)
+        _copy_body(package, member, target)
+        end = target.tell()
+        size = end - start - _HEADER
+        name = _ZSTD.ljust(16) if member.name == _XZ else member.header[:16]
+        target.seek(start)
+        target.write(name + member.header[16:48] + str(size).encode().ljust(10))
+        target.seek(end)
+        target.write(b"\n" * (size % 2))
 
 
-def _in_zstd(member: _Member) -> _Member:
-    if member.name != b"data.tar.xz":
-        return member
+def _copy_body(package: IO[bytes], member: _Member, target: IO[bytes]) -> None:
+    if member.name != _XZ:
+        shutil.copyfileobj(_body(package, member), target)
+        return
     from backports import zstd
 
-    header = b"data.tar.zst".ljust(16) + member.header[16:]
-    return _Member(b"data.tar.zst", header, zstd.compress(lzma.decompress(member.body), 3))
+    with _as_value_error(), lzma.open(_body(package, member)) as unpacked, zstd.open(target, "wb", level=3) as packed:
+        shutil.copyfileobj(unpacked, packed)
 
 
-def _written(member: _Member) -> bytes:
-    size = str(len(member.body)).encode().ljust(10)
-    return member.header[:48] + size + member.header[58:] + member.body + b"\n" * (len(member.body) % 2)
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    from backports import zstd
+
+    try:
+        yield
+    except (lzma.LZMAError, EOFError, tarfile.TarError, gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
+        raise ValueError(str(error)) from error
 
 
-def _members(package: bytes) -> Iterator[_Member]:
-    if not package.startswith(_MAGIC):
+def _body(package: IO[bytes], member: _Member) -> io.BufferedReader:
+    return io.BufferedReader(_Body(package, member))
+
+
+def _members(package: IO[bytes]) -> Iterator[_Member]:
+    end = package.seek(0, io.SEEK_END)
+    package.seek(0)
+    if package.read(len(_MAGIC)) != _MAGIC:
         raise ValueError("it is no ar archive")
     place = len(_MAGIC)
-    while place + _HEADER <= len(package):
-        header = package[place : place + _HEADER]
+    while place + _HEADER <= end:
+        package.seek(place)
+        header = package.read(_HEADER)
         size = int(header[48:58])
-        body = package[place + _HEADER : place + _HEADER + size]
-        if len(body) != size:
+        place += _HEADER
+        if not 0 <= size <= end - place:
             raise ValueError("it is cut off")
-        yield _Member(header[:16].rstrip(b" /"), header, body)
-        place += _HEADER + size + size % 2
+        yield _Member(header[:16].rstrip(b" /"), header, place, size)
+        place += size + size % 2
 
 
 def _unpacked(name: bytes, body: bytes) -> bytes:

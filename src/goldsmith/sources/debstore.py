@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedRandom
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.images.lock import LockedPackage
 from goldsmith.images.usage import use
-from goldsmith.images.whole import write_whole
-from goldsmith.sources.deb import control_of, repacked
+from goldsmith.images.whole import whole_file
+from goldsmith.sources.deb import control_of, is_in_xz, repack
 from goldsmith.sources.indexes import listed
 
 
@@ -103,17 +104,20 @@ class PackageStore:
         return Prepared(file if file.exists() else self.path(package), note.read_text())
 
     def _write_prepared(self, package: LockedPackage, file: Path, note: Path, fast: bool) -> None:
-        content = self.path(package).read_bytes()
+        size, digest = package.size, package.sha256
         try:
-            faster = repacked(content) if fast else None
-            fields = control_of(content)
+            with self.path(package).open("rb") as content:
+                fields = control_of(content)
+                if fast and is_in_xz(content):
+                    with _writing(file) as faster:
+                        repack(content, faster)
+                        size = faster.tell()
+                        faster.seek(0)
+                        digest = hashlib.file_digest(faster, "sha256").hexdigest()
         except ValueError as error:
             raise MachineError(_broken(package, str(error))) from error
-        size, digest = package.size, package.sha256
-        if faster is not None:
-            _write(file, faster)
-            size, digest = len(faster), hashlib.sha256(faster).hexdigest()
-        _write(note, f"{fields}Size: {size}\nSHA256: {digest}\n".encode())
+        with _writing(note) as told:
+            told.write(f"{fields}Size: {size}\nSHA256: {digest}\n".encode())
 
     def _has(self, package: LockedPackage) -> bool:
         try:
@@ -173,9 +177,11 @@ def _copy_and_digest(source: Path, target: Path) -> str:
     return digest.hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
+@contextmanager
+def _writing(path: Path) -> Iterator[BufferedRandom]:
     try:
-        write_whole(path, content)
+        with whole_file(path) as file:
+            yield file
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise MachineError(_full(path)) from error

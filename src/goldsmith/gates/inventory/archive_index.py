@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from typing import IO
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
 _HASH_LINE = re.compile(r"^ ([0-9a-f]{64}) +(\d+) (\S+)$", re.MULTILINE)
+_NAME = re.compile(rb"^Package:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _PACKAGE = re.compile(r"^(Package|Version|Architecture|SHA256):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_AT_ONCE = 1 << 18
+"""Bytes of a package list in memory: the list of a whole distribution has 50 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,10 @@ class SuiteIndex:
     date: int
     valid_until: int
     """Seconds since 1970; 0 when the suite says nothing."""
+    listed: int
+    """How many packages its lists have."""
     offers: tuple[Offer, ...]
+    """Those of the names that were asked for."""
 
 
 def index_digests(lists: Path) -> tuple[str, ...]:
@@ -47,19 +55,25 @@ def index_digests(lists: Path) -> tuple[str, ...]:
     return tuple(_digest(path.read_bytes()) for path in sorted(lists.glob("*_InRelease")))
 
 
-def read_suites(lists: Path, keyring: Path, architecture: str, *, security_only: bool = False) -> tuple[SuiteIndex, ...]:
-    """All suites of a directory of lists. Raises `MachineError` for a bad signature or an index that is not the signed one."""
-    found = (_suite(path, keyring, architecture, security_only) for path in sorted(lists.glob("*_InRelease")))
+def read_suites(
+    lists: Path, keyring: Path, architecture: str, names: Collection[str], *, security_only: bool = False
+) -> tuple[SuiteIndex, ...]:
+    """All suites of a directory of lists, with what they offer of `names`.
+
+    Raises `MachineError` for a bad signature or a list that is not the signed one.
+    """
+    found = (_suite(path, keyring, architecture, names, security_only) for path in sorted(lists.glob("*_InRelease")))
     return tuple(suite for suite in found if suite is not None)
 
 
-def _suite(path: Path, keyring: Path, architecture: str, security_only: bool) -> SuiteIndex | None:
+def _suite(path: Path, keyring: Path, architecture: str, names: Collection[str], security_only: bool) -> SuiteIndex | None:
     text = _signed_text(path, keyring)
     fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE))
     hashes = {name: digest for digest, _, name in _HASH_LINE.findall(text)}
     label = " ".join(fields.get(name, "") for name in ("Suite", "Codename", "Label")).lower()
     if security_only and "security" not in label:
         return None
+    read = [_listing(listing, wanted, names) for listing, wanted in _listings(path, hashes, architecture)]
     return SuiteIndex(
         name=fields.get("Codename") or fields.get("Suite", path.name),
         codename=fields.get("Codename", "").split("-")[0],
@@ -67,7 +81,8 @@ def _suite(path: Path, keyring: Path, architecture: str, security_only: bool) ->
         digest=_digest(path.read_bytes()),
         date=_seconds(fields.get("Date", "")),
         valid_until=_seconds(fields.get("Valid-Until", "")),
-        offers=tuple(_offers(path, hashes, architecture)),
+        listed=sum(listed for listed, _ in read),
+        offers=tuple(offer for _, offers in read for offer in offers),
     )
 
 
@@ -87,35 +102,63 @@ def _signed_text(path: Path, keyring: Path) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def _offers(path: Path, hashes: Mapping[str, str], architecture: str) -> Iterator[Offer]:
+def _listings(path: Path, hashes: Mapping[str, str], architecture: str) -> Iterator[tuple[Path, str | None]]:
+    """The package lists of a suite, each with the SHA-256 that the suite's index signs."""
     prefix = path.name.removesuffix("InRelease")
-    for wanted in (architecture, "all"):
-        for listing in sorted(path.parent.glob(f"{prefix}*_binary-{wanted}_Packages*")):
-            data = _content(listing)
+    for kind in (architecture, "all"):
+        for listing in sorted(path.parent.glob(f"{prefix}*_binary-{kind}_Packages*")):
             name = listing.name.removeprefix(prefix).partition("_Packages")[0].replace("_", "/") + "/Packages"
-            if hashes.get(name) != hashlib.sha256(data).hexdigest():
-                raise _not_the_signed_one(listing)
-            yield from _parse(data.decode(errors="replace"))
+            yield listing, hashes.get(name)
 
 
-def _content(path: Path) -> bytes:
-    """A listing without its compression: apt keeps it plain, or as lz4, xz or gz."""
+def _listing(path: Path, wanted: str | None, names: Collection[str]) -> tuple[int, list[Offer]]:
+    """How many packages a list has, and what it offers of `names`; nothing counts before its digest is the signed one."""
+    listed, digest = 0, hashlib.sha256()
+    offers: list[Offer] = []
+    with _opened(path) as file:
+        for paragraph in _paragraphs(file, digest.update):
+            found = _NAME.search(paragraph)
+            if found is None:
+                continue
+            listed += 1
+            if found[1].decode(errors="replace") in names:
+                offers += _parse(paragraph.decode(errors="replace"))
+    if wanted != digest.hexdigest():
+        raise _not_the_signed_one(path)
+    return listed, offers
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    """A list without its compression: apt keeps it plain, or as lz4, xz or gz. One that breaks off has another digest."""
     if path.name.endswith("_Packages"):
-        return path.read_bytes()
-    command = ["/usr/lib/apt/apt-helper", "cat-file", str(path)]
-    return subprocess.run(command, capture_output=True, check=True).stdout
+        with path.open("rb") as file:
+            yield file
+        return
+    with subprocess.Popen(["/usr/lib/apt/apt-helper", "cat-file", str(path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout
 
 
-def _parse(text: str) -> Iterator[Offer]:
-    for paragraph in text.split("\n\n"):
-        fields = dict(_PACKAGE.findall(paragraph))
-        if "Package" in fields and "Version" in fields:
-            yield Offer(
-                name=fields["Package"],
-                version=fields["Version"],
-                architecture=fields.get("Architecture", ""),
-                sha256=fields.get("SHA256", ""),
-            )
+def _paragraphs(file: IO[bytes], seen: Callable[[bytes], None]) -> Iterator[bytes]:
+    """The paragraphs of a stream, of which every byte is shown to `seen` once."""
+    begun = b""
+    while data := file.read(_AT_ONCE):
+        seen(data)
+        *whole, begun = (begun + data).split(b"\n\n")
+        yield from whole
+    yield begun
+
+
+def _parse(paragraph: str) -> Iterator[Offer]:
+    fields = dict(_PACKAGE.findall(paragraph))
+    if "Package" in fields and "Version" in fields:
+        yield Offer(
+            name=fields["Package"],
+            version=fields["Version"],
+            architecture=fields.get("Architecture", ""),
+            sha256=fields.get("SHA256", ""),
+        )
 
 
 def _seconds(text: str) -> int:
