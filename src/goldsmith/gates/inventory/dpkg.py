@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.evidence import Component
-from goldsmith.gates.inventory.release import Distribution, read_distribution, visible
+from goldsmith.gates.inventory.package import Distribution, Inventory, Package
+from goldsmith.gates.inventory.purls import package_url
+from goldsmith.gates.inventory.release import read_distribution, visible
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
 STATUS = "var/lib/dpkg/status"
@@ -16,28 +17,6 @@ STATUS_D = "var/lib/dpkg/status.d"
 
 _FIELD = re.compile(r"^(Package|Status|Version|Architecture|Source):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _SOURCE = re.compile(r"(\S+)(?: \((\S+)\))?")
-
-
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class Package:
-    """An installed package."""
-
-    name: str
-    version: str
-    architecture: str
-    source_name: str
-    source_version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inventory:
-    """What is installed."""
-
-    distribution: Distribution
-    packages: tuple[Package, ...]
-    """Sorted."""
-    faults: tuple[str, ...]
-    """Records that could not be read, in sentences; never left out in silence."""
 
 
 def read_inventory(roots: Sequence[Path]) -> Inventory:
@@ -70,8 +49,7 @@ def read_inventory(roots: Sequence[Path]) -> Inventory:
 
 def components(inventory: Inventory) -> tuple[Component, ...]:
     """The packages as a bill of materials names them."""
-    distribution = f"{inventory.distribution.id}-{inventory.distribution.version}"
-    return tuple(_component(package, inventory.distribution.id, distribution) for package in inventory.packages)
+    return tuple(_component(package, inventory.distribution) for package in inventory.packages)
 
 
 def _databases(roots: Sequence[Path]) -> Iterator[str]:
@@ -103,6 +81,7 @@ def _package(paragraph: str) -> Package | str | None:
         return f'package "{name}" has the version "{version}", which is none'
     source = _SOURCE.match(fields.get("Source", ""))
     return Package(
+        kind="deb",
         name=name,
         version=version,
         architecture=fields.get("Architecture", ""),
@@ -111,16 +90,12 @@ def _package(paragraph: str) -> Package | str | None:
     )
 
 
-def _component(package: Package, namespace: str, distribution: str) -> Component:
-    from packageurl import PackageURL
-
-    qualifiers = {"arch": package.architecture, "distro": distribution}
-    purl = PackageURL("deb", namespace, package.name, package.version, qualifiers)
+def _component(package: Package, distribution: Distribution) -> Component:
     return Component(
-        type="deb",
+        type=package.kind,
         name=package.name,
         version=package.version,
-        purl=purl.to_string(),
+        purl=package_url(package, distribution),
         architecture=package.architecture,
         source_name=package.source_name,
         source_version=package.source_version,

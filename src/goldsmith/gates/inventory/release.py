@@ -4,27 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from goldsmith.gates.inventory.package import Distribution
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
 KNOWN: Mapping[str, frozenset[str]] = {"debian": frozenset({"11", "12", "13"}), "ubuntu": frozenset({"22.04", "24.04"})}
 """Releases whose archives these gates know how to read. `ID_LIKE` is never enough: derivatives differ where it matters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """A release of a distribution."""
-
-    id: str
-    version: str
-    codename: str
-
-    @property
-    def is_known(self) -> bool:
-        """Whether the gates know this release."""
-        return self.version in KNOWN.get(self.id, frozenset())
 
 
 def read_distribution(roots: Sequence[Path]) -> Distribution:
@@ -33,12 +19,11 @@ def read_distribution(roots: Sequence[Path]) -> Distribution:
     if path is None:
         raise _unknown("neither /etc/os-release nor /usr/lib/os-release is there")
     fields = _fields(path.read_text(errors="replace"))
-    found = Distribution(
-        id=fields.get("ID", ""), version=fields.get("VERSION_ID", ""), codename=fields.get("VERSION_CODENAME", "")
-    )
-    if not found.is_known:
-        raise _unknown(f'its os-release says "{found.id} {found.version}"')
-    return found
+    id, release = fields.get("ID", ""), fields.get("VERSION_ID", "")
+    if release not in KNOWN.get(id, frozenset()):
+        raise _unknown(f'its os-release says "{id} {release}"')
+    codename, name = fields.get("VERSION_CODENAME", ""), fields.get("PRETTY_NAME", "")
+    return Distribution(id=id, family=id, release=release, codename=codename, name=name)
 
 
 def visible(roots: Sequence[Path], name: str) -> Path | None:

@@ -1,0 +1,68 @@
+"""What is installed in an image: packages of every kind, and the distribution they are of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from goldsmith.gates.contract import Skipped
+
+PackageKind: TypeAlias = Literal["deb", "rpm", "apk", "pypi", "npm", "golang", "cargo", "maven", "gem"]
+"""The purl types."""
+
+
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class Package:
+    """An installed package."""
+
+    kind: PackageKind
+    name: str
+    """As its kind names it: `@scope/name` for npm, the module path for golang, `group:artifact` for maven."""
+    version: str
+    """As reported: `[epoch:]version[-release]`, the epoch only when it is not 0."""
+    architecture: str = ""
+    source_name: str = ""
+    """What a distribution built it from; empty for other packages."""
+    source_version: str = ""
+    module: str = ""
+    """The modularity label of an rpm, `name:stream:version:context:arch`, or empty."""
+    path: str = ""
+    """The file in the image that says so, without a leading slash; empty for a package of the distribution."""
+    files: tuple[str, ...] = ()
+    """The paths that it owns, without a leading slash, as far as its database tells."""
+    layer: str = ""
+    """`sha256:<hex>` of the layer that brought this version, when it is known."""
+    licences: tuple[str, ...] = ()
+    """As the package tells them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """A release of a distribution."""
+
+    id: str
+    """`ID` of os-release."""
+    family: str
+    """Whose advisories count: debian, ubuntu, alpine, redhat, centos, alma, rocky, oracle, amazon, suse, opensuse-leap, …"""
+    release: str
+    """`VERSION_ID` of os-release, or what the package manager's own configuration says."""
+    codename: str = ""
+    name: str = ""
+    """For people: `PRETTY_NAME`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inventory:
+    """What is installed, and what could not be found out."""
+
+    distribution: Distribution
+    packages: tuple[Package, ...]
+    """Sorted."""
+    faults: tuple[str, ...] = ()
+    """What could not be read, in sentences; never left out in silence."""
+    skipped: tuple[Skipped, ...] = ()
+    """What was not read on purpose, and why."""
+    content_sets: tuple[str, ...] = ()
+    """The repositories that a Red Hat image says it was built from."""
+    nvr: str = ""
+    """`name-version-release-architecture` of a Red Hat container image, or empty."""
