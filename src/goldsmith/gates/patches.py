@@ -11,10 +11,10 @@ from pathlib import Path
 
 from goldsmith.components import Duration, attribute
 from goldsmith.events import Emit
+from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
 from goldsmith.gates.inventory import Inventory, Package, read_inventory
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, index_digests, read_suites
-from goldsmith.gates.inventory.debian_version import version_key
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.indexes import fetched_at
@@ -152,11 +152,11 @@ def _pending(
 
 
 def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
-    installed = version_key(package.version)
+    installed = sort_key("dpkg", package.version)
     newer = [
-        (version_key(offer.version), offer, suite)
+        (sort_key("dpkg", offer.version), offer, suite)
         for offer, suite in offered
-        if offer.architecture in (package.architecture, "all") and version_key(offer.version) > installed
+        if offer.architecture in (package.architecture, "all") and sort_key("dpkg", offer.version) > installed
     ]
     if not newer:
         return None
