@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldsmith.hcl import UserError, parse, parse_expression, parse_template
+from goldsmith.hcl import Diagnostic, UserError, parse, parse_expression, parse_template
 from tests.hcl.hcl_texts import REFUSED, faults_of, inside, source
 
 
@@ -182,3 +182,17 @@ def test_a_template_file_tells_its_faults() -> None:
 
 def test_a_file_that_is_something_else_is_not_read_to_its_end() -> None:
     assert len(faults_of("#!/bin/sh\n" + "echo (\n" * 5000)) == 100
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        ("it has none", ("It has none.", "Add one.")),
+        ('it is "a"', ('It is "a".', "Add one.")),
+        ("It ends.", ("It ends.", "Add one.")),
+        ("line\n", ("Line\n", "Add one.")),
+        ("", ("Add one.",)),
+    ],
+)
+def test_the_reason_is_told_as_a_sentence(why: str, told: tuple[str, ...]) -> None:
+    assert Diagnostic(code="a.b", what="Wrong", why=why, next="Add one.").detail == told

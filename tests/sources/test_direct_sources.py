@@ -38,6 +38,10 @@ def test_null_refuses_a_communicator(new_context: Callable[..., Context]) -> Non
     assert 'communicator = "none"' in caught.value.diagnostics[0].next
 
 
+def test_null_takes_a_communicator_that_is_not_known_yet(new_context: Callable[..., Context]) -> None:
+    Null().check(NullConfig(communicator="<unknown>"), new_context())
+
+
 def test_nothing_acts_on_the_machine_that_null_has_not(new_context: Callable[..., Context], tmp_path: Path) -> None:
     def provision(machine: Machine, generated: Mapping[str, str]) -> None:
         assert generated["ConnType"] == "none"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.template import check_syntax, load, load_options
+from goldsmith.template import check_syntax, load, load_options, read_plan
 from goldsmith.template.discovery import discover
 from tests.template.template_workplace import Say, Workplace
 
@@ -42,6 +42,22 @@ def test_what_is_no_template_is_told_with_a_way_on(workplace: Workplace, name: s
     (fault,) = error.value.diagnostics
     assert what in fault.what
     assert fault.next
+
+
+def test_a_link_that_leads_nowhere_is_told(workplace: Workplace) -> None:
+    (workplace.root / "a.pkr.hcl").symlink_to("a.pkr.hcl")
+    with pytest.raises(UserError) as error:
+        load(workplace.root / "a.pkr.hcl", load_options())
+    assert "which leads to no file" in error.value.diagnostics[0].why
+
+
+def test_a_template_under_a_name_of_legacy_ones_is_recognised(tmp_path: Path) -> None:
+    (tmp_path / "main.hcl").write_text("# an image\nbuild {}\n")
+    with pytest.raises(UserError) as error:
+        read_plan(tmp_path / "main.hcl", load_options())
+    (fault,) = error.value.diagnostics
+    assert fault.code == "template.hcl"
+    assert ".pkr.hcl" in fault.next
 
 
 def test_a_legacy_template_under_a_new_name_is_recognised(workplace: Workplace) -> None:

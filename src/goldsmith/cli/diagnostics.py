@@ -35,7 +35,7 @@ def text_of(diagnostic: Diagnostic) -> str:
     if diagnostic.where is not None:
         lines += _excerpt(diagnostic.where)
     lines += [f"  where {printable(related.what)}{_place(related.where)}" for related in diagnostic.context]
-    lines += [f"  {printable(line)}" for part in (diagnostic.why, diagnostic.next) for line in part.splitlines()]
+    lines += [f"  {printable(line)}" for part in diagnostic.detail for line in part.splitlines()]
     return "\n".join(lines) + "\n"
 
 
@@ -64,7 +64,7 @@ def as_language_server(diagnostic: Diagnostic) -> dict[str, object]:
     Severity is 1 for an error and 2 for a warning; `range` counts lines from 0 and characters in UTF-16 code units.
     A fault without a place has neither `file`, `uri` nor `range`.
     """
-    detail = " ".join(part for part in (diagnostic.why, diagnostic.next) if part)
+    detail = " ".join(diagnostic.detail)
     told: dict[str, object] = {
         "severity": 1 if diagnostic.severity is Severity.ERROR else 2,
         "code": diagnostic.code,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +62,9 @@ class _Style:
 
 
 def _format_standard_input(style: _Style) -> bool:
-    from goldsmith.hcl.source import SourceFile
+    from goldsmith.hcl import read_standard_input
 
-    source = SourceFile("<stdin>", sys.stdin.read())
+    source = read_standard_input()
     formatted = _formatted(source)
     changed = formatted != source.text
     if style.write or not changed:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.options import flag, template_options
-
-if TYPE_CHECKING:
-    from goldsmith.hcl.source import SourceFile
 
 
 @click.command("hcl2_upgrade")
@@ -32,10 +27,11 @@ def command(
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.saying import say
     from goldsmith.components import names
+    from goldsmith.hcl import read_source, read_standard_input
     from goldsmith.template import check_legacy, read_legacy, read_variable_file
     from goldsmith.template.upgrade import upgrade
 
-    legacy = read_legacy(_source(template))
+    legacy = read_legacy(read_standard_input() if template == "-" else read_source(Path(template)))
     for file in variable_files:
         read_variable_file(file)  # the values are of no use, but Packer insists on good files
     for fault in check_legacy(legacy):
@@ -49,14 +45,6 @@ def command(
     exit_code = 1 if upgraded.ignored else 0
     say(f"Successfully created {path}. Exit {exit_code}")
     return exit_code
-
-
-def _source(template: str) -> SourceFile:
-    from goldsmith.hcl import SourceFile, read_source
-
-    if template == "-":
-        return SourceFile("<stdin>", sys.stdin.read())
-    return read_source(Path(template))
 
 
 def _write(path: Path, text: str) -> None:

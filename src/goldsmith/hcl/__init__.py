@@ -14,7 +14,7 @@ from goldsmith.hcl.function import Function
 from goldsmith.hcl.json_body import parse_json
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.parser import parse, parse_expression, parse_template
-from goldsmith.hcl.reading import read_source
+from goldsmith.hcl.reading import read_source, read_standard_input
 from goldsmith.hcl.references import references
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Position, Range, SourceFile
@@ -61,6 +61,7 @@ __all__ = [
     "parse_template",
     "read_json",
     "read_source",
+    "read_standard_input",
     "references",
     "type_expression",
 ]

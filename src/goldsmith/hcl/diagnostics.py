@@ -45,6 +45,13 @@ class Diagnostic:
     context: tuple[Related, ...] = ()
     """The chain of references that led to the value at fault, the nearest first."""
 
+    @property
+    def detail(self) -> tuple[str, ...]:
+        """What explains the summary: the reason as a sentence, and what to do; either may be missing."""
+        why = self.why[:1].upper() + self.why[1:]
+        stop = "." if why[-1:].isalnum() or why[-1:] in ('"', "'", ")", "]") else ""
+        return tuple(part for part in (why + stop, self.next) if part)
+
 
 class GoldsmithError(Exception):
     """Base of everything that is raised on purpose; `exit_code` is what the command line returns.

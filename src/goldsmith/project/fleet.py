@@ -51,7 +51,7 @@ def build_template(template: Path, session: Session, image: ImageDeclaration | N
         image = session.project.image_of(template)
     plan = session.plan(template, image)
     for warning in plan.warnings:
-        session.emit(Warned(text=warning.what, next=" ".join(part for part in (warning.why, warning.next) if part)))
+        session.emit(Warned(text=warning.what, next=" ".join(warning.detail)))
     name = image.name if image else ""
     with session.journal.work_directory(session.workshop.cache.root / "work") as work:
         results = run_plan(

@@ -9,6 +9,7 @@ from typing import ClassVar
 from goldsmith.components import Artifact, Context, DirectSource, attribute
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.machine import Machine
+from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.sources.no_machine import NoMachine
 
 
@@ -31,12 +32,13 @@ class Null(DirectSource[NullConfig]):
 
     def check(self, config: NullConfig, context: Context) -> None:
         """Refuse a communicator: a build must not believe that it changed a machine."""
-        if config.communicator != "none":
+        # A value that is not known yet is checked when the build runs.
+        if config.communicator not in ("none", UNKNOWN_TEXT):
             raise UserError(
                 Diagnostic(
                     code="null.communicator",
                     what=f'a source "null" cannot use the communicator "{config.communicator}" yet',
-                    why="it makes no machine, and reaching one that exists is not supported",
+                    why="It makes no machine, and reaching one that exists is not supported.",
                     next='Write communicator = "none"; only steps that act on this host can then run.',
                 )
             )

@@ -71,6 +71,8 @@ def _names(directory: Path) -> list[str]:
 
 
 def _template(path: Path) -> Path:
+    if path.is_symlink() and not path.exists():
+        raise _none_found(path, f'"{path}" is a link to "{path.readlink()}", which leads to no file.')
     if not path.exists():
         nearby = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         raise _none_found(path, f'"{path}" does not exist. {did_you_mean(path.name, nearby)}'.rstrip())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range, SourceFile
@@ -78,6 +78,8 @@ def read_legacy(source: SourceFile) -> LegacyTemplate:
     """
     faults = Faults()
     document, found = read_json(source)
+    if found and _looks_like_hcl(source):
+        raise UserError(_hcl_by_mistake(source))
     faults.add(found)
     faults.raise_if_any()
     assert document is not None
@@ -85,6 +87,21 @@ def read_legacy(source: SourceFile) -> LegacyTemplate:
     template = _template(source, document, faults)
     faults.raise_if_any()
     return template
+
+
+def _looks_like_hcl(source: SourceFile) -> bool:
+    first = source.text.lstrip()[:1]
+    return first.isalpha() or first in ("#", "/")
+
+
+def _hcl_by_mistake(source: SourceFile) -> Diagnostic:
+    return Diagnostic(
+        code="template.hcl",
+        what=f'"{source.name}" is not a template in JSON',
+        where=source.range(0, min(1, len(source.text))),
+        why='It looks like HCL. That is read from files whose name ends in ".pkr.hcl"; all others are legacy JSON templates.',
+        next='Give a template in HCL a name such as "image.pkr.hcl".',
+    )
 
 
 def check_legacy(template: LegacyTemplate) -> tuple[Diagnostic, ...]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.components import DirectSource, LegacyValues
-from goldsmith.hcl import read_source
+from goldsmith.hcl import read_source, read_standard_input
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.json_nodes import JsonNode, JsonObject, JsonScalar
-from goldsmith.hcl.source import Range, SourceFile
+from goldsmith.hcl.source import Range
 from goldsmith.packer_templates import PACKER_VERSION, OutsideBuilds, user_variables
 from goldsmith.template.constraints import parse_constraints
 from goldsmith.template.faults import Faults
@@ -97,7 +96,7 @@ class LoadedLegacy:
 
 def read_template(path: Path) -> LegacyTemplate:
     """The template in a file, or in standard input for "-". Raises `UserError` with every fault."""
-    return read_legacy(_standard_input() if path == STANDARD_INPUT else read_source(path))
+    return read_legacy(read_standard_input() if path == STANDARD_INPUT else read_source(path))
 
 
 def load_legacy(path: Path, options: LoadOptions) -> LoadedLegacy:
@@ -146,14 +145,6 @@ def outside_builds(values: LegacyValues, options: LoadOptions) -> OutsideBuilds:
         cwd=options.cwd,
         clock_s=options.clock_s,
     )
-
-
-def _standard_input() -> SourceFile:
-    try:
-        return SourceFile("<stdin>", sys.stdin.buffer.read().decode("utf-8").removeprefix("\ufeff"))
-    except UnicodeDecodeError as error:
-        why = f"All input must be UTF-8 encoded; byte {error.start} is not."
-        raise UserError(Diagnostic(code="hcl.encoding", what="The template on standard input is not UTF-8", why=why)) from error
 
 
 def _check_version(template: LegacyTemplate, faults: Faults) -> None:
