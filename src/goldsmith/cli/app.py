@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from goldsmith.cli.packer_commands import HELP_FLAGS, PackerCommands
-from goldsmith.cli.saying import say
+from goldsmith.cli.saying import give_up_output, say
 
 COMMANDS = {
     "build": "Build images from templates",
@@ -84,11 +84,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     name = "packer" if Path(sys.argv[0]).name == "packer" else "goldsmith"
     machine_readable = any(argument.lstrip("-") == "machine-readable" for argument in arguments)
     rest = [argument for argument in arguments if argument.lstrip("-") != "machine-readable"]
-    sys.exit(run(rest, machine_readable, name))
+    try:
+        code = run(rest, machine_readable, name)
+    except OSError as error:
+        give_up_output(error)
+        code = 1
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str], machine_readable: bool = False, name: str = "goldsmith") -> int:
-    """Run a command and return its exit code; no traceback reaches the user."""
+    """Run a command and return its exit code; no traceback reaches the user.
+
+    Raises OSError when standard output cannot be written to, so that nothing can be told.
+    """
     from goldsmith.cli.diagnostics import print_diagnostics, report_bug
     from goldsmith.hcl.diagnostics import GoldsmithError
     from goldsmith.machines.cancellation import Cancelled
@@ -113,8 +121,6 @@ def run(arguments: Sequence[str], machine_readable: bool = False, name: str = "g
             return error.exit_code
         except (Cancelled, KeyboardInterrupt):
             say("Cleanly cancelled after being interrupted.", "error")
-            return 1
-        except BrokenPipeError:
             return 1
         except (MemoryError, RecursionError):
             say("Error: the template asks for more memory or deeper nesting than this machine has  [limit]", "error")

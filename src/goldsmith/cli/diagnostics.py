@@ -94,8 +94,9 @@ def _position(source: SourceFile, place: Position) -> dict[str, int]:
 
 def report_bug(error: Exception) -> int:
     """Write the traceback to a file, tell where it is, and return the exit code."""
+    # Said first: what fails may be standard output itself, and then there is no bug.
+    say(f"Error: Goldsmith contradicts itself: {type(error).__name__}: {error}  [bug]", "error")
     with tempfile.NamedTemporaryFile("w", prefix="goldsmith-bug-", suffix=".txt", delete=False) as file:
         traceback.print_exception(error, file=file)
-    told = f"Error: Goldsmith contradicts itself: {type(error).__name__}: {error}  [bug]"
-    say(f"{told}\n  This is our fault. The details are in {file.name}; please report them.", "error")
+    say(f"  This is our fault. The details are in {file.name}; please report them.", "error")
     return 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from typing import Literal, TypeAlias
 
@@ -31,3 +33,11 @@ def machine_line(at: float, target: str, kind: str, *data: str) -> str:
     """A line as Packer writes it for programs: `unixtime,target,type,data…`, without the line feed."""
     escaped = (item.replace(",", "%!(PACKER_COMMA)").replace("\r", "\\r").replace("\n", "\\n") for item in data)
     return ",".join((str(int(at)), target, kind, *escaped))
+
+
+def give_up_output(error: OSError) -> None:
+    """Say on standard error why nothing more can be said, except to a reader that left on purpose, as `head` does."""
+    # What is still buffered is written when Python ends, and would fail once more.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not isinstance(error, BrokenPipeError):
+        click.echo(f"Error: cannot write to standard output: {error.strerror or error}  [output]", err=True)
