@@ -21,8 +21,8 @@ from goldsmith.events import ignore
 from goldsmith.gates.contract import Facts, KnownSecret, Subject
 from goldsmith.gates.secrets import Secrets, SecretsConfig
 from goldsmith.gates.secrets.content import TooLarge, unpacked
-from goldsmith.gates.secrets.known import KnownSearch, forms, opens
-from goldsmith.gates.secrets.tokens import TOKENS, find_tokens
+from goldsmith.gates.secrets.known import KnownSearch, forms
+from goldsmith.gates.secrets.passwords import opens
 from goldsmith.machines.cancellation import Cancellation
 
 PASSWORD = "".join(random.Random(7).choices(string.ascii_letters + string.digits + "/+&", k=20))
@@ -170,45 +170,3 @@ def test_a_bomb_is_skipped_and_counted(tmp_path: Path) -> None:
     assert [item.count for item in facts.skipped if "unpack" in item.reason] == [1]
     with pytest.raises(TooLarge):
         list(unpacked(gzip.compress(bytes(50_000_000))))
-
-
-def made(pattern: str, chance: random.Random) -> str:
-    """A text that a token's simple pattern matches: classes with counts, literals and the first of alternatives."""
-    import re
-
-    pattern = re.sub(r"\(\?:[^()]*\)\?", "", re.sub(r"\\b", "", pattern))
-    pattern = re.sub(r"\(\?:([^|()]*)[^()]*\)", r"\1", pattern)
-
-    def fill(match: re.Match[str]) -> str:
-        members, least = match[1], int(match[2] or 1)
-        alphabet = [c for c in map(chr, range(33, 127)) if re.fullmatch(f"[{members}]", c)]
-        return "".join(chance.choices(alphabet, k=least))
-
-    text = re.sub(r"\[([^\]]+)\](?:\{(\d+)(?:,\d*)?\}|\+)?", fill, pattern)
-    text = text.replace(r"\d+", "123").replace(r"\d", "1").replace(r"\s*", "")
-    return re.sub(r"\\(.)", r"\1", text)
-
-
-@pytest.mark.parametrize("token", TOKENS, ids=lambda token: token.rule)
-def test_each_token_format_is_recognised_and_its_checksum_is_checked(token: object) -> None:
-    from goldsmith.gates.secrets.tokens import Token
-
-    assert isinstance(token, Token)
-    text = made(token.pattern.decode(), random.Random(token.rule)).encode()
-    if token.checks is not bool:
-        assert not list(find_tokens(b" " + text + b" ")), "a random checksum must not pass"
-        text = with_checksum(text)
-
-    assert token.rule in {found.rule for found, _ in find_tokens(b"x = " + text + b" ;")}
-
-
-def with_checksum(text: bytes) -> bytes:
-    import zlib
-
-    prefix, _, rest = text.partition(b"_")
-    value, digits = zlib.crc32(rest[:-6]), ""
-    alphabet = string.digits + string.ascii_uppercase + string.ascii_lowercase
-    for _ in range(6):
-        value, digit = divmod(value, 62)
-        digits = alphabet[digit] + digits
-    return prefix + b"_" + rest[:-6] + digits.encode()

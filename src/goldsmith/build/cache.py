@@ -35,6 +35,24 @@ class CachedStep:
     document: Document
 
 
+def fingerprint_key(directory: Path) -> bytes:
+    """The key for fingerprints of secrets that is kept in a directory; made at first use, readable by the owner only."""
+    path = directory / "fingerprint.key"
+    if not path.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{secrets.token_hex(4)}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+    return path.read_bytes()
+
+
 class StepCache:
     """Below one directory: `steps/` (key → layer), `images/` (key → sealed disk), `layers/`, `last/`, `work/`, `locks/`.
 
@@ -53,19 +71,7 @@ class StepCache:
 
     def project_key(self) -> bytes:
         """The key of this cache under which secrets are fingerprinted; made at first use, readable by the owner only."""
-        path = self.root / "fingerprint.key"
-        if not path.exists():
-            temporary = path.with_suffix(f".{secrets.token_hex(4)}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(secrets.token_bytes(32))
-            try:
-                os.link(temporary, path)
-            except FileExistsError:
-                pass
-            finally:
-                temporary.unlink()
-        return path.read_bytes()
+        return fingerprint_key(self.root)
 
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:

@@ -53,6 +53,14 @@ class Subject:
     parent: str | None = None
     layers: tuple[str, ...] = ()
     known_secrets: tuple[KnownSecret, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    """Names of the template's sensitive variables that have a value: their values must be among `known_secrets`."""
+    is_rescan: bool = False
+    """The build is over and its secrets are gone: the evidence of the build stands for them."""
+    booted_build: bool = False
+    """A machine ran from this disk while it was built, so deleted files may still be in its free blocks."""
+    salt: bytes = field(default=b"", repr=False)
+    """The store's key for fingerprints of secrets; itself a secret."""
     declared: Declared = field(default_factory=Declared)
     keyring: Path | None = None
     """The archive keys that the source trusted, for gates that read an archive's index."""

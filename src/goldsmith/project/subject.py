@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.build import LayeredResult
+from goldsmith.build.cache import fingerprint_key
 from goldsmith.gates.contract import KnownSecret, Subject
 from goldsmith.images import SealedTree, seal_tree
 from goldsmith.project.project import ImageDeclaration
@@ -35,6 +36,8 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         known_secrets=tuple(
             KnownSecret(name=f"sensitive value {number}", value=value) for number, value in enumerate(plan.secrets, 1)
         ),
+        sensitive=plan.sensitive,
+        salt=fingerprint_key(session.project.store) if session.project is not None else b"",
         declared=image.declared,
         keyring=layered.base.keyring,
         lists=lists,

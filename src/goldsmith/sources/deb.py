@@ -6,6 +6,7 @@ Packages have up to hundreds of megabytes, and several are packed at a time: the
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import lzma
 import shutil
@@ -18,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+    from backports.zstd import ZstdFile
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
@@ -62,6 +64,59 @@ def control_of(package: IO[bytes]) -> str:
                     if name in archive.getnames() and (file := archive.extractfile(name)):
                         return file.read().decode(errors="replace").strip("\n") + "\n"
     raise ValueError("it has no control file")
+
+
+def sums_of(package: IO[bytes]) -> dict[str, str]:
+    """The MD5 sums of the files of a .deb, by path without leading slash: those that it lists, and of configuration files.
+
+    Raises `ValueError` when it is broken. Configuration files stand in no list, so they are read from the data.
+    """
+    members = {member.name.rpartition(b".tar")[0]: member for member in _members(package)}
+    if b"control" not in members or b"data" not in members:
+        raise ValueError("it has no control or no data")
+    sums: dict[str, str] = {}
+    conffiles: set[str] = set()
+    with _as_value_error(), _archive(package, members[b"control"]) as archive:
+        for entry in archive:
+            name, file = entry.name.removeprefix("./"), archive.extractfile(entry)
+            if file is not None and name == "md5sums":
+                lines = (line.partition("  ") for line in file.read().decode(errors="surrogateescape").splitlines())
+                sums = {path: digest for digest, _, path in lines}
+            elif file is not None and name == "conffiles":
+                conffiles = {line.split()[-1].lstrip("/") for line in file.read().decode().splitlines() if line.strip()}
+    # Without any list, all files are read; otherwise only until the last configuration file.
+    wanted = conffiles - sums.keys() if sums else None
+    with _as_value_error(), _archive(package, members[b"data"]) as archive:
+        return sums | _data_sums(archive, wanted)
+
+
+def _data_sums(archive: tarfile.TarFile, wanted: set[str] | None) -> dict[str, str]:
+    """The sums of the wanted files of a package's data, or of all of them."""
+    found: dict[str, str] = {}
+    while wanted is None or found.keys() < wanted:
+        entry = archive.next()
+        if entry is None:
+            break
+        name = entry.name.removeprefix("./")
+        if entry.isfile() and (wanted is None or name in wanted) and (file := archive.extractfile(entry)):
+            found[name] = hashlib.file_digest(file, "md5").hexdigest()  # type: ignore[arg-type]  # a file of the archive is one
+    return found
+
+
+def _archive(package: IO[bytes], member: _Member) -> tarfile.TarFile:
+    """A member as an archive that is read from start to end, as far as it is wanted."""
+    kind = member.name.rpartition(b".tar")[2]
+    packed = _body(package, member)
+    body: IO[bytes] | lzma.LZMAFile | gzip.GzipFile | ZstdFile = packed
+    if kind == b".xz":
+        body = lzma.LZMAFile(packed)  # noqa: SIM115  # read as far as the archive is, and it owns nothing
+    elif kind == b".gz":
+        body = gzip.GzipFile(fileobj=packed)
+    elif kind == b".zst":
+        from backports import zstd
+
+        body = zstd.ZstdFile(packed)
+    return tarfile.open(fileobj=body, mode="r|")
 
 
 def is_in_xz(package: IO[bytes]) -> bool:

@@ -76,6 +76,7 @@ class LoadedLegacy:
                 name: "<sensitive>" if name in self.values.sensitive else text for name, text in self.values.variables.items()
             },
             registry=None,
+            sensitive=tuple(sorted(name for name in self.values.sensitive if self.values.variables[name].strip())),
             legacy=self.values,
         )
 

@@ -49,6 +49,8 @@ class Plan:
     """The `hcp_packer_registry` block: what to call the versions that are built, and their labels."""
     variables: Mapping[str, str]
     """The values of the variables as text, for provenance; sensitive ones as `<sensitive>`."""
+    sensitive: tuple[str, ...] = ()
+    """Names of the sensitive variables whose value is not empty."""
     legacy: LegacyValues | None = None
     """What the `{{ }}` of a legacy JSON template know; None for HCL."""
 

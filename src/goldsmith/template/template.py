@@ -65,7 +65,8 @@ class Template:
         except UserError as error:
             raise UserError(*self.traced(error.diagnostics)) from error
         failed = tuple((name, UserError(*self.traced(error.diagnostics))) for name, error in plan.failed)
-        return replace(plan, failed=failed)
+        sensitive = tuple(name for name, value in self.inputs.items() if secrets_of([value]))
+        return replace(plan, failed=failed, sensitive=sensitive)
 
     def traced(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with the chain of references that led to each value at fault."""

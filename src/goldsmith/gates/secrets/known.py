@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import ctypes
-import ctypes.util
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
 from goldsmith.gates.contract import KnownSecret
@@ -17,6 +16,9 @@ SHORTEST_VALUE = 6
 SHORTEST_FORM = 8
 """Bytes: a shorter form is searched only in files that no package brought."""
 
+MAX_MEMORY = 256 << 20
+"""Bytes for the automaton: a build may have hundreds of secrets, each in ten forms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -25,7 +27,9 @@ class Form:
     secret: str
     """The secret's name, never its value."""
     encoding: str
-    data: bytes
+    data: bytes = field(repr=False)
+    value: bytes = field(repr=False)
+    """The secret itself, for fingerprints only."""
 
 
 def searchable(secrets: Sequence[KnownSecret]) -> tuple[KnownSecret, ...]:
@@ -38,7 +42,7 @@ def forms(secrets: Sequence[KnownSecret]) -> tuple[Form, ...]:
     found: dict[bytes, Form] = {}
     for secret in secrets:
         for encoding, data in _encodings(secret.value):
-            found.setdefault(data, Form(secret.name, encoding, data))
+            found.setdefault(data, Form(secret.name, encoding, data, secret.value.encode()))
     return tuple(found.values())
 
 
@@ -47,7 +51,9 @@ def _encodings(value: str) -> Iterator[tuple[str, bytes]]:
     yield "as it is", raw
     yield "URL-encoded", quote(value, safe="").encode()
     yield "URL-encoded", quote_plus(value).encode()
+    yield "URL-encoded", re.sub(r"%..", lambda escape: escape[0].lower(), quote(value, safe="")).encode()
     yield "in JSON", json.dumps(value)[1:-1].encode()
+    yield "in JSON", json.dumps(value, ensure_ascii=False)[1:-1].encode()
     yield "in hexadecimal", raw.hex().encode()
     yield "in hexadecimal", raw.hex().upper().encode()
     yield "in UTF-16", value.encode("utf-16-le")
@@ -55,7 +61,9 @@ def _encodings(value: str) -> Iterator[tuple[str, bytes]]:
         # Base64 of the value somewhere inside other data: the characters that also depend on its neighbours are left out.
         text = base64.b64encode(bytes(shift) + raw).rstrip(b"=")
         whole = (shift + len(raw)) % 3 == 0
-        yield "in base64", text[dropped:] if whole else text[dropped:-1]
+        inner = text[dropped:] if whole else text[dropped:-1]
+        yield "in base64", inner
+        yield "in base64 for addresses", inner.translate(bytes.maketrans(b"+/", b"-_"))
 
 
 class KnownSearch:
@@ -66,7 +74,11 @@ class KnownSearch:
 
         self._by_data = {form.data: form for form in wanted}
         longest_first = sorted(self._by_data, key=len, reverse=True)
-        self._pattern = re2.compile(b"|".join(re2.escape(data) for data in longest_first)) if wanted else None
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1
+        options.max_mem = MAX_MEMORY
+        pattern = b"|".join(re2.escape(data) for data in longest_first)
+        self._pattern = re2.compile(pattern, options) if wanted else None
 
     def find(self, data: bytes) -> Iterator[tuple[Form, int]]:
         """Each form in `data` with its offset."""
@@ -74,14 +86,3 @@ class KnownSearch:
             return
         for match in self._pattern.finditer(data):
             yield self._by_data[match.group(0)], match.start()
-
-
-def opens(password: str, stored: str) -> bool:
-    """Whether a password fits a hash of /etc/shadow, by the system's libcrypt (yescrypt, bcrypt, SHA-2, …)."""
-    library = ctypes.CDLL(ctypes.util.find_library("crypt") or "libcrypt.so.1")
-    library.crypt.restype = ctypes.c_char_p
-    try:
-        computed = library.crypt(password.encode(), stored.encode())
-    except ValueError:
-        return False
-    return computed is not None and computed == stored.encode()

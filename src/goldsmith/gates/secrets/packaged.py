@@ -1,41 +1,197 @@
-"""Which files are exactly what their package brought: what the distribution ships is no secret of the builder."""
+"""Which files are exactly what their package brought: what the distribution ships is no secret of the builder.
+
+For a built image the sums come from where the image cannot have changed them: the verified packages in this host's cache, and
+the lowest layer, which the source made. Only a foreign tree, of which nothing else is known, is believed itself, and the result
+says so.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+
+from goldsmith.gates.contract import Subject
+from goldsmith.images import LayerStore
 
 INFO = "var/lib/dpkg/info"
 STATUS = "var/lib/dpkg/status"
-MERGED = ("bin/", "sbin/", "lib/", "lib32/", "lib64/", "libx32/")
+DIVERSIONS = "var/lib/dpkg/diversions"
+APK = "lib/apk/db/installed"
+MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
+_FIELD = re.compile(r"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
+@dataclass(frozen=True, slots=True)
 class PackagedFiles:
-    """The MD5 sums of a tree's package database, of configuration files too. The gate says that they are the tree's own."""
+    """Sums of files that packages brought, and where the sums come from."""
 
-    def __init__(self, tree: Path) -> None:
-        self._sums = dict(_sums(tree))
+    sums: Mapping[str, str]
+    """By path: an MD5 of dpkg in hexadecimal, or an SHA-1 of apk."""
+    origin: str
+    """In words, for the result."""
+    unknown: tuple[str, ...] = ()
+    """Installed packages of which nothing outside of the image is known: their files are examined in full."""
 
-    def __len__(self) -> int:
-        return len(self._sums)
+    def has(self, path: str) -> bool:
+        """Whether a package brought a file of this name."""
+        return path in self.sums
 
     def is_unchanged(self, path: str, data: bytes) -> bool:
         """Whether a file has the content that its package gave it."""
-        known = self._sums.get(path)
-        return known is not None and hashlib.md5(data, usedforsecurity=False).hexdigest() == known
+        known = self.sums.get(path)
+        if known is None:
+            return False
+        digest = hashlib.md5 if len(known) == 32 else hashlib.sha1
+        return digest(data, usedforsecurity=False).hexdigest() == known
 
 
-_CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
+@dataclass(frozen=True, slots=True)
+class _Installed:
+    name: str
+    version: str
+    architecture: str
+
+    @property
+    def file(self) -> str:
+        """The name of its package in apt's archive directory."""
+        return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
 
-def _sums(tree: Path) -> Iterator[tuple[str, str]]:
-    status = tree / STATUS
-    if status.is_file() and not status.is_symlink():
-        yield from _CONFIGURATION.findall(status.read_text(errors="surrogateescape"))
+def packaged_files(subject: Subject) -> PackagedFiles:
+    """What is known of the packaged files of a subject."""
+    tree = subject.tree
+    if not subject.layers:
+        own = dict(_own_sums(tree))
+        return PackagedFiles(
+            _resolved(own, tree), "the examined tree itself" if own else "nowhere: no package database is known"
+        )
+    installed = _installed(_text(tree / STATUS))
+    debs = {path.name: path for path in (subject.cache / "packages/archives").glob("*/*.deb")}
+    cached = [package for package in installed if package.file in debs]
+    sums: dict[str, str] = {}
+    with ThreadPoolExecutor(2, thread_name_prefix="sums") as pool:
+        for package, found in zip(cached, pool.map(lambda item: _sums_of(debs[item.file]), cached), strict=True):
+            sums |= {_diverted(package.name, path): digest for path, digest in found.items()}
+    lowest = _lowest_layer(subject)
+    below = {package.name: package for package in _installed(_text(lowest / STATUS))}
+    unknown = []
+    for package in installed:
+        if package.file in debs:
+            continue
+        if below.get(package.name) == package:
+            sums |= _listed(lowest, package)
+        else:
+            unknown.append(package.name)
+    origin = f"{len(cached)} packages in the cache and {len(installed) - len(cached) - len(unknown)} in the lowest layer"
+    return PackagedFiles(_resolved(sums, tree), origin, tuple(unknown))
+
+
+def _lowest_layer(subject: Subject) -> Path:
+    store = subject.cache / "layers"
+    if store.is_dir():
+        layers = LayerStore(store)
+        if layers.has(subject.layers[0]):
+            return layers.path(subject.layers[0])
+    return Path("/nonexistent")
+
+
+def _sums_of(deb: Path) -> Mapping[str, str]:
+    from goldsmith.sources.deb import sums_of
+
+    try:
+        with deb.open("rb") as package:
+            return sums_of(package)
+    except (OSError, ValueError):
+        return {}
+
+
+def _installed(status: str) -> list[_Installed]:
+    found = []
+    for paragraph in re.split(r"\n[ \t]*\n", status):
+        fields = dict(_FIELD.findall(paragraph))
+        if fields.get("Status", "").endswith(" installed"):
+            found.append(_Installed(fields.get("Package", ""), fields.get("Version", ""), fields.get("Architecture", "")))
+    return found
+
+
+def _listed(tree: Path, package: _Installed) -> dict[str, str]:
+    """What the database of a tree says of one package."""
+    for name in (package.name, f"{package.name}:{package.architecture}"):
+        text = _text(tree / INFO / f"{name}.md5sums")
+        if text:
+            conffiles = dict(_CONFIGURATION.findall(_stanza(_text(tree / STATUS), package.name)))
+            return {_diverted(package.name, path): digest for path, digest in [*_md5_lines(text), *conffiles.items()]}
+    return {}
+
+
+def _stanza(status: str, name: str) -> str:
+    """The paragraph of a package in dpkg's status."""
+    start = status.find(f"Package: {name}\n")
+    return status[start : status.find("\n\n", start)] if start >= 0 else ""
+
+
+def _own_sums(tree: Path) -> Iterator[tuple[str, str]]:
+    yield from _CONFIGURATION.findall(_text(tree / STATUS))
     for listing in sorted((tree / INFO).glob("*.md5sums")):
-        for line in listing.read_text(errors="surrogateescape").splitlines():
-            digest, _, name = line.partition("  ")
-            # With a merged /usr the file is where the link leads.
-            yield (f"usr/{name}" if name.startswith(MERGED) else name), digest
+        package = listing.name.removesuffix(".md5sums").partition(":")[0]
+        yield from ((_diverted(package, path), digest) for path, digest in _md5_lines(_text(listing)))
+    yield from _apk_sums(_text(tree / APK))
+
+
+def _md5_lines(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.splitlines():
+        digest, _, name = line.partition("  ")
+        yield name, digest
+
+
+def _apk_sums(text: str) -> Iterator[tuple[str, str]]:
+    """apk's database: F: a directory, R: a file in it, Z:Q1… its SHA-1 in base 64."""
+    directory = name = ""
+    for line in text.splitlines():
+        if line.startswith("F:"):
+            directory = line[2:]
+        elif line.startswith("R:"):
+            name = f"{directory}/{line[2:]}".lstrip("/")
+        elif line.startswith("Z:Q1"):
+            yield name, base64.b64decode(line[4:]).hex()
+
+
+def _resolved(sums: Mapping[str, str], tree: Path) -> Mapping[str, str]:
+    """The sums by where the files really are: with a merged /usr behind the links, and moved aside by diversions."""
+    merged = {name for name in MERGED if (tree / name).is_symlink()}
+    moved = dict(_diversions(_text(tree / DIVERSIONS)))
+    found: dict[str, str] = {}
+    for path, digest in sums.items():
+        package, mark, rest = path.partition("\0")
+        name = rest if mark else path
+        by, target = moved.get(name, ("", ""))
+        if target and by != package:
+            name = target
+        top = name.partition("/")[0]
+        found[f"usr/{name}" if top in merged else name] = digest
+    return found
+
+
+def _diverted(package: str, path: str) -> str:
+    """A path with the name of its package, because a diversion does not move the files of the package that diverts."""
+    return f"{package}\0{path}"
+
+
+def _diversions(text: str) -> Iterator[tuple[str, tuple[str, str]]]:
+    """dpkg's database: three lines each, the path, where it went, and the package that wants its place."""
+    lines: Iterable[str] = text.splitlines()
+    for path, target, package in zip(*[iter(lines)] * 3, strict=False):
+        yield path.lstrip("/"), (package, target.lstrip("/"))
+
+
+def _text(path: Path) -> str:
+    """The text of a file of the tree; empty when it is not there, or a link that may lead out."""
+    if path.is_symlink() or not path.is_file():
+        return ""
+    return path.read_text(errors="surrogateescape")

@@ -6,142 +6,235 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from goldsmith.gates.contract import Effect
+from goldsmith.gates.secrets.shapes import (
+    has_private_key,
+    has_resolver_of_this_host,
+    has_usable_password,
+    is_core_dump,
+    is_der_key,
+    is_identity,
+    is_key_store,
+    is_keytab,
+    is_this_host,
+    matching,
+)
+
+_HOMES = r"(?:root|home/[^/]+|var/(?:lib|opt|www)/[^/]+|opt/[^/]+|srv/[^/]+|etc/skel|usr/local/[^/]+)"
+_HOST = "Delete it in the template; sealing makes it again at first boot."
+_LEFT = "Delete it in the step that leaves it."
+_LOGIN = "Give the machine its login at first boot, from outside."
+
 
 @dataclass(frozen=True, slots=True)
 class Detector:
     """A kind of file that must not be in an image."""
 
     rule: str
-    path: re.Pattern[str]
-    """Of the path without its leading slash."""
+    path: str
+    """An expression for the whole path without its leading slash."""
     detail: str
     fix: str
     is_one: Callable[[bytes], bool] = bool
     """Whether this content is one; by default any content is."""
+    effect: Effect = "fail"
 
 
-_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\s+[A-Za-z0-9+/=\s:,-]{60,}")
-_HOMES = r"(?:root|home/[^/]+|var/lib/[^/]+)"
-
-
-def _path(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern)
-
-
-def _has_login_hash(data: bytes) -> bool:
-    return any(b"$" in line.split(b":")[1][:1] for line in data.splitlines() if line.count(b":") >= 2)
-
-
-def _has_private_key(data: bytes) -> bool:
-    return _PRIVATE_KEY.search(data) is not None
-
-
-def _has_key_line(data: bytes) -> bool:
-    return re.search(rb"^[^#\n]*(?:ssh-|ecdsa-|sk-)\S+ AAAA", data, re.MULTILINE) is not None
-
-
-def _is_identity(data: bytes) -> bool:
-    return data.strip() not in (b"", b"uninitialized")
-
-
-def _has_userinfo(data: bytes) -> bool:
-    return re.search(rb"^[^#\n]*\w+://[^/\s:@]+:[^/\s@]+@", data, re.MULTILINE) is not None
-
-
-def _has_no_password_rule(data: bytes) -> bool:
-    return re.search(rb"^[^#\n]*NOPASSWD", data, re.MULTILINE) is not None
-
-
-def _has_aws_secret(data: bytes) -> bool:
-    return b"aws_secret_access_key" in data
-
-
-def _has_docker_auth(data: bytes) -> bool:
-    return re.search(rb'"auth"\s*:\s*"[A-Za-z0-9+/=]{8,}"', data) is not None
-
-
-def _has_unit_secret(data: bytes) -> bool:
-    pattern = rb"^Environment=.*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY)[A-Z_]*=[^\s\"'$%{]{4,}"
-    return re.search(pattern, data, re.MULTILINE | re.IGNORECASE) is not None
-
-
-def _has_npm_token(data: bytes) -> bool:
-    return re.search(rb"_(?:authToken|auth|password)\s*=\s*[^\s$]{8,}", data) is not None
-
-
-_HOST = "Delete it in the template; sealing makes it again at first boot."
-_LEFT = "Delete it in the step that leaves it."
-
-DETECTORS = (
-    Detector("ssh-host-key", _path(r"etc/ssh/ssh_host_[^/]*_key$"), "a private host key of sshd", _HOST),
-    Detector(
-        "machine-id", _path(r"(etc|var/lib/dbus)/machine-id$"), "a machine id that all clones would share", _HOST, _is_identity
-    ),
-    Detector(
-        "random-seed", _path(r"var/lib/(systemd/random-seed|urandom/.+)$"), "a random seed that all clones would share", _HOST
-    ),
-    Detector("credential-secret", _path(r"var/lib/systemd/credential\.secret$"), "the key of systemd's credentials", _HOST),
-    Detector("authorized-keys", _path(r".*/\.ssh/authorized_keys2?$"), "a key that may log in", _LEFT, _has_key_line),
-    Detector("login-hash", _path(r"etc/shadow-?$"), "an account with a password", "Lock it: passwd -l NAME.", _has_login_hash),
-    Detector(
-        "sudo-without-password", _path(r"etc/sudoers(\.d/.+)?$"), "a sudo rule without password", _LEFT, _has_no_password_rule
-    ),
-    Detector(
-        "cloud-state", _path(r"var/lib/cloud/(instance|instances|data|sem|seed)/"), "state of the building instance", _LEFT
-    ),
-    Detector("dhcp-lease", _path(r"var/lib/(dhcp|dhcpcd|NetworkManager)/.*lease"), "a network lease of the builder", _LEFT),
-    Detector("netrc", _path(rf"{_HOMES}/\.netrc$"), "logins of a home directory", _LEFT),
-    Detector("apt-auth", _path(r"etc/apt/auth\.conf(\.d/.+)?$"), "a login for a package archive", _LEFT),
-    Detector(
-        "apt-source",
-        _path(r"etc/apt/(sources\.list(\.d/.+)?|apt\.conf(\.d/.+)?)$"),
-        "a login in an archive's address",
-        _LEFT,
-        _has_userinfo,
-    ),
-    Detector("pgpass", _path(rf"{_HOMES}/\.pgpass$"), "a database password", _LEFT),
-    Detector("my-cnf", _path(rf"{_HOMES}/\.my\.cnf$"), "a database password", _LEFT),
-    Detector("wifi", _path(r"etc/(NetworkManager/system-connections/.+|wpa_supplicant/.+\.conf)$"), "a network's key", _LEFT),
-    Detector("docker-login", _path(r".*/\.docker/config\.json$"), "a registry login", _LEFT, _has_docker_auth),
-    Detector("aws-credentials", _path(r".*/\.aws/credentials$"), "AWS credentials", _LEFT, _has_aws_secret),
-    Detector("gcloud-credentials", _path(r".*/\.config/gcloud/.*(credentials|access_tokens).*$"), "Google credentials", _LEFT),
-    Detector("azure-credentials", _path(r".*/\.azure/(accessTokens|msal_token_cache)[^/]*$"), "Azure credentials", _LEFT),
-    Detector("kubeconfig", _path(r"(.*/\.kube/config|etc/kubernetes/[^/]+\.conf)$"), "a login of a cluster", _LEFT),
-    Detector("npm-token", _path(r".*/\.npmrc$"), "an npm token", _LEFT, _has_npm_token),
-    Detector("pypirc", _path(r".*/\.pypirc$"), "a PyPI login", _LEFT),
-    Detector("git-credentials", _path(r".*/\.git-credentials$"), "a git login", _LEFT),
-    Detector("vault-token", _path(r".*/\.vault-token$"), "a Vault token", _LEFT),
-    Detector("terraform-credentials", _path(r".*/\.terraform\.d/credentials.*$"), "a Terraform login", _LEFT),
-    Detector("history", _path(rf"{_HOMES}/\.(bash|zsh|sh|mysql|psql|python|lesshs)_?(history|t)$"), "a command history", _LEFT),
-    Detector("dot-env", _path(r"(?!usr/).*/\.env(\.[a-z]+)?$"), "an environment file of an application", _LEFT),
-    Detector("ansible-residue", _path(rf"{_HOMES}/\.ansible/"), "what Ansible leaves behind", _LEFT),
-    Detector(
-        "core-dump",
-        _path(r"(.*/core(\.\d+)?|var/lib/systemd/coredump/.+)$"),
-        "a memory dump",
-        _LEFT,
-        lambda data: data[:4] == b"\x7fELF",
-    ),
-    Detector(
-        "unit-secret",
-        _path(r"(etc|usr/lib|lib)/systemd/system/.+"),
-        "a secret in a unit's environment",
-        _LEFT,
-        _has_unit_secret,
-    ),
-    Detector("keytab", _path(r".*\.keytab$|etc/krb5\.keytab$"), "a Kerberos key", _LEFT, lambda data: data[:1] == b"\x05"),
-    Detector("keystore", _path(r".*\.(p12|pfx|jks|kdbx)$"), "a key store", _LEFT),
-    Detector("wireguard", _path(r"etc/wireguard/.+\.conf$"), "a WireGuard key", _LEFT, lambda data: b"PrivateKey" in data),
-    Detector("snake-oil", _path(r"etc/ssl/private/ssl-cert-snakeoil\.key$"), "a TLS key that all clones would share", _HOST),
+_USERINFO = matching(rb"^[^#\n]*\w+://[^/\s:@]*:[^/\s@$<{]+@")
+_ENVIRONMENT = matching(
+    rb"^\s*(?:Set|Pass)?Environment=.*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PASSPHRASE)[A-Z_]*=[^\s\"'$%{]{4,}",
+    re.MULTILINE | re.IGNORECASE,
 )
-"""The table of gates.md section 6."""
 
-PRIVATE_KEY = Detector("private-key", _path(r".*"), "a private key", _LEFT, _has_private_key)
+_KEYS = (
+    Detector("ssh-host-key", r"etc/ssh/ssh_host_[^/]*_key", "a private host key of sshd", _HOST),
+    Detector("snake-oil", r"etc/ssl/private/ssl-cert-snakeoil\.key", "a TLS key that all clones would share", _HOST),
+    Detector("keytab", r".*\.keytab|etc/krb5\.keytab", "a Kerberos key", _LEFT, is_keytab),
+    Detector("keystore", r".*\.(p12|pfx|jks|keystore|kdbx)", "a key store", _LEFT, is_key_store),
+    Detector("der-key", r".*\.(der|key|pk8|p8)", "a private key", _LEFT, is_der_key),
+    Detector("gpg-key", r".*/(secring\.gpg|private-keys-v1\.d/.+\.key)", "a private key of GnuPG", _LEFT),
+    Detector("wireguard", r"etc/wireguard/.+\.conf", "a WireGuard key", _LOGIN, matching(rb"^\s*PrivateKey\s*=")),
+    Detector("age-key", rf"{_HOMES}/\.config/sops/age/keys\.txt", "a key of age", _LEFT),
+    Detector(
+        "ipsec-secrets",
+        r"etc/(ipsec\.secrets|ipsec\.d/.+\.secrets|racoon/psk\.txt)",
+        "a key of IPsec",
+        _LEFT,
+        matching(rb"^[^#\n]*\b(?:PSK|XAUTH|EAP|RSA|ECDSA)\b.*\S|^[0-9a-fA-F.:]+\s+\S{6,}"),
+    ),
+    Detector(
+        "agent-key",
+        r"etc/(salt/pki/(minion|master)/(minion|master)\.pem|chef/[^/]+\.pem|puppetlabs/puppet/ssl/private_keys/.+)"
+        r"|var/lib/(puppet/ssl/private_keys/.+|waagent/.+\.prv|amazon/ssm/Vault/.+)",
+        "the identity of an agent",
+        _LEFT,
+    ),
+    Detector(
+        "acme-account", r"etc/letsencrypt/accounts/.+/private_key\.json", "an account key of a certificate authority", _LEFT
+    ),
+    Detector("dnssec-key", r"(etc|var/cache)/bind/.+\.private|etc/bind/rndc\.key", "a key of a name server", _HOST),
+)
+_ACCESS = (
+    Detector(
+        "authorized-keys",
+        r".*/\.ssh/authorized_keys2?|etc/ssh/authorized_keys(\.d/.+|/.+)?",
+        "a key that may log in",
+        _LOGIN,
+        matching(rb"^[^#\n]*(?:ssh-|ecdsa-|sk-)\S+ AAAA"),
+    ),
+    Detector(
+        "login-hash",
+        r"etc/shadow-?",
+        "an account with a password, or with an empty one",
+        "Lock it: passwd -l NAME.",
+        has_usable_password,
+    ),
+    Detector(
+        "group-password",
+        r"etc/gshadow-?",
+        "a group with a password",
+        "Remove it: gpasswd -r NAME.",
+        matching(rb"^[^:\n]+:[$./0-9A-Za-z][^:\n]{7,}:"),
+    ),
+    Detector(
+        "sudo-without-password", r"etc/sudoers(\.d/.+)?", "a sudo rule without password", _LEFT, matching(rb"^[^#\n]*NOPASSWD")
+    ),
+    Detector(
+        "builder-account",
+        r"etc/passwd",
+        "the account of a builder",
+        "Remove it: userdel -r NAME.",
+        matching(rb"^(?:packer|vagrant|packer-build|image-builder):"),
+        "warn",
+    ),
+    Detector(
+        "hosts-equiv", rf"etc/hosts\.equiv|etc/shosts\.equiv|{_HOMES}/\.(rhosts|shosts)", "hosts that are let in unasked", _LEFT
+    ),
+)
+_IDENTITY = (
+    Detector("machine-id", r"(etc|var/lib/dbus)/machine-id", "a machine id that all clones would share", _HOST, is_identity),
+    Detector(
+        "random-seed",
+        r"var/lib/(systemd/random-seed|urandom/.+|misc/random-seed)|boot/(?:.*/)?random-seed",
+        "a random seed that all clones would share",
+        _HOST,
+    ),
+    Detector("credential-secret", r"var/lib/systemd/credential\.secret", "the key of systemd's credentials", _HOST),
+    Detector("credential", r"(etc|usr/lib|var/lib)/credstore(\.encrypted)?/.+", "a credential for services", _LEFT),
+    Detector(
+        "cloud-state",
+        r"var/lib/cloud/(instance|instances|data|sem|seed)(/.+)?|var/lib/waagent/ovf-env\.xml",
+        "state of the building instance",
+        "Run: cloud-init clean --logs --seed.",
+    ),
+    Detector(
+        "cloud-log",
+        r"var/log/(cloud-init(-output)?\.log|waagent\.log|amazon/.+|google-.*\.log)(\..+)?",
+        "a log of the building instance",
+        "Run: cloud-init clean --logs.",
+    ),
+    Detector(
+        "dhcp-lease",
+        r"var/lib/(dhcp|dhcpcd|dhclient|NetworkManager|systemd/network)/.*leases?.*|var/lib/dhcpcd5?/.+\.lease",
+        "a network lease of the builder",
+        _LEFT,
+    ),
+    Detector(
+        "builder-hostname", r"etc/(hostname|mailname)", "the name of the machine that built the image", _HOST, is_this_host
+    ),
+    Detector(
+        "builder-resolver",
+        r"etc/resolv\.conf",
+        "name servers of the machine that built the image",
+        _HOST,
+        has_resolver_of_this_host,
+    ),
+    Detector(
+        "iscsi-name",
+        r"etc/iscsi/initiatorname\.iscsi",
+        "an iSCSI name that all clones would share",
+        _HOST,
+        matching(rb"^InitiatorName=iqn"),
+    ),
+)
+_MACHINE_LOGINS = (
+    Detector("netrc", rf"{_HOMES}/[._]netrc|etc/netrc", "logins of a home directory", _LEFT),
+    Detector("apt-auth", r"etc/apt/auth\.conf(\.d/.+)?", "a login for a package archive", _LEFT, matching(rb"^[^#\n]*\bpassword\b")),
+    Detector("apt-source", r"etc/apt/(sources\.list(\.d/.+)?|apt\.conf(\.d/.+)?)|etc/yum\.repos\.d/.+|etc/(yum|dnf/dnf)\.conf"
+             r"|etc/apk/repositories|etc/zypp/.+", "a login in an archive's address", _LEFT, _USERINFO),
+    Detector("rpm-auth", r"etc/(yum\.repos\.d/.+|yum\.conf|dnf/dnf\.conf|zypp/credentials\.d/.+)", "a login for a package archive",
+             _LEFT, matching(rb"^\s*(?:proxy_)?password\s*=\s*[^\s$]{3,}")),
+    Detector("pip-login", rf"({_HOMES}/(\.config/pip/|\.pip/)|etc/)pip\.conf", "a login in an index's address", _LEFT, _USERINFO),
+    Detector("pgpass", rf"{_HOMES}/\.pgpass", "a database password", _LEFT, matching(rb"^[^#\n]+:[^#\n]+:[^\n]+$")),
+    Detector("my-cnf", rf"({_HOMES}/\.(my|mylogin)\.cnf|etc/mysql/debian\.cnf)", "a database password", _LEFT,
+             lambda data: b"\0" in data or matching(rb"^\s*password\s*=\s*[^\s]{3,}")(data)),
+    Detector("wifi", r"etc/(NetworkManager/system-connections/.+|wpa_supplicant/.+\.conf|netplan/.+\.ya?ml|hostapd/.+\.conf)",
+             "a network's key", _LOGIN, matching(rb"^\s*[\"']?(?:psk|wpa_psk|wpa_passphrase|password|wep-key\d|private-key-password)[\"']?\s*[=:]\s*\S{6,}")),
+    Detector("dial-in", r"etc/ppp/(chap|pap)-secrets", "a login of a network provider", _LEFT, matching(rb"^\s*[^#\s]\S*\s+\S+\s+\S{3,}")),
+    Detector("directory-login", r"etc/(sssd/(sssd\.conf|conf\.d/.+)|nslcd\.conf|ldap\.secret|libnss-ldap\.secret|pam_ldap\.secret)",
+             "a login of a directory", _LEFT, matching(rb"^\s*(?:ldap_default_authtok|bindpw)\s*[= ]\s*\S{3,}|\A\S{6,}\s*\Z")),
+    Detector("samba-secrets", r"var/lib/samba/private/secrets\.tdb|etc/samba/.*cred.*", "a login of a domain", _LEFT),
+    Detector("mail-login", r"etc/(postfix/sasl_passwd(\.db|\.lmdb)?|exim4/passwd\.client|msmtprc|ssmtp/ssmtp\.conf)",
+             "a login of a mail server", _LEFT, matching(rb"^[^#\n]*\S+:\S{4,}|^\s*(?:password|AuthPass)\s*[= ]\s*\S{3,}|\A[^#]*\0")),
+)  # fmt: skip
+_SERVICE_LOGINS = (
+    Detector("docker-login", r".*/\.docker/config\.json|.*/\.config/containers/auth\.json|.*/\.dockercfg|var/lib/kubelet/config\.json",
+             "a registry login", _LEFT, matching(rb'"(?:auth|identitytoken)"\s*:\s*"[A-Za-z0-9+/=._-]{8,}"')),
+    Detector("aws-credentials", r".*/\.aws/(credentials|config|cli/cache/.+|sso/cache/.+)|.*/\.(boto|s3cfg|passwd-s3fs)|etc/(boto\.cfg|passwd-s3fs)",
+             "AWS credentials", _LEFT, matching(rb"aws_secret_access_key|secret_key\s*=|SecretAccessKey|accessToken|\A[A-Z0-9]{16,}:\S{30,}")),
+    Detector("gcloud-credentials", r".*/\.config/gcloud/.*(credentials|access_tokens|adc).*|.*/application_default_credentials\.json",
+             "Google credentials", _LEFT),
+    Detector("azure-credentials", r".*/\.azure/(accessTokens|msal_token_cache|service_principal_entries)[^/]*|.*/\.azure/azureProfile\.json",
+             "Azure credentials", _LEFT),
+    Detector("cloud-login", r".*/\.(oci/(config|.+\.pem)|aliyun/config\.json|bluemix/config\.json|fly/config\.yml|config/(doctl/config\.yaml"
+             r"|hcloud/cli\.toml|linode-cli|scw/config\.yaml|openstack/clouds\.yaml|rclone/rclone\.conf|heroku/.+))", "a login of a cloud", _LEFT),
+    Detector("kubeconfig", r".*/\.kube/config|etc/kubernetes/[^/]+\.conf|etc/rancher/[^/]+/[^/]+\.yaml", "a login of a cluster", _LEFT,
+             matching(rb"(?:token|client-key-data|password):\s*\S{6,}")),
+    Detector("npm-token", r".*/\.(npmrc|yarnrc(\.yml)?)|etc/npmrc", "an npm token", _LEFT,
+             matching(rb"(?:_authToken|_auth|_password|npmAuthToken|npmAuthIdent)[\"']?\s*[=:]\s*[\"']?[^\s$\"']{8,}")),
+    Detector("pypirc", r".*/\.pypirc", "a PyPI login", _LEFT, matching(rb"^\s*password\s*[=:]\s*\S{4,}")),
+    Detector("registry-login", r".*/\.(cargo/credentials(\.toml)?|gem/credentials|m2/settings(-security)?\.xml|gradle/gradle\.properties"
+             r"|composer/auth\.json|config/composer/auth\.json|nuget/NuGet/NuGet\.Config|config/helm/registry/config\.json|bundle/config)",
+             "a login of a package registry", _LEFT, matching(rb"(?i)token|password|api_key|auth|BUNDLE_\w+:\s*\S+:\S+")),
+    Detector("git-credentials", r".*/\.git-credentials|.*/\.config/(git/credentials|gh/hosts\.yml|glab-cli/config\.yml|hub)",
+             "a git login", _LEFT, matching(rb"://[^/\s:@]*:\S+@|token:\s*\S{6,}")),
+    Detector("vault-token", r".*/\.vault-token", "a Vault token", _LEFT),
+    Detector("terraform-credentials", r".*/\.terraform\.d/credentials.*|.*/\.terraformrc|.*\.tfstate(\.backup)?", "a Terraform login or state",
+             _LEFT, matching(rb'"?token"?\s*[=:]|"terraform_version"')),
+    Detector("vault-password", r".*/\.?vault[-_]pass(word)?(\.txt)?", "a password of ansible-vault", _LEFT),
+)  # fmt: skip
+_RESIDUE = (
+    Detector("history", rf"{_HOMES}/\.((bash|zsh|sh|ash|ksh|mysql|psql|python|sqlite|rediscli|node_repl|php|irb|gdb|mongo|fish)_history|lesshst|viminfo|histfile|Rhistory)"
+             rf"|{_HOMES}/\.local/(share/fish/fish_history|state/.+history)", "a command history", _LEFT),
+    Detector("dot-env", r"(?!usr/(?:lib|share)/).*/\.env(\.[a-z]+)?|\.env", "an environment file of an application", _LEFT,
+             matching(rb"^[^#\n]*=\s*\S")),
+    Detector("git-repository", r"(?!usr/(?:lib|share)/)(?:.*/)?\.git/config", "a git repository with its history", _LEFT, bool, "warn"),
+    Detector("git-address", r"(?:.*/)?\.git/config", "a login in the address of a git repository", _LEFT, _USERINFO),
+    Detector("ansible-residue", rf"{_HOMES}/\.ansible/.+|(var/)?tmp/\.?ansible.*|var/log/ansible\.log", "what Ansible leaves behind", _LEFT),
+    Detector("build-log", r"(var/)?tmp/(packer-|script_\d|packer\.log|install).*|var/log/(packer|installer|anaconda)(\.log|/.+)"
+             r"|root/(anaconda|original)-ks\.cfg|var/log/(syslog|messages|auth\.log|secure)(\..+)?", "a log or script of the build", _LEFT, bool, "warn"),
+    Detector("core-dump", r"(.*/)?core(\.\d+)?|var/lib/(systemd/coredump|apport)/.+|var/crash/.+", "a memory dump", _LEFT, is_core_dump),
+    Detector("unit-secret", r"(etc|usr/lib|lib|usr/local/lib|run)/systemd/(system|user)/.+|etc/systemd/.+\.conf(\.d/.+)?",
+             "a secret in a unit's environment", "Use LoadCredential=, or a file that is made at first boot.", _ENVIRONMENT),
+    Detector("proxy", r"etc/(environment|profile\.d/.+|apt/apt\.conf(\.d/.+)?|wgetrc|default/.+|yum\.conf|dnf/dnf\.conf)", "a proxy of the builder", _LEFT,
+             matching(rb"(?i)^\s*(?:export\s+)?[\"']?(?:https?|ftp|all)_proxy[\"']?\s*[= ]\s*[\"']?\w+://|^\s*Acquire::https?::Proxy\s+\"?\w+://|^\s*proxy\s*=\s*\w+://"), "warn"),
+    Detector("proxy-login", r"etc/(environment|profile\.d/.+|apt/apt\.conf(\.d/.+)?|wgetrc)", "a login in a proxy's address", _LEFT, _USERINFO),
+)  # fmt: skip
+
+DETECTORS = (*_KEYS, *_ACCESS, *_IDENTITY, *_MACHINE_LOGINS, *_SERVICE_LOGINS, *_RESIDUE)
+"""Keys, access, identity, logins of the machine and of services, residue."""
+
+PRIVATE_KEY = Detector("private-key", r".*", "a private key", _LEFT, has_private_key)
 """Looked for in every file that is not its package's."""
+
+_COMPILED = tuple((re.compile(detector.path, re.DOTALL), detector) for detector in DETECTORS)
+_ANY = re.compile("|".join(f"(?:{detector.path})" for detector in DETECTORS), re.DOTALL)
 
 
 def detect(path: str, data: bytes) -> Iterator[Detector]:
-    """The detectors that recognise a file by its path."""
-    for detector in DETECTORS:
-        if detector.path.match(path) and detector.is_one(data):
+    """The detectors that recognise a file by its path and content."""
+    if _ANY.fullmatch(path) is None:
+        return
+    for pattern, detector in _COMPILED:
+        if pattern.fullmatch(path) and detector.is_one(data):
             yield detector
