@@ -190,6 +190,7 @@ class Context:
     """PACKER_RUN_UUID."""
     force: bool = False
     debug: bool = False
+    """`-debug`: a person looks at the machine before each provisioner."""
     on_error: str = "cleanup"
     secrets: tuple[str, ...] = ()
     """Every sensitive string of the template, for scrubbing; never written anywhere."""

@@ -61,6 +61,18 @@ class StepCached(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAsked(Event):
+    """A build waits for the person at the terminal; what is shown must leave the question in sight."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionAnswered(Event):
+    """The build goes on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
     """A step ended well."""
 

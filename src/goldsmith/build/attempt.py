@@ -16,8 +16,11 @@ from goldsmith.template import ProvisionerUse
 def provision(use: ProvisionerUse, machine: Machine, context: Context) -> bool:
     """Run a provisioner with its meta-attributes; returns whether it succeeded.
 
-    False only with `continue_on_error`. Raises the *first* error when all tries failed, as Packer does.
+    With `-debug` a person looks at the machine before. False only with `continue_on_error`. Raises the *first* error when all
+    tries failed, as Packer does.
     """
+    if context.debug and context.ask is not None:
+        context.ask("Pausing before the next provisioner . Press enter to continue. ")
     try:
         _with_retries(use, machine, context)
     except GoldsmithError as error:

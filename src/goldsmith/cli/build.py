@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 @template_options
 @sandboxed_files
 @flag("color", "Colour the output.", default=True)
-@flag("debug", "Build one after the other and stop before each step.")
+@flag("debug", "Build one after the other; wait for Enter before each provisioner.")
 @flag("force", "Build although the result exists.")
 @click.option(
     "-on-error",
@@ -67,6 +68,7 @@ def command(
     \b
     Exit code: 0 all built and certified, 1 a build failed, 2 a gate failed, 3 a gate could not tell.
     """
+    from goldsmith.cli.asking import asker
     from goldsmith.cli.diagnostics import colours_are_wanted, print_diagnostics
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.rendering import Style, renderer
@@ -88,8 +90,8 @@ def command(
         locked=locked,
         sandboxed=sandboxed_files,
         warn_undeclared=warn_on_undeclared_var,
-        ask=None if obj["machine_readable"] or json else _ask,
     )
+    for_programs = json or obj["machine_readable"]
     style = Style(
         json=json, machine_readable=obj["machine_readable"], color=color and colours_are_wanted(), timestamps=timestamp_ui
     )
@@ -97,7 +99,13 @@ def command(
     with (
         interruptible() as cancellation,
         renderer(style) as emit,
-        Session(project_for(template), template, request, emit, cancellation) as session,
+        Session(
+            project_for(template),
+            template,
+            replace(request, ask=None if for_programs else asker(emit, cancellation)),
+            emit,
+            cancellation,
+        ) as session,
     ):
         outcomes = build_fleet(session) if is_fleet(template) else (build_template(template, session),)
     for outcome in outcomes:
@@ -112,10 +120,6 @@ def command(
 
 def _severity(code: int) -> int:
     return (0, 2, 3, 1).index(code)
-
-
-def _ask(question: str) -> str:
-    return str(click.prompt(question, prompt_suffix="", default="", show_default=False))
 
 
 def _say_summary(outcomes: Sequence[ImageOutcome]) -> None:

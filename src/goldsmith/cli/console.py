@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, prefers_hcl, read_template_options, sandboxed_files, template_options
+from goldsmith.cli.options import flag, prefers_hcl, read_template_options, sandboxed_files, variable_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _REMEMBERED_LINES = 1000
 
 
 @click.command("console")
-@template_options
+@variable_options
 @sandboxed_files
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
 @click.argument("template", required=False, type=click.Path(path_type=Path))

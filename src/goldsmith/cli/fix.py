@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from goldsmith.cli.options import flag, template_options
+from goldsmith.cli.options import accepted_options, flag
 
 
 class FixCommand(click.Command):
@@ -19,7 +19,7 @@ class FixCommand(click.Command):
 
 
 @click.command("fix", cls=FixCommand)
-@template_options
+@accepted_options
 @flag("validate", "Check the fixed template.", default=True)
 @click.argument("template")
 def command(validate: bool, template: str, **of_packer: object) -> int:

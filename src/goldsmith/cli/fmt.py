@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, template_options
+from goldsmith.cli.options import accepted_options, flag
 
 if TYPE_CHECKING:
     from goldsmith.hcl.diagnostics import Diagnostic
@@ -20,7 +20,7 @@ _ENDINGS = (".pkr.hcl", ".pkrvars.hcl")
 
 
 @click.command("fmt")
-@template_options
+@accepted_options
 @flag("check", "Change nothing; exit with 3 when a file would change.")
 @flag("diff", "Show the changes.")
 @flag("write", "Write the files.", default=True)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import flag, template_options
+from goldsmith.cli.options import accepted_options, flag
 
 
 @click.command("hcl2_upgrade")
-@template_options
+@accepted_options
 @click.option(
     "-output-file", "output_file", metavar="PATH", default="", help='Where to write; TEMPLATE with ".pkr.hcl" appended.'
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag, ignored, read_template_options, template_options
+from goldsmith.cli.options import flag, ignored, read_template_options, variable_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ for more info."""
 
 
 @click.command("init")
-@template_options
+@variable_options
 @flag("upgrade", "Say so when an installed plugin could be newer; Goldsmith itself downloads none.")
 @ignored("force", type=click.BOOL)
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
+from goldsmith.cli.options import flag, read_template_options, sandboxed_files, variable_options
 from goldsmith.cli.saying import say, tell
 
 
 @click.command("inspect")
-@template_options
+@variable_options
 @sandboxed_files
 @flag("json", "Print diagnostics as JSON lines in the shape of the Language Server Protocol.")
 @click.argument("template", type=click.Path(path_type=Path))

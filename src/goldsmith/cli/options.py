@@ -24,15 +24,50 @@ class TemplateOptions:
 
 def template_options(function: F) -> F:
     """-var, -var-file, -only, -except, and what Packer's commands accept besides for templates."""
+    return _template_options(function, selecting=True, evaluating=True)
+
+
+def variable_options(function: F) -> F:
+    """As `template_options`, for commands that look at a whole template: -only and -except are accepted and not shown."""
+    return _template_options(function, selecting=False, evaluating=True)
+
+
+def accepted_options(function: F) -> F:
+    """As `template_options`, for commands that evaluate nothing: all are accepted, as by Packer, and none is shown."""
+    return _template_options(function, selecting=False, evaluating=False)
+
+
+def _template_options(function: F, *, selecting: bool, evaluating: bool) -> F:
     for option in (
         click.option(
             "-config-type", type=click.Choice(["hcl2", "json"]), hidden=True, expose_value=False, callback=_remember_language
         ),
         ignored("use-sequential-evaluation", type=click.BOOL),
-        click.option("-except", "except_", multiple=True, metavar="A,B", help="Leave out these builds and post-processors."),
-        click.option("-only", "only", multiple=True, metavar="A,B", help="Build only these; globs over full build names."),
-        click.option("-var-file", "variable_files", multiple=True, type=click.Path(path_type=Path), help="A variable file."),
-        click.option("-var", "variables", multiple=True, metavar="KEY=VALUE", help="Set a variable."),
+        click.option(
+            "-except",
+            "except_",
+            multiple=True,
+            metavar="A,B",
+            hidden=not selecting,
+            help="Leave out these builds and post-processors.",
+        ),
+        click.option(
+            "-only",
+            "only",
+            multiple=True,
+            metavar="A,B",
+            hidden=not selecting,
+            help="Only these builds; globs over their full names.",
+        ),
+        click.option(
+            "-var-file",
+            "variable_files",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            hidden=not evaluating,
+            help="A variable file.",
+        ),
+        click.option("-var", "variables", multiple=True, metavar="KEY=VALUE", hidden=not evaluating, help="Set a variable."),
     ):
         function = option(function)
     return function
@@ -69,6 +104,8 @@ def _split(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 def flag(name: str, help: str, default: bool = False) -> Callable[[F], F]:
     """A boolean option as Packer's: `-name` or `-name=false`."""
+    if default:
+        help = f"{help} On unless -{name}=false."
     return click.option(f"-{name}", name.replace("-", "_"), type=bool, default=default, metavar="", help=help)
 
 

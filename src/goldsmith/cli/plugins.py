@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from goldsmith.cli.options import read_template_options, template_options
+from goldsmith.cli.options import read_template_options, variable_options
 from goldsmith.cli.packer_commands import PackerCommands
 from goldsmith.cli.saying import say
 
@@ -28,7 +28,7 @@ def installed() -> int:
 
 
 @command.command("required")
-@template_options
+@variable_options
 @click.argument("template", type=click.Path(path_type=Path))
 def required(
     variables: tuple[str, ...],

@@ -33,6 +33,9 @@ def command(
     """Check TEMPLATE: a directory or file with .pkr.hcl or .pkr.json, or a legacy JSON template (- for standard input).
 
     A project file beside it is checked too.
+
+    \b
+    Exit code: 0 it is right, perhaps with warnings; 1 it is wrong.
     """
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl.diagnostics import GoldsmithError, Severity

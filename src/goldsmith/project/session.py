@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -44,7 +45,8 @@ class Request:
     warn_undeclared: bool = False
     sandboxed: bool = False
     """Evaluating a template reads nothing outside of the template's own directory."""
-    ask: Callable[[str], str] | None = None
+    ask: Callable[[str, str], str] | None = None
+    """Puts a question of a build, which is named first, and returns the answer; None when nobody is there."""
 
 
 class Session:
@@ -128,7 +130,7 @@ class Session:
             on_error=self.request.on_error,
             secrets=plan.secrets,
             clock_s=self.clock_s,
-            ask=self.request.ask,
+            ask=partial(self.request.ask, build.full_name) if self.request.ask else None,
             image=image,
             pins=self.lock_file.of(image or build.full_name),
             cache=self.cache,

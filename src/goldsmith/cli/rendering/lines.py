@@ -13,6 +13,7 @@ from goldsmith.events import (
     ArtifactMade,
     BuildFailed,
     BuildFinished,
+    BuildStarted,
     CacheEvicted,
     Emit,
     Event,
@@ -21,6 +22,7 @@ from goldsmith.events import (
     Output,
     PhaseFinished,
     PhaseStarted,
+    QuestionAsked,
     StepCached,
     StepFailed,
     StepFinished,
@@ -30,6 +32,7 @@ from goldsmith.events import (
 )
 
 _COLOURS = ("green", "cyan", "magenta", "yellow", "blue")
+_IN_COLOUR = "output will be in this color."
 
 
 class Lines:
@@ -50,7 +53,7 @@ class Lines:
 
     def show(self, event: Event) -> None:
         """Write the event's line, if it has one."""
-        line = line_of(event)
+        line = f"{event.build}: {_IN_COLOUR}" if self._color and isinstance(event, BuildStarted) else line_of(event)
         if line is None:
             return
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ: ", time.gmtime(event.at)) if self._timestamps and event.build else ""
@@ -62,10 +65,11 @@ class Lines:
             return line
         if isinstance(event, BuildFailed | StepFailed) or (isinstance(event, Output) and event.kind == "error"):
             return click.style(line, fg="red", bold=True)
-        if not event.build or (isinstance(event, Output) and event.kind in ("out", "err")):
+        if not event.build:
             return line
         colour = self._colours.setdefault(event.build, _COLOURS[len(self._colours) % len(_COLOURS)])
-        return click.style(line, fg=colour, bold=True)
+        is_of_command = isinstance(event, Output) and event.kind in ("out", "err")
+        return click.style(line, fg=colour, bold=not is_of_command)
 
 
 def line_of(event: Event) -> str | None:
@@ -81,7 +85,7 @@ def line_of(event: Event) -> str | None:
 
 def _text_of(event: Event) -> str | None:
     match event:
-        case Output():
+        case Output() | QuestionAsked():
             return event.text
         case StepStarted():
             return f"Step {event.step}"

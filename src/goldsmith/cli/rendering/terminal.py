@@ -19,6 +19,8 @@ from goldsmith.events import (
     PhaseFinished,
     PhaseStarted,
     Progress,
+    QuestionAnswered,
+    QuestionAsked,
     StepCached,
     StepFinished,
     StepStarted,
@@ -62,7 +64,12 @@ class Terminal:
         """Take an event into the table and print its line."""
         with self._lock:
             self._update(event)
+        # The table would be drawn over the question and over what is typed.
+        if isinstance(event, QuestionAsked):
+            self._live.stop()
         self._lines.show(event)
+        if isinstance(event, QuestionAnswered):
+            self._live.start()
 
     def _print(self, text: str) -> None:
         from rich.text import Text
@@ -98,12 +105,21 @@ class Terminal:
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
+        for _ in range(4):
+            table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column()  # the one that gives way when the terminal is narrow
         now = time.monotonic()
         with self._lock:
             for build, row in self._rows.items():
                 steps = f"{row.ran} run, {row.cached} cached"
                 timing = f"{duration(now - row.phase_started)} of {duration(now - row.started)}"
-                table.add_row(Text(build, "bold"), Text(row.phase, "cyan"), timing, steps, Text(row.last[:60], "dim"))
+                table.add_row(
+                    Text(build, "bold"),
+                    Text(row.phase, "cyan"),
+                    timing,
+                    steps,
+                    Text(row.last, "dim", no_wrap=True, overflow="ellipsis"),
+                )
         return table
 
 
