@@ -28,6 +28,7 @@ FLOORS = (
     {"build"},
     {"registry"},
     {"project"},
+    {"assist"},
     {"cli"},
 )
 """From the ground up: a room may import its own and those before it; rooms of one floor know nothing of each other."""

@@ -32,6 +32,7 @@ COMMANDS = {
     "plugins": "Show which plugins of Packer are installed or required",
     "promote": "Move a channel to a version whose evidence meets the policy",
     "resume": "Register images that are built and kept",
+    "review": "Find secrets in templates, playbooks, scripts and variable files",
     "rollback": "Move a channel back to the version it had before",
     "show": "Show a version, its evidence and where it stands",
     "validate": "Check a template without building",

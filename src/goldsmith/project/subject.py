@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.build import LayeredResult
-from goldsmith.build.cache import fingerprint_key
 from goldsmith.gates.contract import KnownSecret, Subject
 from goldsmith.images import SealedTree, seal_tree
+from goldsmith.project.fingerprints import salt_of
 from goldsmith.project.project import ImageDeclaration
 from goldsmith.project.session import Session
 from goldsmith.template import Plan
@@ -37,7 +37,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
             KnownSecret(name=f"sensitive value {number}", value=value) for number, value in enumerate(plan.secrets, 1)
         ),
         sensitive=plan.sensitive,
-        salt=fingerprint_key(session.project.store) if session.project is not None else b"",
+        salt=salt_of(session.project),
         declared=image.declared,
         keyring=layered.base.keyring,
         lists=lists,
