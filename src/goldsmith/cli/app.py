@@ -16,6 +16,7 @@ from goldsmith.cli.packer_commands import HELP_FLAGS, PackerCommands
 from goldsmith.cli.saying import give_up_output, say
 
 COMMANDS = {
+    "advisories": "Fetch, pass on and show what is known to be vulnerable",
     "build": "Build images from templates",
     "clean": "Release what killed runs left behind, or prune the cache",
     "console": "Evaluate expressions of a template",

@@ -31,7 +31,8 @@ class PackerCommands(click.Group):
             say(ctx.get_help(), "error")
             say(f'\nThere is no command "{name}". {did_you_mean(name, self.summaries())}'.rstrip(), "error")
             ctx.exit(_UNKNOWN_COMMAND)
-        return name, command, packer_flags(args[1:], command)
+        # The flags behind a group of commands are those of the command in it, which reads them itself.
+        return name, command, args[1:] if isinstance(command, PackerCommands) else packer_flags(args[1:], command)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that is named; without one, say which there are."""

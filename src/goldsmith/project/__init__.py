@@ -8,7 +8,7 @@ from goldsmith.project.project import Project, load_project, project_for, size_b
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.retention import expiry_policy
 from goldsmith.project.session import Request, Session
-from goldsmith.project.state import cache_directory, is_fleet
+from goldsmith.project.state import advisories_directory, cache_directory, is_fleet
 from goldsmith.project.verdicts import gate_verdicts, public_key_here
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Request",
     "Session",
     "actor",
+    "advisories_directory",
     "all_pending",
     "build_fleet",
     "build_template",

@@ -45,6 +45,11 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goldsmith"
 
 
+def advisories_directory() -> Path:
+    """Where the advisories of this host are, for all its projects."""
+    return cache_directory() / "advisories"
+
+
 def find_project(start: Path) -> Path | None:
     """The project file in `start` or the nearest directory above it."""
     directory = start.resolve()

@@ -80,7 +80,7 @@ class Described:
         if candidate.severity is not None:
             return candidate.severity, candidate.feed
         found = self.severities()
-        ghsa = "ghsa" if any(name.startswith("GHSA-") for name in (self.id, *self.names)) else ""
+        ghsa = "ghsa" if any(part.id.startswith("GHSA-") for part in self.parts) else ""
         for source in (candidate.feed, ghsa, "nvd"):
             if source and source in found:
                 return found[source], source

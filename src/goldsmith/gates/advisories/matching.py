@@ -89,7 +89,8 @@ def _distribution_packages(
             report.skip(reason, package)
             continue
         name, version = looked_up(package, family)
-        candidates = _asked(package, name, version, eco, family.scheme, database, report)
+        names = (name, f"src:{package.source_name or package.name}") if family.scoped else (name,)
+        candidates = _asked(package, names, version, eco, family.scheme, database, report)
         fitting = [item for item in candidates if _fits(item, package, family, scope)]
         report.found += _findings(package, fitting, database, feeds[eco])
 
@@ -135,7 +136,7 @@ def _language_packages(
             continue
         report.feeds.update({(feed.id, feed.eco): feed for feed in feeds[language.eco]})
         name = looked_up_in_language(package)
-        candidates = _asked(package, name, package.version, language.eco, language.scheme, database, report)
+        candidates = _asked(package, (name,), package.version, language.eco, language.scheme, database, report)
         report.found += _findings(package, candidates, database, feeds[language.eco])
 
 
@@ -150,16 +151,18 @@ def _owned_files(inventory: Inventory) -> frozenset[str]:
 
 
 def _asked(
-    package: Package, name: str, version: str, eco: str, scheme: Scheme, database: Database, report: _Report
+    package: Package, names: Sequence[str], version: str, eco: str, scheme: Scheme, database: Database, report: _Report
 ) -> list[Candidate]:
-    report.faults += database.faults(eco, name)
+    unreadable = (*names, f"module::{package.name}") if package.module else names
+    report.faults += [fault for name in unreadable for fault in database.faults(eco, name)]
     try:
         key = sort_key(scheme, version)
     except UserError as error:
         report.faults.append(f"package {package.name}: {error}")
         return []
     report.evaluated += 1
-    return [item for item in database.candidates(eco, name, key) if item.status != "not_affected"]
+    found = (item for name in names for item in database.candidates(eco, name, key))
+    return [item for item in found if item.status != "not_affected"]
 
 
 def _findings(

@@ -44,8 +44,8 @@ means: no bound. `scope` holds the places of CPEs (",3,17,"), which `scope_map` 
 OWNED_BY_FEED: Mapping[str, str] = {"feed": "id", "advisory": "feed", "fault": "feed", "vuln": "feed", "scope_map": "feed"}
 """The column that says whose a row is, for tables that several feeds fill."""
 
-OWN_TABLE: Mapping[str, str] = {"kev": "kev", "epss": "epss", "eol": "eol"}
-"""Tables that one feed (the name behind) fills alone."""
+OWN_TABLE: Mapping[str, str] = {"kev": "kev", "epss": "epss", "eol": "eol", "seen": "seen"}
+"""Tables that one feed (the name behind) fills alone; `seen` is what this host noticed itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

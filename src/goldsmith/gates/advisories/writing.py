@@ -110,6 +110,10 @@ class Writer:
         """Say that a feed speaks of an ecosystem."""
         self._insert("feed", [row.row()])
 
+    def confirm(self, feed: str, published_s: int, fetched_s: int) -> None:
+        """Say of rows that were kept that their feed still tells the same."""
+        self._database.execute("UPDATE feed SET published = ?, fetched = ? WHERE id = ?", (published_s, fetched_s, feed))
+
     def forget(self, feed: str) -> None:
         """Drop what was gathered of a feed."""
         for table, column in OWNED_BY_FEED.items():
