@@ -17,7 +17,9 @@ from pathlib import Path
 
 from benchmarks.measuring import GOLDSMITH, ROOT, Environment, Failed, Line, cpu, machine, peak_memory, run, timed
 
-PACKAGES = "linux-image-cloud-amd64 initramfs-tools systemd-sysv udev dbus openssh-server iproute2 ca-certificates"
+PACKAGES = (
+    "linux-image-cloud-amd64 initramfs-tools systemd-sysv udev dbus systemd-resolved openssh-server iproute2 ca-certificates"
+)
 """Those of the base image."""
 
 

@@ -27,6 +27,16 @@ def test_every_gate_passed_and_the_boot_was_timed(fleet: Workspace) -> None:
     assert measures["boot_bios_ms"] > 1000
 
 
+def test_a_booted_machine_asks_the_resolver_that_its_network_names(fleet: Workspace) -> None:
+    """QEMU's network offers 10.0.2.3 (its documentation, "Network emulation"); nothing that listens was declared for it."""
+    (boot,) = (item for item in statements(fleet.root / "web/output/web.evidence.jsonl") if gate_of(item) == "boot")
+    facts = boot["predicate"]["goldsmith_result"]["facts"]
+
+    for firmware in ("uefi", "bios"):
+        assert any(told.startswith(f"{firmware}: asks 10.0.2.3") for told in facts["messages"]), facts["messages"]
+    assert facts["findings"] == []
+
+
 def statements(path: Path) -> list[dict[str, Any]]:
     """The statements of an evidence file; verifying them is another test's part."""
     import base64

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, commands, judge_clone, judge_pair, listeners
+from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, commands, judge_clone, judge_pair, listeners, resolvers
 from goldsmith.gates.contract import Declared
 from goldsmith.machines.ssh import Completed
 
@@ -25,6 +25,7 @@ def clone(**changed: str) -> Clone:
         "target": "active\n",
         "services": "active\n",
         "listeners": SOCKETS,
+        "resolver": "nameserver 10.0.2.3\n",
         "machine-id": "aa\n",
         "host-keys": "ssh-ed25519 AAAA1 root@web\n",
         "random-seed": "01 /var/lib/systemd/random-seed\n",
@@ -67,6 +68,24 @@ def test_services_and_target_of_the_image_are_asked_for() -> None:
 )
 def test_each_difference_from_what_is_declared_fails(changed: dict[str, str], rule: str) -> None:
     assert rules(clone(**changed)) == {rule}
+
+
+@pytest.mark.parametrize(
+    ("resolver", "servers"),
+    [
+        ("# from DHCP\nnameserver 10.0.2.3\nnameserver fec0::3\nsearch test\n", ("10.0.2.3", "fec0::3")),
+        ("nameserver 127.0.0.53\noptions edns0\nnameserver 10.0.2.3\n", ("10.0.2.3",)),
+        ("nameserver 127.0.0.1\n", ("127.0.0.1",)),
+        ("nameserver 127.0.0.53\noptions edns0\n", ()),
+        ("# nameserver 192.0.2.1\n", ()),
+        ("", ()),
+    ],
+)
+def test_a_machine_that_can_ask_nobody_for_names_is_warned_of(resolver: str, servers: tuple[str, ...]) -> None:
+    asked = clone(resolver=resolver)
+
+    assert resolvers(asked) == servers
+    assert [(item.rule, item.effect) for item in judge_clone(asked, DECLARED)] == ([] if servers else [("no-resolver", "warn")])
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,56 @@ def test_an_image_that_cannot_grow_says_so(workbench: Workbench, root_tree: Path
     assert any("will not grow" in event.text for event in workbench.events if isinstance(event, Warned))
 
 
+def warnings_about_names(workbench: Workbench) -> list[str]:
+    return [event.text for event in workbench.events if isinstance(event, Warned) and "no name will resolve" in event.text]
+
+
+def test_the_builder_s_resolver_never_stays_and_an_image_without_any_is_warned_of(
+    workbench: Workbench, root_tree: Path
+) -> None:
+    (root_tree / "etc/.resolv.conf.systemd-resolved.bak").write_text("nameserver 192.0.2.1\n")
+
+    _, tree = workbench.make(root_tree)
+
+    assert (tree.path / "etc/resolv.conf").read_bytes() == b""
+    assert not (tree.path / "etc/.resolv.conf.systemd-resolved.bak").exists()
+    assert len(warnings_about_names(workbench)) == 1
+
+
+@pytest.mark.parametrize("before", ["a file", "nothing"])
+def test_a_tree_with_systemd_resolved_takes_its_servers_from_it(workbench: Workbench, root_tree: Path, before: str) -> None:
+    write(root_tree, {"usr/lib/systemd/systemd-resolved": "#!"})
+    if before == "nothing":
+        (root_tree / "etc/resolv.conf").unlink()
+
+    _, tree = workbench.make(root_tree)
+
+    assert str((tree.path / "etc/resolv.conf").readlink()) == "../run/systemd/resolve/stub-resolv.conf"
+    assert warnings_about_names(workbench) == []
+
+
+@pytest.mark.parametrize("resolved", [True, False])
+def test_a_declared_link_to_a_resolver_stays(workbench: Workbench, root_tree: Path, resolved: bool) -> None:
+    if resolved:
+        write(root_tree, {"usr/lib/systemd/systemd-resolved": "#!"})
+    (root_tree / "etc/resolv.conf").unlink()
+    (root_tree / "etc/resolv.conf").symlink_to("/run/systemd/resolve/resolv.conf")
+
+    image, tree = workbench.make(root_tree)
+
+    assert str((tree.path / "etc/resolv.conf").readlink()) == "/run/systemd/resolve/resolv.conf"
+    assert "resolver" not in {rule for _, rule in image.removed}
+    assert warnings_about_names(workbench) == []
+
+
+def test_a_program_that_writes_the_resolver_is_enough(workbench: Workbench, root_tree: Path) -> None:
+    write(root_tree, {"usr/sbin/dhclient": "#!"})
+
+    workbench.make(root_tree)
+
+    assert warnings_about_names(workbench) == []
+
+
 def test_the_layers_are_untouched_by_sealing(workbench: Workbench, store: LayerStore, root_tree: Path) -> None:
     image, _ = workbench.make(root_tree)
 

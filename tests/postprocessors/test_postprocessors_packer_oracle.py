@@ -203,7 +203,7 @@ source "qemu" "off" {
   headless         = true
   disable_vnc      = true
   communicator     = "none"
-  shutdown_timeout = "60s"
+  shutdown_timeout = "15m"
 }
 build {
   sources = ["qemu.off"]

@@ -1,12 +1,13 @@
 locals {
-  boot   = ["linux-image-cloud-amd64", "initramfs-tools", "systemd-sysv", "udev", "dbus"]
-  access = ["openssh-server", "iproute2", "ca-certificates"]
+  boot    = ["linux-image-cloud-amd64", "initramfs-tools", "systemd-sysv", "udev", "dbus"]
+  network = ["systemd-resolved", "iproute2", "ca-certificates"]
+  access  = ["openssh-server"]
 }
 
 source "bootstrap" "base" {
   distribution     = "debian"
   release          = var.release
-  packages         = concat(local.boot, local.access)
+  packages         = concat(local.boot, local.network, local.access)
   hostname         = "golden"
   output_directory = "${path.root}/output"
 }

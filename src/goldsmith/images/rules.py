@@ -177,6 +177,7 @@ RULES: tuple[Rule, ...] = (
             "var/lib/dhclient/*",
             "var/lib/NetworkManager/*",
             "etc/udev/rules.d/70-persistent-net.rules",
+            "etc/.resolv.conf.systemd-resolved.bak",
         ),
         action="delete",
         reason="network state of the machine that built",

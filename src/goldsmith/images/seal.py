@@ -15,12 +15,12 @@ from goldsmith.images.firstboot import install_first_boot, put
 from goldsmith.images.identifiers import Identifiers
 from goldsmith.images.merge import merge_layers
 from goldsmith.images.normalise import Finding, Removed, inside, normalise, refuse
+from goldsmith.images.resolver import settle_resolver, unanswered
 from goldsmith.images.sealed import DiskConfig, SealedTree
 from goldsmith.images.space import room_needed
 from goldsmith.machines.cancellation import Cancellation
 
 _HOSTS = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
-_STUB = "../run/systemd/resolve/stub-resolv.conf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def seal(lowers: Sequence[Path], ids: Identifiers, sealing: Sealing) -> tuple[Se
         merge_layers(lowers, tree, sealing.cancellation)
         removed = [*normalise(tree, sealing.epoch), *_settle_identity(tree, ids, sealing)]
         if sealing.disk.boot != "none":
-            for warning in install_first_boot(tree, sealing.epoch):
+            for warning in (*install_first_boot(tree, sealing.epoch), *unanswered(tree)):
                 sealing.emit(Warned(build=sealing.build, text=warning))
         os.utime(tree, (sealing.epoch, sealing.epoch))
         findings = refuse(tree)
@@ -70,7 +70,8 @@ def _settle_identity(tree: Path, ids: Identifiers, sealing: Sealing) -> list[Rem
     changed += _fixed(tree, "etc/hostname", f"{sealing.disk.hostname}\n", "hostname", epoch)
     if not os.path.lexists(tree / "etc/hosts"):
         put(tree, "etc/hosts", _HOSTS.encode(), epoch)
-    changed += _settle_resolver(tree, epoch)
+    if settle_resolver(tree, epoch):
+        changed.append(Removed("/etc/resolv.conf", "resolver"))
     changed += _fixed(tree, "etc/fstab", fstab(_text(inside(tree, "etc/fstab")), ids), "fstab", epoch)
     return changed
 
@@ -85,20 +86,6 @@ def fstab(declared: str, ids: Identifiers) -> str:
 def _is_ours(line: str) -> bool:
     fields = line.split()
     return line.startswith("# UNCONFIGURED FSTAB") or (not line.startswith("#") and len(fields) > 1 and fields[1] == "/")
-
-
-def _settle_resolver(tree: Path, epoch: int) -> list[Removed]:
-    """A file here names the resolver of the machine that built; links are what the image's makers declared."""
-    path = inside(tree, "etc/resolv.conf")
-    if path.is_symlink() or not path.exists():
-        return []
-    if (tree / "usr/lib/systemd/systemd-resolved").exists():
-        path.unlink()
-        path.symlink_to(_STUB)
-        for place in (path, path.parent):
-            os.utime(place, (epoch, epoch), follow_symlinks=False)
-        return [Removed("/etc/resolv.conf", "resolver")]
-    return _fixed(tree, "etc/resolv.conf", "", "resolver", epoch)
 
 
 def _fixed(tree: Path, path: str, text: str, rule: str, epoch: int) -> list[Removed]:

@@ -64,9 +64,12 @@ chroot "$1" update-initramfs -c -k all
 
 _LEAVE_NOTHING = """\
 set -eu
-rm -f "$1/etc/resolv.conf" "$1/etc/hostname" "$1/etc/apt/sources.list" "$1"/etc/ssh/ssh_host_*_key*
+[ -L "$1/etc/resolv.conf" ] || rm -f "$1/etc/resolv.conf"
+rm -f "$1/etc/.resolv.conf.systemd-resolved.bak"
+rm -f "$1/etc/hostname" "$1/etc/apt/sources.list" "$1"/etc/ssh/ssh_host_*_key*
 """
-"""mmdebstrap copies the host's name and resolver into the tree; a package makes host keys, which must never be shared."""
+"""mmdebstrap copies the host's name and resolver into the tree, and a package puts a link in the resolver's place and keeps
+the host's beside it; a package makes host keys, which must never be shared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

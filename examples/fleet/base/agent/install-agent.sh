@@ -38,3 +38,13 @@ Type=ether
 DHCP=yes
 UNIT
 systemctl enable systemd-networkd.service
+
+# Names are asked at the servers that came with the address. Nothing listens: not for this machine, not for neighbours.
+mkdir -p /etc/systemd/resolved.conf.d
+cat >/etc/systemd/resolved.conf.d/80-no-listeners.conf <<UNIT
+[Resolve]
+DNSStubListener=no
+LLMNR=no
+MulticastDNS=no
+UNIT
+ln -snf ../run/systemd/resolve/resolv.conf /etc/resolv.conf

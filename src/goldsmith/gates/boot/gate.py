@@ -16,7 +16,7 @@ from goldsmith.components import Duration, attribute
 from goldsmith.events import Emit, Output
 from goldsmith.gates.boot.clone import BootPlan, boot_clone
 from goldsmith.gates.boot.early import Early, examine_early
-from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, judge_clone, judge_pair
+from goldsmith.gates.boot.probes import COMMANDS, Clone, answered, judge_clone, judge_pair, resolvers
 from goldsmith.gates.contract import Facts, Finding, Floor, Gate, Subject
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.images import file_digest
@@ -123,6 +123,7 @@ def _facts(
     early: Early,
 ) -> Facts:
     up = [clone for clone in clones if clone.answered]
+    names = tuple(f"{clone.firmware}: asks {', '.join(asked)} for names" for clone in up if (asked := resolvers(clone)))
     messages = tuple(f"{clone.firmware}: {clone.refused}" for clone in clones if clone.refused)
     if not unchanged:
         messages += ("the disk's digest changed while it was booted",)
@@ -139,7 +140,12 @@ def _facts(
         errors=len(messages),
         floors=floors,
         findings=findings,
-        messages=(*messages, early.told, f"certifying tier: {len(clones)} clones by {accelerator.name}: {accelerator.reason}"),
+        messages=(
+            *messages,
+            *names,
+            early.told,
+            f"certifying tier: {len(clones)} clones by {accelerator.name}: {accelerator.reason}",
+        ),
         artefacts=dict(_artefacts(subject, clones)) | _early_log(early),
         measures={f"boot_{clone.firmware}_ms": clone.boot_ms for clone in up} | {"early_ms": early.boot_ms},
     )

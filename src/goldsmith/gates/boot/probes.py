@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldsmith.gates.contract import Declared, Finding
 from goldsmith.machines.ssh import Completed
@@ -15,6 +15,7 @@ COMMANDS: Mapping[str, str] = {
     "target": "systemctl is-active {target}",
     "services": "systemctl is-active {services}",
     "listeners": "ss -H -tuln",
+    "resolver": "cat /etc/resolv.conf; ! grep -q '127.0.0.5[34]' /etc/resolv.conf || cat /run/systemd/resolve/resolv.conf",
     "machine-id": "cat /etc/machine-id",
     "host-keys": "cat /etc/ssh/ssh_host_*_key.pub",
     "random-seed": "sha256sum /var/lib/systemd/random-seed 2>/dev/null || echo none",
@@ -25,6 +26,9 @@ COMMANDS: Mapping[str, str] = {
 
 CLIENT_SOCKETS = frozenset({"udp/68", "udp/546", "udp/5353", "udp/323"})
 """Sockets of clients: DHCP (RFC 2131, 8415), mDNS and chrony's control socket; they serve nobody."""
+
+STUBS = frozenset({"127.0.0.53", "127.0.0.54"})
+"""Where systemd-resolved listens for its own machine (resolved.conf(5)); it asks other servers, which it lists elsewhere."""
 
 _OOPS = re.compile(r"(Kernel panic|BUG: |Oops: |general protection fault|EXT4-fs error|UNEXPECTED INCONSISTENCY)[^\n]*")
 
@@ -64,6 +68,10 @@ def judge_clone(clone: Clone, declared: Declared) -> Iterator[Finding]:
         return
     yield from _units(clone, declared)
     yield from _sockets(clone, declared)
+    if not resolvers(clone):
+        detail = "no name resolves: the network offers a server, and /etc/resolv.conf names none"
+        fix = "Add systemd-resolved, or make /etc/resolv.conf a link to where the servers are named."
+        yield replace(_fault("no-resolver", clone, "/etc/resolv.conf", detail, fix=fix), severity="medium", effect="warn")
 
 
 def judge_pair(first: Clone, second: Clone) -> Iterator[Finding]:
@@ -93,6 +101,13 @@ def listeners(text: str) -> Iterator[tuple[str, str]]:
         if len(fields) >= 5:
             address, _, port = fields[4].rpartition(":")
             yield f"{fields[0]}/{port}", address
+
+
+def resolvers(clone: Clone) -> tuple[str, ...]:
+    """The addresses where a booted machine asks for names."""
+    answer = clone.answers.get("resolver")
+    named = re.findall(r"(?m)^nameserver\s+(\S+)", answer.output) if answer is not None else []
+    return tuple(dict.fromkeys(address for address in named if address not in STUBS))
 
 
 def _units(clone: Clone, declared: Declared) -> Iterator[Finding]:
