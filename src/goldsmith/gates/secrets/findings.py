@@ -31,7 +31,7 @@ class Findings:
 
     def __init__(self, salt: bytes) -> None:
         self._salt = salt
-        self._found: dict[tuple[str, int], Finding] = {}
+        self._found: dict[tuple[str, int, str], Finding] = {}
 
     def found(self) -> tuple[Finding, ...]:
         """All findings, in the order in which they were made."""
@@ -79,8 +79,19 @@ class Findings:
 
     def on_disk(self, form: Form, offset: int) -> None:
         """A known secret in a block of the disk."""
-        detail = f"{form.secret}, {form.encoding}, at byte {offset} of the disk"
-        self._add("known-secret-on-disk", "", 0, detail, "Run fstrim, or write zeros, when the build ends.", form.value)
+        rule = "known-secret-on-disk"
+        self._keep(
+            Finding(
+                id=f"{rule} {offset}",
+                rule=rule,
+                severity="critical",
+                effect="fail",
+                subject="disk",
+                detail=f"{form.secret}, {form.encoding}, at byte {offset} of the disk",
+                fix="Run fstrim, or write zeros, when the build ends.",
+                fingerprint=self.fingerprint(rule, form.value),
+            )
+        )
 
     def too_short(self, name: str, shortest: int) -> None:
         """A secret that cannot be searched for."""
@@ -91,7 +102,7 @@ class Findings:
         self._add(detector.rule, path, 0, detector.detail, detector.fix, data, detector.effect)
 
     def _add(self, rule: str, path: str, line: int, detail: str, fix: str, secret: bytes, effect: Effect = "fail") -> None:
-        place = "/" + path.encode(errors="surrogateescape").decode(errors="backslashreplace") if path else "disk"
+        place = "/" + path.encode(errors="surrogateescape").decode(errors="backslashreplace")
         mark = self.fingerprint(rule, secret)
         size = "" if rule in _NO_LENGTH else f", {length_class(len(secret))}"
         self._keep(
@@ -100,7 +111,7 @@ class Findings:
                 rule=rule,
                 severity="critical" if effect == "fail" else "low",
                 effect=effect,
-                path=place if path else "",
+                path=place,
                 line=line,
                 detail=f"{detail}{size}",
                 fix=fix,
@@ -109,7 +120,7 @@ class Findings:
         )
 
     def _keep(self, finding: Finding) -> None:
-        self._found.setdefault((finding.id, finding.line), finding)
+        self._found.setdefault((finding.id, finding.line, finding.fingerprint), finding)
 
 
 def line_of(data: bytes, offset: int) -> int:

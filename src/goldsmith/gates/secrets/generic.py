@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(
     rb"""(?ix) ^ (?: [$%<{*/.~(\[@!&|].* | x{3,}.* | .*(?:\{\{|\$\{|\$\(|<[a-z_ -]+>|%\().* | changeme.* | change[-_ ]me.* | example.*
     | (?:none|null|nil|true|false|yes|no|disabled|enabled|required|optional|default|undefined|sufficient|requisite|include|prompt
     | ask|never|always|prohibit-password|string|redacted|hidden|secret|password|passwd|token|placeholder|dummy|unset|empty)
-    | your.* | my[-_]?(?:password|secret|token|key) | insert.* | replace.* | todo.* | [a-z_.]+\(.* | [a-z]+(?:\.[a-z_]+)+ | \d+
+    | [a-z_.-]+:/[^/].* | your.* | my[-_]?(?:password|secret|token|key) | insert.* | replace.* | todo.* | [a-z_.]+\(.* | [a-z]+(?:\.[a-z_]+)+ | \d+
     | (?-i:[A-Z][A-Z_]+) | self\..* | os\.environ.* | env[:.].* | vault:.* | !vault.* | \*+ | \.+ | -+ | sha\d+:? | -----begin.* ) $"""
 )
 _WORDS = re.compile(rb"[a-z]{2,}(?:[ _-][a-z]{2,}){1,8}[.:]?", re.IGNORECASE)
@@ -79,7 +79,8 @@ def find_assigned(path: str, data: bytes) -> Iterator[Assigned]:
 
 def is_placeholder(value: bytes) -> bool:
     """Whether a value stands for another one, or is a word of the language around it."""
-    return _PLACEHOLDER.match(value) is not None or _WORDS.fullmatch(value) is not None
+    value = value.strip()
+    return not value or _PLACEHOLDER.match(value) is not None or _WORDS.fullmatch(value) is not None
 
 
 def _of_installers(path: str, data: bytes) -> Iterator[Assigned]:
