@@ -43,4 +43,10 @@ def _renderer(style: Style) -> AbstractContextManager[Emit]:
         return Terminal(style.color, style.timestamps)
     from goldsmith.cli.rendering.lines import Lines
 
-    return Lines(sys.stdout.write, color=False, timestamps=style.timestamps)
+    return Lines(_write_at_once, color=False, timestamps=style.timestamps)
+
+
+def _write_at_once(text: str) -> None:
+    """Whoever reads a pipe or a log file sees how far a build is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
