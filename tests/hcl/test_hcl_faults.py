@@ -189,8 +189,8 @@ def test_a_file_that_is_something_else_is_not_read_to_its_end() -> None:
     [
         ("it has none", ("It has none.", "Add one.")),
         ('it is "a"', ('It is "a".', "Add one.")),
+        ("web:1 has none", ("web:1 has none.", "Add one.")),
         ("It ends.", ("It ends.", "Add one.")),
-        ("line\n", ("Line\n", "Add one.")),
         ("", ("Add one.",)),
     ],
 )

@@ -144,7 +144,8 @@ def _say_summary(outcomes: Sequence[ImageOutcome]) -> None:
             continue
         seconds = sum(result.seconds for result in outcome.results)
         bytes_ = sum(path.stat().st_size for path in certificate.files)
-        told = f"{certificate.image}:{certificate.number} {certificate.verdict.upper()}"
+        verdict = certificate.verdict.upper() if certificate.verdict else "NOT EXAMINED"
+        told = f"{certificate.image}:{certificate.number} {verdict}"
         say(f"{told}  {certificate.digest}  {size(bytes_)}, built in {duration(seconds)}")
         for sentence in certificate.shortcomings:
             say(f"  {sentence}")

@@ -16,7 +16,8 @@ def command(image: Path, evidence: Path | None, key: Path | None) -> int:
     """Check that IMAGE is, byte for byte, what its evidence is about, and show what was proven of it.
 
     \b
-    Exit code: 0 the image is the proven one and every gate passed, 1 it is not, 2 a gate failed, 3 a gate could not tell.
+    Exit code: 0 the image is the proven one and every gate passed, 1 it is not, 2 a gate failed, 3 a gate could not tell,
+    or no gate has examined the image.
     """
     from goldsmith.cli.rendering.lines import short
     from goldsmith.evidence import load_public_key, read_bundles, verify_file
@@ -39,4 +40,7 @@ def command(image: Path, evidence: Path | None, key: Path | None) -> int:
     verdicts = gate_verdicts(verified.statements)
     for gate, verdict in verdicts.items():
         click.echo(f"  gate      {gate:<10} {verdict.upper()}")
+    if not verdicts:
+        click.echo("  gate      none has examined it")
+        return 3
     return 3 if "error" in verdicts.values() else 2 if "fail" in verdicts.values() else 0

@@ -48,7 +48,9 @@ class Diagnostic:
     @property
     def detail(self) -> tuple[str, ...]:
         """What explains the summary: the reason as a sentence, and what to do; either may be missing."""
-        why = self.why[:1].upper() + self.why[1:]
+        first = self.why.partition(" ")[0]
+        # What is no plain word may be a name, such as web:41, and stays as it is.
+        why = self.why[:1].upper() + self.why[1:] if first.isalpha() else self.why
         stop = "." if why[-1:].isalnum() or why[-1:] in ('"', "'", ")", "]") else ""
         return tuple(part for part in (why + stop, self.next) if part)
 

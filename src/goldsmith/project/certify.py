@@ -32,8 +32,8 @@ class Certificate:
     number: int
     digest: str
     """The version digest."""
-    verdict: Verdict
-    """The worst of all gates; `pass` when the project has none."""
+    verdict: Verdict | None
+    """The worst of all gates; None when no gate has examined the image."""
     files: tuple[Path, ...]
     shortcomings: tuple[str, ...]
     """Why gates did not pass, in sentences."""
@@ -152,6 +152,6 @@ def _label(certified: Certified, image: str, labels: str, project: Project) -> N
 
 
 def _certificate(image: str, number: int, digest: str, gates: Mapping[str, Judged], files: tuple[Path, ...]) -> Certificate:
-    verdict: Verdict = max((item.verdict for item in gates.values()), key=_ORDER.index, default="pass")
+    verdict = max((item.verdict for item in gates.values()), key=_ORDER.index, default=None)
     told = tuple(f"{name}: {reason}" for name, item in gates.items() for reason in item.reasons)
     return Certificate(image=image, number=number, digest=digest, verdict=verdict, files=files, shortcomings=told)

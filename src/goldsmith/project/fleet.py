@@ -37,7 +37,7 @@ class ImageOutcome:
         """0; 1 when a build failed; 2 when a gate failed; 3 when a gate could not tell."""
         if not self.built:
             return 1
-        if self.certificate is None:
+        if self.certificate is None or self.certificate.verdict is None:
             return 0
         return {"pass": 0, "warn": 0, "fail": 2, "error": 3}[self.certificate.verdict]
 
