@@ -76,8 +76,11 @@ def apply_ignores(facts: Facts, ignores: Sequence[Ignore], now_s: int) -> Facts:
     ignored: list[Ignored] = []
     used: set[int] = set()
     for finding in facts.findings:
-        covering = [] if finding.stays else [item for item in ignores if item.covers(finding)]
+        covering = [item for item in ignores if item.covers(finding)]
         used |= {id(item) for item in covering}
+        if finding.stays:
+            kept.append(finding)
+            continue
         live = max((item for item in covering if item.ends_s > now_s), key=lambda item: item.ends_s, default=None)
         if live is not None:
             ignored.append(
