@@ -358,3 +358,20 @@ def test_placeholders_are_no_values(value: str) -> None:
 @pytest.mark.parametrize("line", ["secrets_method = kubernetes-x", "password_length: Aa345678", "token_type=Bearer-x1"])
 def test_names_that_only_begin_like_credentials_are_none(line: str) -> None:
     assert list(find_assigned("etc/x", line.encode())) == []
+
+
+HOSTILE = {
+    "one word": b"a" * 900_000,
+    "empty lines": b"\n" * 900_000,
+    "half an address": b"a.b-" * 200_000,
+    "blanks": b" " * 900_000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_content_comes_to_an_end(tmp_path: Path, kind: str) -> None:
+    """An expression that is quadratic in the length of a line or a gap would take hours here."""
+    for path in ("etc/environment", "etc/apt/apt.conf", "etc/postfix/sasl_passwd", "root/ks.cfg", "root/.netrc", "etc/shadow"):
+        put(tmp_path, path, HOSTILE[kind])
+
+    assert facts(subject_of(tmp_path)).errors == 0

@@ -38,15 +38,17 @@ _COMMANDS = re.compile(
     | IDENTIFIED\ (?:WITH\ \w+\ )?BY\ ["'](?P<sql>[^"'$]{4,100})
     | useradd\b[^\n|;]{0,200}?\s(?:-p|--password)[ =]["']?(?P<useradd>[^\s"'$][^\s"']{3,150}) )"""
 )
-_NETRC = re.compile(rb"(?m)^\s*machine\s+\S+\s+login\s+\S+\s+password\s+(?P<netrc>\S{4,200})")
+_NETRC = re.compile(rb"(?m)^[ \t]*machine\s+\S+\s+login\s+\S+\s+password\s+(?P<netrc>\S{4,200})")
 _CHPASSWD = re.compile(
-    rb"(?m)^\s*(?:-\s*)?[\"']?(?:root|[a-z][a-z0-9_-]{0,30}):(?P<value>[^\s:$!*\"'/<{][^\s:\"']{5,})[\"']?\s*$"
+    rb"(?m)^[ \t]*(?:-\s*)?[\"']?(?:root|[a-z][a-z0-9_-]{0,30}):(?P<value>[^\s:$!*\"'/<{][^\s:\"']{5,})[\"']?\s*$"
 )
 _ECHOED = re.compile(
     rb"echo\s+[\"']?[A-Za-z0-9_.-]{1,40}:(?P<value>[^\s\"'$|:]{4,100})[\"']?\s*\|\s*(?:sudo\s+)?(?:/usr/sbin/)?chpasswd"
 )
-_PRESEED = re.compile(rb"(?m)^\s*(?:d-i\s+)?passwd/(?:root|user)-password(?:-crypted)?\s+password\s+(?P<value>\S{4,})")
-_KICKSTART = re.compile(rb"(?m)^\s*(?:rootpw|user\b.*--password=?)\s+(?:--(?:plaintext|iscrypted)\s+)*(?P<value>[^\s-]\S{3,})")
+_PRESEED = re.compile(rb"(?m)^[ \t]*(?:d-i\s+)?passwd/(?:root|user)-password(?:-crypted)?\s+password\s+(?P<value>\S{4,})")
+_KICKSTART = re.compile(
+    rb"(?m)^[ \t]*(?:rootpw|user\b.*--password=?)\s+(?:--(?:plaintext|iscrypted)\s+)*(?P<value>[^\s-]\S{3,})"
+)
 _SEED = re.compile(
     r"(^|/)(cloud-init|kickstart|preseed|user-data|ks|anaconda-ks)[^/]*(\.cfg|\.ya?ml|\.ks)?$|(^|/)cloud\.cfg\.d/"
 )

@@ -5,25 +5,41 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+[A-Za-z0-9+/=\s\\:,-]{60,}")
-_PUTTY_KEY = re.compile(rb"^PuTTY-User-Key-File-\d:", re.MULTILINE)
+if TYPE_CHECKING:
+    import re2
+
+_PRIVATE_KEY = rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----(?:\s|\\[nr])+[A-Za-z0-9+/=\s\\:,-]{60}"
+_PUTTY_KEY = rb"(?m)^PuTTY-User-Key-File-\d:"
 _CRYPT = re.compile(rb"[$_][^\s:]{3,}|[./0-9A-Za-z]{13}")
 _STORES = (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce", b"\x03\xd9\xa2\x9a")
 """Java key stores, and KeePass."""
 
 
-def matching(pattern: bytes, flags: int = re.MULTILINE) -> Callable[[bytes], bool]:
-    """The shape of content in which an expression is found."""
-    compiled = re.compile(pattern, flags)
-    return lambda data: compiled.search(data) is not None
+def matching(pattern: bytes) -> Callable[[bytes], bool]:
+    """The shape of content in which an expression of re2 is found; `^` and `$` are those of lines.
+
+    The files are whatever the image has: re2 takes time in proportion to them, however they are written.
+    """
+    return lambda data: _compiled(b"(?m)" + pattern).search(data) is not None
+
+
+@cache
+def _compiled(pattern: bytes) -> re2._Regexp[bytes]:
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(pattern, options)
 
 
 def has_private_key(data: bytes) -> bool:
     """PEM, OpenSSH, PGP and PuTTY, also with written line ends as in JSON."""
-    return (b"PRIVATE KEY" in data and _PRIVATE_KEY.search(data) is not None) or (
-        data.startswith(b"PuTTY") and _PUTTY_KEY.search(data) is not None
+    return (b"PRIVATE KEY" in data and _compiled(_PRIVATE_KEY).search(data) is not None) or (
+        data.startswith(b"PuTTY") and _compiled(_PUTTY_KEY).search(data) is not None
     )
 
 

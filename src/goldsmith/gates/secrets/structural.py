@@ -42,8 +42,7 @@ class Detector:
 
 _USERINFO = matching(rb"^[^#\n]*\w+://[^/\s:@]*:[^/\s@$<{]+@")
 _ENVIRONMENT = matching(
-    rb"^\s*(?:Set|Pass)?Environment=.*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PASSPHRASE)[A-Z_]*=[^\s\"'$%{]{4,}",
-    re.MULTILINE | re.IGNORECASE,
+    rb"(?i)^\s*(?:Set|Pass)?Environment=.*(?:PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PASSPHRASE)[A-Z_]*=[^\s\"'$%{]{4,}",
 )
 
 _KEYS = (
@@ -172,7 +171,7 @@ _MACHINE_LOGINS = (
              "a network's key", _LOGIN, matching(rb"^\s*[\"']?(?:psk|wpa_psk|wpa_passphrase|password|wep-key\d|private-key-password)[\"']?\s*[=:]\s*\S{6,}")),
     Detector("dial-in", r"etc/ppp/(chap|pap)-secrets", "a login of a network provider", _LEFT, matching(rb"^\s*[^#\s]\S*\s+\S+\s+\S{3,}")),
     Detector("directory-login", r"etc/(sssd/(sssd\.conf|conf\.d/.+)|nslcd\.conf|ldap\.secret|libnss-ldap\.secret|pam_ldap\.secret)",
-             "a login of a directory", _LEFT, matching(rb"^\s*(?:ldap_default_authtok|bindpw)\s*[= ]\s*\S{3,}|\A\S{6,}\s*\Z")),
+             "a login of a directory", _LEFT, matching(rb"^\s*(?:ldap_default_authtok|bindpw)\s*[= ]\s*\S{3,}|\A\S{6,}\s*\z")),
     Detector("samba-secrets", r"var/lib/samba/private/secrets\.tdb|etc/samba/.*cred.*", "a login of a domain", _LEFT),
     Detector("mail-login", r"etc/(postfix/sasl_passwd(\.db|\.lmdb)?|exim4/passwd\.client|msmtprc|ssmtp/ssmtp\.conf)",
              "a login of a mail server", _LEFT, matching(rb"^[^#\n]*\S+:\S{4,}|^\s*(?:password|AuthPass)\s*[= ]\s*\S{3,}|\A[^#]*\0")),
