@@ -35,6 +35,7 @@ COMMANDS = {
     "resume": "Register images that are built and kept",
     "review": "Find secrets in templates, playbooks, scripts and variable files",
     "rollback": "Move a channel back to the version it had before",
+    "scan": "Look for vulnerabilities and secrets in a tree, a disk, a bill of materials or a version",
     "show": "Show a version, its evidence and where it stands",
     "validate": "Check a template without building",
     "verify": "Check an image file against its evidence, offline",

@@ -47,12 +47,18 @@ class Vulnerabilities(Gate[VulnerabilitiesConfig]):
     name = "vulnerabilities"
     Config = VulnerabilitiesConfig
 
+    def __init__(self, inventory: Inventory | None = None) -> None:
+        """`inventory` stands for the subject's tree: what a bill of materials tells."""
+        self.inventory = inventory
+        self.matches: Matches | None = None
+        """What was found, after `examine`: reports tell more of a vulnerability than a finding holds."""
+
     def examine(self, subject: Subject, config: VulnerabilitiesConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find vulnerable packages. Raises `UserError` without a good advisories file, or for VEX that is not to be used."""
-        inventory = read_inventory([subject.tree])
+        inventory = self.inventory = self.inventory or read_inventory([subject.tree])
         cancellation.check()
         with Store(subject.cache / "advisories").open() as database:
-            matches = match(inventory, database, now_s=subject.now_s)
+            matches = self.matches = match(inventory, database, now_s=subject.now_s)
         occasion = Occasion(image=subject.image, names=(subject.disk_digest,), root=subject.root, now_s=subject.now_s)
         return assess(inventory, matches, config, occasion)
 

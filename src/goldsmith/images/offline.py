@@ -1,0 +1,88 @@
+"""Reads the root file system of a disk without mounting it and without running anything of it."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.formats import to_raw
+from goldsmith.images.tools import run_tool
+from goldsmith.machines.cancellation import Cancellation
+
+SECTOR = 512
+_MAGIC_AT, _EXT_MAGIC = 1024 + 56, b"\x53\xef"
+_MOST_PARTITIONS = 128
+
+
+def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation | None = None) -> Path:
+    """The root file system of a raw or qcow2 disk as a directory in `work`.
+
+    It is the ext2, ext3 or ext4 file system that has an os-release; the disk may have a GPT, an MBR, or be the file system
+    itself. Raises `MachineError` with code `disk.no-root` when there is none, and that of `run_tool` for a damaged disk.
+    """
+    raw = disk
+    if format != "raw":
+        raw = work / "scanned.raw"
+        to_raw(disk, format, raw, cancellation)
+    seen: list[str] = []
+    for offset in _file_systems(raw):
+        seen.append(f"ext at byte {offset}")
+        if not _has_release(raw, offset, cancellation):
+            continue
+        tree = work / "root"
+        tree.mkdir()
+        run_tool(["debugfs", "-R", f"rdump / {tree}", _place(raw, offset)], cancellation=cancellation)
+        return tree
+    raise MachineError(
+        Diagnostic(
+            code="disk.no-root",
+            what=f'no root file system was found on "{disk}"',
+            why=f"file systems there: {', '.join(seen) or 'none of the ext family'}; one with an os-release is looked for",
+            next="Scan the directory of the mounted system, or its bill of materials.",
+        )
+    )
+
+
+def _has_release(raw: Path, offset: int, cancellation: Cancellation | None) -> bool:
+    """`debugfs` says what it does not find on standard error, and returns 0."""
+    names = (b"/usr/lib/os-release", b"/etc/os-release")
+    return any(b"Inode:" in _stat(raw, offset, name, cancellation) for name in names)
+
+
+def _stat(raw: Path, offset: int, name: bytes, cancellation: Cancellation | None) -> bytes:
+    return run_tool(["debugfs", "-R", f"stat {name.decode()}", _place(raw, offset)], cancellation=cancellation)
+
+
+def _place(raw: Path, offset: int) -> str:
+    return f"{raw}?offset={offset}" if offset else str(raw)
+
+
+def _file_systems(raw: Path) -> Iterator[int]:
+    """Where file systems of the ext family begin, in bytes."""
+    with raw.open("rb") as file:
+        descriptor = file.fileno()
+        size = os.fstat(descriptor).st_size
+        for offset in (0, *_partitions(descriptor)):
+            if offset + _MAGIC_AT + 2 <= size and os.pread(descriptor, 2, offset + _MAGIC_AT) == _EXT_MAGIC:
+                yield offset
+
+
+def _partitions(descriptor: int) -> Iterator[int]:
+    """The first byte of each partition of a GPT, else of an MBR's four entries."""
+    header = os.pread(descriptor, 92, SECTOR)
+    if header[:8] == b"EFI PART" and len(header) == 92:
+        first, count, length = struct.unpack_from("<QII", header, 72)
+        for number in range(min(count, _MOST_PARTITIONS)):
+            entry = os.pread(descriptor, 128, first * SECTOR + number * length)
+            if len(entry) == 128 and any(entry[:16]):
+                yield struct.unpack_from("<Q", entry, 32)[0] * SECTOR
+        return
+    table = os.pread(descriptor, SECTOR, 0)
+    if table[510:512] == b"\x55\xaa":
+        for number in range(4):
+            start, sectors = struct.unpack_from("<II", table, 446 + number * 16 + 8)
+            if start and sectors:
+                yield start * SECTOR
