@@ -49,6 +49,16 @@ def test_the_first_failing_command_ends_the_script(machine: TreeMachine, context
     assert not (machine.changed / "srv/after").exists()
 
 
+@pytest.mark.parametrize("scanner", ["trivy-is-not-here rootfs /", "trivy rootfs --exit-code 1 /"])
+def test_a_scanner_that_is_not_installed_is_told_with_what_stands_in_its_place(
+    machine: TreeMachine, context: Context, scanner: str
+) -> None:
+    with pytest.raises(MachineError) as failed:
+        run(machine, context, inline=(scanner,))
+
+    assert ('gate "vulnerabilities" {}' in failed.value.diagnostics[0].why) is scanner.startswith("trivy ")
+
+
 def test_other_exit_codes_may_be_good(machine: TreeMachine, context: Context) -> None:
     run(machine, context, inline=("exit 3",), valid_exit_codes=(0, 3))
 

@@ -10,7 +10,11 @@ from statistics import median
 from typing import Literal, TypeAlias
 
 from goldsmith.gates.advisories import Severity, Vulnerability
+from goldsmith.gates.advisories.families import LANGUAGES, family_of
+from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.advisories.vulnerability import SEVERITIES
+from goldsmith.gates.inventory import Distribution
+from goldsmith.hcl.diagnostics import UserError
 
 LIKELY_PERCENTILE = 0.95
 """From this EPSS percentile on a vulnerability is dealt with before others."""
@@ -60,6 +64,7 @@ class Occurrence:
 
     image: str
     vulnerability: Vulnerability
+    distribution: Distribution
     exposure: Exposure = Exposure.UNKNOWN
     is_set_aside: bool = False
     """A person has decided that it does not count: an `ignore`, or VEX not_affected."""
@@ -114,17 +119,28 @@ class Fix:
         return (self.tier, exploitation, likely, rank, self.exposure, -self.leverage, known_since, self.package, self.installed)
 
 
-Newer: TypeAlias = Callable[[Vulnerability, Vulnerability], bool]
-"""Whether the fix of the first one is a higher version than that of the second."""
-
-
-def rank(occurrences: Sequence[Occurrence], is_newer: Newer) -> tuple[Fix, ...]:
+def rank(occurrences: Sequence[Occurrence]) -> tuple[Fix, ...]:
     """The fixes of all vulnerabilities in all images, what matters most first."""
     chances = likelihoods([item.vulnerability for item in occurrences])
     groups: dict[tuple[object, ...], list[tuple[Occurrence, Likelihood | None]]] = {}
     for item, chance in zip(occurrences, chances, strict=True):
         groups.setdefault(_group(item), []).append((item, chance))
-    return tuple(sorted((_fix(members, is_newer) for members in groups.values()), key=lambda fix: fix.order))
+    return tuple(sorted((_fix(members) for members in groups.values()), key=lambda fix: fix.order))
+
+
+def _newer_in(distribution: Distribution) -> Callable[[Vulnerability, Vulnerability], bool]:
+    """How fixes are compared in an image of this distribution: by the order of versions of each kind of package."""
+
+    def is_newer(one: Vulnerability, other: Vulnerability) -> bool:
+        language = LANGUAGES.get(one.package.kind)
+        family = family_of(distribution)
+        scheme = language.scheme if language is not None else family.scheme if family is not None else None
+        try:
+            return scheme is not None and sort_key(scheme, one.fixed) > sort_key(scheme, other.fixed)
+        except UserError:
+            return False  # the matcher has told of a version that cannot be read: it is a fault there
+
+    return is_newer
 
 
 def likelihoods(items: Sequence[Vulnerability]) -> list[Likelihood | None]:
@@ -168,10 +184,12 @@ def _group(item: Occurrence) -> tuple[object, ...]:
     """One fix: the same source package in the same layer, apart what has no fix and what is set aside."""
     package = item.vulnerability.package
     name, version = package.source_name or package.name, package.source_version or package.version
-    return (package.kind, name, version, package.layer, package.path, bool(item.vulnerability.fixed), item.is_set_aside)
+    system = (item.distribution.id, item.distribution.release)
+    return (system, package.kind, name, version, package.layer, package.path, bool(item.vulnerability.fixed), item.is_set_aside)
 
 
-def _fix(members: Sequence[tuple[Occurrence, Likelihood | None]], is_newer: Newer) -> Fix:
+def _fix(members: Sequence[tuple[Occurrence, Likelihood | None]]) -> Fix:
+    is_newer = _newer_in(members[0][0].distribution)
     found = [item.vulnerability for item, _ in members]
     package = found[0].package
     fixable = [item for item in found if item.fixed]

@@ -59,7 +59,7 @@ def record_version(
     project: Project, pending: Pending, files: Mapping[str, Path], evidence: Sequence[SignedEvidence]
 ) -> Version:
     """Register a finished image with its disks and packages, and attest all evidence."""
-    from goldsmith.registry import ArtifactFile, Package, VerifiedStatement
+    from goldsmith.registry import ArtifactFile, Package
 
     registry = open_registry(project)
     version = registry.register(
@@ -76,6 +76,14 @@ def record_version(
         actor=actor(),
     )
     declare_channels(project, registry, pending.image)
+    attest_all(registry, version, evidence)
+    return version
+
+
+def attest_all(registry: Registry, version: Version, evidence: Sequence[SignedEvidence]) -> None:
+    """Give the registry signed evidence of a version; what it has already changes nothing."""
+    from goldsmith.registry import VerifiedStatement
+
     for item in evidence:
         claim = item.claim
         statement = VerifiedStatement(
@@ -90,7 +98,6 @@ def record_version(
             issued_at=claim.issued_s * MICROSECONDS,
         )
         registry.attest(version, statement, item.signed.bundle, actor=actor())
-    return version
 
 
 def record_labels(project: Project, digest: str, labels: str) -> None:

@@ -91,6 +91,14 @@ def claims_of(
     return tuple(made)
 
 
+def claim_of_rescan(result: Result, version: str, disk: str) -> Claim:
+    """The claim of a gate that has examined a registered version again, by the digests of version and disk."""
+    subjects = tuple(
+        Subject(name=name, sha256=digest.removeprefix("sha256:")) for name, digest in (("version", version), ("disk", disk))
+    )
+    return _of_gate(result, Statement(subjects=subjects, predicate_type=TEST_RESULT, predicate=_test_result(result)))
+
+
 def sign_claims(claims: Sequence[Claim], signer: CryptoSigner) -> tuple[SignedEvidence, ...]:
     """Sign each claim with the project's key."""
     return tuple(SignedEvidence(claim=claim, signed=sign(claim.statement, signer)) for claim in claims)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from goldsmith.machines.machine import DISCONNECTED, Machine
 from goldsmith.scripts import exit_fault, faults, flattened, inline_script, printed, rendered, say, variables
 
 _INLINE = "(inline)"
+_NOT_FOUND = 127
+"""What a shell returns for a command that it does not find."""
+_SCANNER = re.compile(rb"(?m)(?:^|[\s;&|(])((?:trivy|grype|syft|osv-scanner)(?:[ \t]+[a-z][\w-]*)?)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,7 @@ def _run_script(content: bytes, config: ShellConfig, machine: Machine, context: 
         return _run_hidden(command, machine, context)
 
     code = _while_connection_fails(attempt, config, machine, context)
-    _judge(code, config)
+    _judge(code, config, content)
     if not config.skip_clean:
         _remove([path, *filter(None, [variables_file])], config, machine, context)
 
@@ -121,7 +125,7 @@ def _while_connection_fails(attempt: Callable[[], int], config: ShellConfig, mac
             context.cancellation.wait(2)
 
 
-def _judge(code: int, config: ShellConfig) -> None:
+def _judge(code: int, config: ShellConfig, script: bytes) -> None:
     if code in config.valid_exit_codes or (code == DISCONNECTED and config.expect_disconnect):
         return
     if code == DISCONNECTED:
@@ -138,8 +142,20 @@ def _judge(code: int, config: ShellConfig) -> None:
         Diagnostic(
             code="shell.exit-code",
             what=exit_fault(code, config.valid_exit_codes),
+            why=_missing_scanner(code, script),
             next=f"Read the script's output above. If {code} is meant, add it to valid_exit_codes.",
         )
+    )
+
+
+def _missing_scanner(code: int, script: bytes) -> str:
+    """Of templates that scan themselves: what the project file says in their place when the scanner is not installed."""
+    called = _SCANNER.search(script)
+    if code != _NOT_FOUND or called is None:
+        return ""
+    return (
+        f"A program was not found, and the script calls {called[1].decode()}. Install it in the machine before, or write in "
+        'its place gate "vulnerabilities" {} in goldsmith.hcl: it examines the sealed image, and needs nothing in it.'
     )
 
 

@@ -57,6 +57,15 @@ def promote(
     return channels.newest_assignment(tx, pointer.id)
 
 
+def unmet_now(reader: Reader, image: str, channel: str) -> tuple[Diagnostic, ...]:
+    """The demands that the version of a channel no longer meets."""
+    pointer = channels.pointer(reader, image, channel)
+    if pointer.version is None:
+        return ()
+    facts = gather(reader, pointer, versions.by_id(reader, pointer.version), again=True)
+    return tuple(item.diagnostic() for item in decide(pointer.policy, facts))
+
+
 def gather(reader: Reader, pointer: Pointer, version: Version, *, again: bool = False) -> Facts:
     """Read all that a decision about a channel and a version rests on."""
     policy = pointer.policy

@@ -158,6 +158,11 @@ class Registry:
             )
         return replace(assignment, moved=assignment.moved and not dry_run)
 
+    def unmet(self, image: str, channel: str) -> tuple[Diagnostic, ...]:
+        """What the version that a channel holds lacks of the channel's policy now; nothing for an empty channel."""
+        with self.database.read() as reader:
+            return promotion.unmet_now(reader, image, channel)
+
     def rollback(
         self, image: str, channel: str, *, to: str | None = None, reason: str = "", dry_run: bool = False, actor: str
     ) -> Assignment:

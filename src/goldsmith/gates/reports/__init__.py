@@ -1,5 +1,6 @@
 """Reports of scans, one file for each format."""
 
+from goldsmith.gates.reports.fixes import FIX_FORMATS
 from goldsmith.gates.reports.html import html
 from goldsmith.gates.reports.own import own_json
 from goldsmith.gates.reports.report import WORST, ScanReport
@@ -10,4 +11,4 @@ from goldsmith.gates.reports.trivy import trivy_json
 FORMATS = {"table": table, "json": own_json, "trivy": trivy_json, "sarif": sarif, "html": html}
 """By the word of `-format`, what writes it."""
 
-__all__ = ["FORMATS", "WORST", "ScanReport", "html", "own_json", "sarif", "table", "trivy_json"]
+__all__ = ["FIX_FORMATS", "FORMATS", "WORST", "ScanReport", "html", "own_json", "sarif", "table", "trivy_json"]
