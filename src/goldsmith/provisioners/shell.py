@@ -16,7 +16,7 @@ from goldsmith.scripts import exit_fault, faults, flattened, inline_script, prin
 _INLINE = "(inline)"
 _NOT_FOUND = 127
 """What a shell returns for a command that it does not find."""
-_SCANNER = re.compile(rb"(?m)(?:^|[\s;&|(])((?:trivy|grype|syft|osv-scanner)(?:[ \t]+[a-z][\w-]*)?)\b")
+_SCANNER = re.compile(rb"(?m)(?:^|[\s;&|(])((?:trivy|grype|syft|osv-scanner)(?:[ \t]+[a-z][\w-]*)?)(?=[\s;&|)]|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
