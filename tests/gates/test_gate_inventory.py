@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.gates.inventory import components, read_distribution, read_inventory
+from goldsmith.gates.inventory import Stack, components, read_distribution, read_inventory
 from goldsmith.hcl.diagnostics import MachineError
 
 RELEASE = 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
@@ -70,7 +70,7 @@ def test_a_record_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("release", ["", "ID=plan9\n", "ID=mint\nID_LIKE=debian\nVERSION_ID=12\n", "ID=debian\nVERSION_ID=8\n"])
 def test_an_unknown_distribution_is_an_error(tmp_path: Path, release: str) -> None:
     with pytest.raises(MachineError):
-        read_distribution([tree(tmp_path, release=release)])
+        read_distribution(Stack([tree(tmp_path, release=release)]))
 
 
 def test_no_package_database_is_an_error(tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_a_link_out_of_the_tree_is_not_followed(tmp_path: Path) -> None:
     (root / "etc/os-release").symlink_to("/etc/os-release")
 
     with pytest.raises(MachineError):
-        read_distribution([root])
+        read_distribution(Stack([root]))

@@ -1,15 +1,19 @@
 """What is installed in an image, read from its files; nothing in it is run."""
 
-from goldsmith.gates.inventory.dpkg import components, read_inventory
-from goldsmith.gates.inventory.package import Distribution, Inventory, Package, PackageKind
+from goldsmith.gates.inventory.components import components
+from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
 from goldsmith.gates.inventory.purls import package_url
+from goldsmith.gates.inventory.reading import read_inventory
 from goldsmith.gates.inventory.release import read_distribution
+from goldsmith.gates.inventory.stack import Stack
 
 __all__ = [
     "Distribution",
+    "Found",
     "Inventory",
     "Package",
     "PackageKind",
+    "Stack",
     "components",
     "package_url",
     "read_distribution",

@@ -52,6 +52,17 @@ class Distribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a reader of one kind of package found in an image."""
+
+    packages: tuple[Package, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What could not be read, in sentences."""
+    skipped: tuple[Skipped, ...] = ()
+    """What was not read on purpose, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
     """What is installed, and what could not be found out."""
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
 from goldsmith.gates.inventory.package import Distribution
+from goldsmith.gates.inventory.stack import Stack
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
+OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
+LONGEST = 1 << 20
+"""Bytes of a file that says what a distribution is."""
 KNOWN: Mapping[str, frozenset[str]] = {"debian": frozenset({"11", "12", "13"}), "ubuntu": frozenset({"22.04", "24.04"})}
 """Releases whose archives these gates know how to read. `ID_LIKE` is never enough: derivatives differ where it matters."""
 
 
-def read_distribution(roots: Sequence[Path]) -> Distribution:
-    """The distribution of a stack of layers, lowest first. Raises `MachineError` with code `inventory.unknown-distribution`."""
-    path = visible(roots, "etc/os-release") or visible(roots, "usr/lib/os-release")
-    if path is None:
-        raise _unknown("neither /etc/os-release nor /usr/lib/os-release is there")
-    fields = _fields(path.read_text(errors="replace"))
+def read_distribution(stack: Stack) -> Distribution:
+    """The distribution of an image. Raises `MachineError` with code `inventory.unknown-distribution`."""
+    fields = next((_fields(text) for name in OS_RELEASE if (text := _text(stack, name))), None)
+    if fields is None:
+        raise _unknown(f"neither {' nor '.join(f'/{name}' for name in OS_RELEASE)} is there")
     id, release = fields.get("ID", ""), fields.get("VERSION_ID", "")
     if release not in KNOWN.get(id, frozenset()):
         raise _unknown(f'its os-release says "{id} {release}"')
@@ -26,15 +28,11 @@ def read_distribution(roots: Sequence[Path]) -> Distribution:
     return Distribution(id=id, family=id, release=release, codename=codename, name=name)
 
 
-def visible(roots: Sequence[Path], name: str) -> Path | None:
-    """The regular file that the topmost layer shows under a name without following links, or None."""
-    for root in reversed(roots):
-        path = root / name
-        if path.is_symlink() or path.is_char_device():
-            return None
-        if path.is_file():
-            return path
-    return None
+def _text(stack: Stack, name: str) -> str:
+    try:
+        return (stack.read(name, LONGEST) or b"").decode(errors="replace")
+    except OSError as error:
+        raise _unknown(f'"/{name}" cannot be read: {error.strerror}') from error
 
 
 def _fields(text: str) -> Mapping[str, str]:
@@ -42,8 +40,15 @@ def _fields(text: str) -> Mapping[str, str]:
     for line in text.splitlines():
         key, separator, value = line.partition("=")
         if separator and not line.startswith("#"):
-            fields[key.strip()] = "".join(shlex.split(value, comments=True))
+            fields[key.strip()] = _unquoted(value)
     return fields
+
+
+def _unquoted(value: str) -> str:
+    try:
+        return "".join(shlex.split(value, comments=True))
+    except ValueError:
+        return value.strip()
 
 
 def _unknown(why: str) -> MachineError:
