@@ -16,7 +16,7 @@ from goldsmith.gates.hardening.booted import judge_booted
 from goldsmith.gates.hardening.controls import FACTS, PROFILES, Check, Control, all_controls
 from goldsmith.gates.hardening.registered import PROBES
 from goldsmith.gates.hardening.scene import Fault, NotEvaluated, Scene, Wishes
-from goldsmith.gates.inventory import read_distribution
+from goldsmith.gates.inventory import Stack, read_distribution
 from goldsmith.gates.waivers import Waivable, live_ignore
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.machines.cancellation import Cancellation
@@ -115,7 +115,7 @@ class Hardening(Gate[HardeningConfig]):
 
     def examine(self, subject: Subject, config: HardeningConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find which controls are met. Raises `MachineError` when the distribution is not known."""
-        read_distribution([subject.tree])
+        read_distribution(Stack([subject.tree]))
         scene = Scene(subject, wishes_of(config))
         outcomes = []
         for control in config.controls():

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 
 from goldsmith.gates.hardening.probes.kernel import drop_ins
 from goldsmith.gates.hardening.scene import Arguments, Fault, NotEvaluated, Scene, holds
-from goldsmith.gates.inventory import read_distribution
+from goldsmith.gates.inventory import Stack, read_distribution
 
 UNIT_PLACES = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _SECRET = re.compile(r"(?i)\b\w*(password|passwd|secret|token|api_?key|private_key)\w*=(?!\s|$|['\"]?\$)")
@@ -144,7 +144,7 @@ def apt_settings(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 
 def supported(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """The distribution's release gets security updates today."""
-    distribution = read_distribution([scene.subject.tree])
+    distribution = read_distribution(Stack([scene.subject.tree]))
     end = arguments.table("ends").get(f"{distribution.id} {distribution.release}")
     if end is None:
         raise NotEvaluated(f"nobody told when {distribution.id} {distribution.release} ends")
