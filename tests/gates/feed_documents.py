@@ -220,7 +220,10 @@ EOL = {
     "schema_version": "1.2.0",
     "generated_at": "2025-11-23T00:00:00+00:00",
     "result": [
-        {"name": "debian", "releases": [{"name": "12", "eolFrom": "2026-06-10"}, {"name": "14", "eolFrom": None}]},
+        {
+            "name": "debian",
+            "releases": [{"name": "12", "eolFrom": "2026-06-10", "eoesFrom": "2028-06-30"}, {"name": "14", "eolFrom": None}],
+        },
         {"name": "rhel", "releases": [{"name": "9", "eolFrom": "2032-05-31"}]},
         {"name": "python", "releases": [{"name": "3.9", "eolFrom": "2025-10-31"}]},
     ],

@@ -226,7 +226,7 @@ def test_exploitation_and_the_end_of_a_release_are_told(store: Store, server: Fe
     first = result.vulnerabilities[0]
 
     assert (first.kev, first.ransomware, first.epss, first.epss_percentile) == (True, True, 0.93, 0.998)
-    assert result.end_of_life_s == 1_781_049_600
+    assert result.end_of_life_s == 1_845_936_000
 
 
 def test_a_language_package_of_the_distribution_is_left_to_its_feed(store: Store, server: FeedServer) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from goldsmith.gates.contract import Skipped
 from goldsmith.gates.inventory import Distribution, Inventory, Package, PackageKind
+from goldsmith.gates.inventory.release import family_of_id
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 
 _KINDS: Mapping[str, PackageKind] = {kind: kind for kind in get_args(PackageKind)}
 _OF_DISTRIBUTION = ("deb", "rpm", "apk")
-_FAMILIES: Mapping[str, str] = {
-    "rhel": "redhat",
-    "almalinux": "alma",
-    "amzn": "amazon",
-    "ol": "oracle",
-    "sles": "suse",
-    "mariner": "azurelinux",
-}
-"""`ID` of os-release to the family whose advisories count, where they differ."""
 _BUILT_FROM = re.compile(r"built (?:package )?from:? (\S+) (\S+)")
 _SAMPLE = 10
 
@@ -151,7 +143,7 @@ def _distribution(said: Sequence[str], name: str) -> Distribution:
 
 
 def _system(id: str, release: str) -> Distribution:
-    return Distribution(id=id, family=_FAMILIES.get(id, id), release=release, name=f"{id} {release}")
+    return Distribution(id=id, family=family_of_id(id), release=release, name=f"{id} {release}")
 
 
 # ── CycloneDX ───────────────────────────────────────────────────────────────────────────────────────────────────────────

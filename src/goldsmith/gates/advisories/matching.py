@@ -20,6 +20,7 @@ from goldsmith.gates.advisories.families import (
     repository_name,
     support_name,
 )
+from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.advisories.versions import Scheme, sort_key
 from goldsmith.gates.advisories.vulnerability import FeedUsed, Matches, Vulnerability
 from goldsmith.gates.contract import Skipped
@@ -61,7 +62,7 @@ def match(inventory: Inventory, database: Database, *, now_s: int | None = None)
         skipped=tuple(_skipped(reason, names) for reason, names in sorted(report.skipped.items())),
         faults=tuple(report.faults),
         feeds=tuple(report.feeds[key] for key in sorted(report.feeds)),
-        end_of_life_s=database.end_of_life(support_name(inventory.distribution)),
+        end_of_life_s=database.end_of_life(support_name(inventory.distribution)) or published_end_s(inventory.distribution),
         digest=database.digest,
     )
 

@@ -14,19 +14,23 @@ _PRODUCTS: Mapping[str, Sequence[str]] = {
     # the product there: what this house calls it
     "debian": ("debian",),
     "ubuntu": ("ubuntu",),
-    "alpine": ("alpine",),
     "alpine-linux": ("alpine",),
     "rhel": ("redhat",),
     "centos": ("centos",),
+    "centos-stream": ("centos",),
     "almalinux": ("alma",),
     "rocky-linux": ("rocky",),
     "oracle-linux": ("oracle",),
     "amazon-linux": ("amazon",),
     "sles": ("suse linux enterprise",),
     "opensuse": ("opensuse leap",),
-    "photon": ("photon",),
-    "azure-linux": ("azurelinux",),
+    "suse-linux-micro": ("suse linux enterprise micro",),
+    "vmware-photon": ("photon",),
 }
+_LONGER = frozenset({"debian"})
+"""Products whose extended support is in the archive that everybody uses: Debian's LTS."""
+_SHADOWED = frozenset({("centos-stream", "8")})
+"""Releases that share a number with an older product of the same name."""
 
 
 def read(documents: Sequence[Document]) -> Iterator[Record]:
@@ -34,9 +38,9 @@ def read(documents: Sequence[Document]) -> Iterator[Record]:
     for product in json.loads(documents[0].path.read_bytes())["result"]:
         for name in _PRODUCTS.get(product["name"], ()):
             for release in product["releases"]:
-                if release.get("eolFrom"):
-                    eco = f"{name} {release['name']}"
-                    yield EndOfLife(eco=eco, date_s=moment(release["eolFrom"]), source="endoflife.date")
+                day = (product["name"] in _LONGER and release.get("eoesFrom")) or release.get("eolFrom")
+                if day and (product["name"], release["name"]) not in _SHADOWED:
+                    yield EndOfLife(eco=f"{name} {release['name']}", date_s=moment(day), source="endoflife.date")
 
 
 def published(documents: Sequence[Document]) -> int:
