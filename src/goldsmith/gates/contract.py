@@ -74,8 +74,8 @@ class Subject:
     """The directory that all projects of this host share; the journal is in it."""
     root: Path = Path("/nonexistent")
     """The directory of the project: names in a gate block are looked up there."""
-    booted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What each booted clone answered to the probes of hardening controls, by control; empty when none was booted."""
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """The `Config` of each gate of the project by name: the boot gate judges by those of hardening what only a boot shows."""
     now_s: int = 0
     """The real time, by which ages are measured; never a time that a build is pinned to."""
 

@@ -45,6 +45,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         work=work,
         cache=session.cache,
         root=session.project.root if session.project is not None else Path.cwd(),
+        settings={name: use.config for name, use in session.project.gates.items()} if session.project is not None else {},
         now_s=int(time.time()),
     )
 

@@ -1,55 +1,62 @@
-"""The controls that need a boot: the commands that the boot gate runs, and what its answers mean."""
+"""Judges the controls that need a boot, by the facts of booted clones: the half of hardening that the boot gate reports."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from goldsmith.gates.contract import Declared
-from goldsmith.gates.hardening.controls import BootCheck, all_controls
-from goldsmith.gates.hardening.scene import Fault, NotEvaluated, holds
-
-CLIENT_SOCKETS = frozenset({"udp/68", "udp/546", "udp/5353", "udp/323"})
-"""Sockets of clients: DHCP (RFC 2131, 8415), mDNS and chrony's control socket; they serve nobody."""
-
-BOOT_PROBES: Mapping[str, str] = {name: item.boot.run for name, item in all_controls().items() if item.boot}
-"""Shell commands by control: the boot gate runs each in every clone and hands the answers on as `Subject.booted`."""
+from goldsmith.gates.contract import Declared, Finding, Skipped
+from goldsmith.gates.hardening.boot_facts import BootFacts
+from goldsmith.gates.hardening.config import HardeningConfig
+from goldsmith.gates.hardening.controls import Check, Control
+from goldsmith.gates.hardening.outcomes import Outcome, findings_of, score_of, skipped_of
+from goldsmith.gates.hardening.registered import CLONE_PROBES, CLONES_PROBES
+from goldsmith.gates.hardening.scene import Fault, NotEvaluated
 
 
-def judge_booted(check: BootCheck, answers: Sequence[str], declared: Declared) -> Iterator[Fault]:
-    """What is wrong by the answers of the clones, one each. Raises `NotEvaluated` when they do not suffice."""
-    if not answers:
-        raise NotEvaluated("no clone answered")
-    if check.differs:
-        yield from _same(answers)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BootJudged:
+    """What the boot gate adds to its own facts."""
+
+    evaluated: int
+    findings: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    messages: tuple[str, ...]
+    permille: int
+    """The score of the boot controls by themselves; the block's `minimum` holds for it as for the offline half."""
+
+
+def judge_boot(config: HardeningConfig, clones: Sequence[BootFacts], declared: Declared, now_s: int) -> BootJudged:
+    """Judge the boot controls of the profile. What no clone answered is skipped with its reason, never passed."""
+    outcomes = [_judged(item, config, clones, declared) for item in config.controls() if item.boot is not None]
+    score = score_of(outcomes, config, now_s)
+    told = sum(item.state in ("pass", "fail") for item in outcomes)
+    return BootJudged(
+        evaluated=told,
+        findings=tuple(findings_of(outcomes, score, config)),
+        skipped=tuple(skipped_of(outcomes)),
+        messages=(f'{told} boot controls of "{config.profile}": score {score}, {config.minimum:g} wanted',),
+        permille=score.permille,
+    )
+
+
+def _judged(control: Control, config: HardeningConfig, clones: Sequence[BootFacts], declared: Declared) -> Outcome:
+    assert control.boot is not None
+    if why_not := config.why_not(control):
+        return Outcome(control, "not applicable", reason=why_not)
+    try:
+        if not clones:
+            raise NotEvaluated("no clone answered")
+        faults = tuple(_faults(control.boot, clones, declared))
+    except NotEvaluated as error:
+        return Outcome(control, "not evaluated", reason=str(error))
+    return Outcome(control, "fail" if faults else "pass", faults)
+
+
+def _faults(check: Check, clones: Sequence[BootFacts], declared: Declared) -> Iterator[Fault]:
+    if check.probe in CLONES_PROBES:
+        yield from CLONES_PROBES[check.probe](clones, check.arguments, declared)
         return
-    for answer in answers:
-        text = answer.strip()
-        if check.sockets:
-            for name in sorted(set(text.split()) - set(declared.ports) - CLIENT_SOCKETS):
-                yield Fault(f"{name} listens and is not declared")
-        elif check.values:
-            yield from _parameters(check.values, text)
-        elif not re.search(check.passes, text, re.MULTILINE):
-            yield Fault(f"the booted machine says: {' / '.join(text.splitlines())[:120] or 'nothing'}")
-
-
-def _parameters(values: Mapping[str, str], text: str) -> Iterator[Fault]:
-    lines = text.splitlines()
-    if len(lines) != len(values):
-        yield Fault(f"{len(lines)} of {len(values)} kernel parameters were answered")
-        return
-    for (name, wanted), value in zip(values.items(), lines, strict=True):
-        if not holds(value, wanted):
-            yield Fault(f"{name} is {value} in the booted machine, {wanted} is wanted")
-
-
-def _same(answers: Sequence[str]) -> Iterator[Fault]:
-    if len(answers) < 2:
-        raise NotEvaluated("it needs two clones")
-    seen = [{line.strip() for line in answer.splitlines() if line.strip()} for answer in answers]
-    if not all(seen):
-        raise NotEvaluated("a clone has neither an id nor a key")
-    shared = set.intersection(*seen)
-    if shared:
-        yield Fault(f"clones share {len(shared)} ids or keys")
+    for clone in clones:
+        for fault in CLONE_PROBES[check.probe](clone, check.arguments, declared):
+            yield Fault(f"{fault.detail} (booted by {clone.name})", fault.path, fault.line)

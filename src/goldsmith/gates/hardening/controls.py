@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import cast
 
-from goldsmith.gates.hardening.registered import PROBES
+from goldsmith.gates.hardening.registered import CLONE_PROBES, CLONES_PROBES, PROBES
 from goldsmith.gates.hardening.scene import Arguments
 
 WEIGHTS: Mapping[str, int] = {"critical": 8, "high": 4, "medium": 2, "low": 1}
@@ -39,21 +39,6 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BootCheck:
-    """A command for the booted machine, and what its answer must be."""
-
-    run: str
-    passes: str = ""
-    """An expression that the answer must fit."""
-    values: Mapping[str, str] = field(default_factory=dict)
-    """Kernel parameters and what is wanted of each; the answer has one a line."""
-    differs: bool = False
-    """The answers of two clones must differ."""
-    sockets: bool = False
-    """The answer lists sockets, which must be declared."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """One thing that is wanted of an image."""
 
@@ -71,7 +56,8 @@ class Control:
     must: bool = False
     """Fails the image whatever the score."""
     offline: tuple[Check, ...] = ()
-    boot: BootCheck | None = None
+    boot: Check | None = None
+    """A probe of booted clones."""
     ssg: tuple[str, ...] = ()
     """Rules of ComplianceAsCode to compare with."""
 
@@ -112,7 +98,7 @@ def _control(given: Mapping[str, object]) -> Control:
     offline, boot = given.get("offline", []), given.get("boot")
     if "sysctl" in given:
         values = texts.table("sysctl")
-        offline, boot = {"probe": "sysctl", "values": values}, {"run": _reading(tuple(values)), "values": values}
+        offline, boot = {"probe": "sysctl", "values": values}, {"probe": "booted_sysctl", "values": values}
     checks = cast("list[Mapping[str, object]]", offline if isinstance(offline, list) else [offline])
     return Control(
         id=texts.text("id"),
@@ -126,32 +112,17 @@ def _control(given: Mapping[str, object]) -> Control:
         unless=texts.text("unless"),
         must=given.get("must") is True,
         offline=tuple(_check(item) for item in checks),
-        boot=_boot(cast("Mapping[str, object]", boot)) if boot else None,
+        boot=_check(cast("Mapping[str, object]", boot), {*CLONE_PROBES, *CLONES_PROBES}) if boot else None,
         ssg=texts.texts("ssg"),
     )
 
 
-def _check(given: Mapping[str, object]) -> Check:
+def _check(given: Mapping[str, object], probes: Collection[str] = PROBES) -> Check:
     probe, alternative = str(given["probe"]), given.get("or")
-    if probe not in PROBES:
+    if probe not in probes:
         raise ValueError(f'there is no probe "{probe}"')
     return Check(
         probe,
         Arguments({name: value for name, value in given.items() if name not in ("probe", "or")}),
-        _check(cast("Mapping[str, object]", alternative)) if alternative else None,
+        _check(cast("Mapping[str, object]", alternative), probes) if alternative else None,
     )
-
-
-def _boot(given: Mapping[str, object]) -> BootCheck:
-    texts = Arguments(given)
-    return BootCheck(
-        run=texts.text("run"),
-        passes=texts.text("passes"),
-        values=texts.table("values"),
-        differs=given.get("differs") is True,
-        sockets=given.get("sockets") is True,
-    )
-
-
-def _reading(names: tuple[str, ...]) -> str:
-    return "cat " + " ".join("/proc/sys/" + name.replace(".", "/") for name in names)
