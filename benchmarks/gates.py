@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import advisories
 from benchmarks.measuring import Line, machine
 
 RUNS = 3
@@ -61,7 +62,7 @@ def main() -> None:
         sys.exit("usage: python -m benchmarks.gates TREE")
     tree = Path(sys.argv[1])
     print(machine())
-    for line in secrets_gate(tree):
+    for line in (*secrets_gate(tree), *advisories.measure()):
         print(line)
 
 
