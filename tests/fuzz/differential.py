@@ -14,7 +14,8 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pygohcl
@@ -24,6 +25,7 @@ from hypothesis import strategies as st
 from goldsmith.hcl import Scope, SourceFile, UserError, evaluate, functions, parse, parse_expression
 from goldsmith.hcl.display import display
 from tests.fuzz.grammar import configurations, expressions
+from tests.fuzz.older import DIFFERENCES
 
 _BATCHES = {"hcl": 2000, "console": 500}
 """Inputs for each set of examples, which for the console is one process."""
@@ -76,6 +78,8 @@ def verdict(text: str) -> str:
 # ── values ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _ERROR = '"fault"'
+_UNKNOWN = "<unknown>"
+"""What Packer's console shows for a value with anything unknown in it."""
 _ELEMENT = re.compile(r"^  (?:\[\n(?:    .*\n)*  \]|\[\]|\"fault\"),\n", re.MULTILINE)
 
 
@@ -87,7 +91,8 @@ def caught(text: str) -> str:
 def our_values(texts: list[str]) -> list[str]:
     """What our console prints for each expression, in a list."""
     scope = Scope(functions=functions(Path(), 0))
-    return [_inside(display(evaluate(parse_expression(SourceFile("c", f"[{caught(text)}]")), scope)))[0] for text in texts]
+    values = [evaluate(parse_expression(SourceFile("c", f"[{caught(text)}]")), scope) for text in texts]
+    return [_inside(display(value))[0] if value.is_wholly_known else _UNKNOWN for value in values]
 
 
 def packers_values(texts: list[str]) -> list[str]:
@@ -104,7 +109,7 @@ def packers_values(texts: list[str]) -> list[str]:
     if len(found) == len(texts):
         return found
     if len(texts) == 1:
-        return [f"{run.stdout}{run.stderr}"]
+        return [f"{run.stdout}{run.stderr}".strip()]
     half = len(texts) // 2
     return packers_values(texts[:half]) + packers_values(texts[half:])
 
@@ -121,33 +126,24 @@ def _inside(shown: str) -> list[str]:
     return [found.group() for found in _ELEMENT.finditer(shown)]
 
 
-def _negative_zero(text: str, ours: str, theirs: str) -> bool:
-    made = re.search(r"-\s*\(*0(?![.\d])|\b0 \* -|\* 0\b", text)
-    return bool(made) and re.sub("[+-]", "", ours) == re.sub("[+-]", "", theirs)
-
-
-def _merge_of_nothing(text: str, ours: str, theirs: str) -> bool:
-    """Whether Packer says what we say of the same expression with null in the place of `merge()`."""
-    return "merge()" in text and our_values([text.replace("merge()", "null")]) == [theirs]
-
-
-KNOWN: tuple[tuple[str, Callable[[str, str, str], bool]], ...] = (
-    ("1.6.6 crashes", lambda text, ours, theirs: "panic" in theirs or "crash" in theirs.lower()),
-    (
-        "1.6.6 gives the splat of null no type, so that what is made of it stays unknown",
-        lambda text, ours, theirs: theirs.strip() == "<unknown>" and re.search(r"(null|merge\(\))\)*\[\*\]", text) is not None,
-    ),
-    ('zero has no sign here: 1 / -0 is +Inf, and "${-0}" is "0"', _negative_zero),
-    ("merge() without arguments is null in 1.6.6, an empty object since", _merge_of_nothing),
-)
-"""Why a value may differ from that of 1.6.6: the reason, and whether it holds for (expression, ours, Packer's)."""
+def reason(text: str, theirs: str) -> str:
+    """Why 1.6.6 gives another value for an expression than we do: one of the listed reasons, or "differs"."""
+    if "panic" in theirs or "crash" in theirs.lower():
+        return "1.6.6 crashes"
+    for listed, as_then in DIFFERENCES.items():
+        with as_then():
+            if our_values([text]) == [theirs]:
+                return listed
+    with ExitStack() as all_of_them:
+        for as_then in DIFFERENCES.values():
+            all_of_them.enter_context(as_then())
+        return "several of these" if our_values([text]) == [theirs] else "differs"
 
 
 def compared(texts: list[str]) -> Iterator[tuple[str, str, str, str]]:
     """For each expression: "same", a listed reason, or "differs"; the expression, our value and Packer's."""
     for text, ours, theirs in zip(texts, our_values(texts), packers_values(texts), strict=True):
-        reason = next((reason for reason, holds in KNOWN if holds(text, ours, theirs)), "differs")
-        yield "same" if ours == theirs else reason, text, ours, theirs
+        yield "same" if ours == theirs else reason(text, theirs), text, ours, theirs
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -149,10 +149,17 @@ def fault_of(
     text: str, variables: Mapping[str, Value] | None = None, functions: Mapping[str, Function] | None = None
 ) -> Diagnostic:
     """The one fault of an expression."""
+    (fault,) = value_faults(text, variables, functions)
+    return fault
+
+
+def value_faults(
+    text: str, variables: Mapping[str, Value] | None = None, functions: Mapping[str, Function] | None = None
+) -> tuple[Diagnostic, ...]:
+    """All faults of an expression."""
     with pytest.raises(UserError) as caught:
         value_of(text, variables, functions)
-    assert len(caught.value.diagnostics) == 1
-    return caught.value.diagnostics[0]
+    return caught.value.diagnostics
 
 
 def configurations() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -285,5 +286,8 @@ def test_quotient_and_remainder_fit_together(a: int, b: int) -> None:
 @given(
     st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**9), max_value=10**9), st.integers(-1000, 1000)
 )
-def test_decimals_add_exactly(a: Decimal, b: int) -> None:
-    assert value_of("a + b", {"a": number(a), "b": number(b)}).raw == a + b
+def test_a_sum_is_as_near_as_512_binary_digits_can_be(a: Decimal, b: int) -> None:
+    exact = Fraction(a) + b
+    found = Fraction(value_of("a + b", {"a": from_plain(a), "b": number(b)}).raw)  # type: ignore[arg-type]  # a number
+
+    assert abs(found - exact) <= (abs(exact) + 1000) / 2**511

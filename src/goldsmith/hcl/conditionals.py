@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
-from goldsmith.hcl.ast import Binary, Conditional, Expression, Parentheses, Template, Unary
+from goldsmith.hcl.ast import Conditional, Expression
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.limits import FAILURE, LimitReached
 from goldsmith.hcl.mismatch import friendly_name
+from goldsmith.hcl.partial import PartlyKnown, known_of
 from goldsmith.hcl.scope import Scope
-from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, Type
+from goldsmith.hcl.types import BOOL, DYNAMIC, Type
 from goldsmith.hcl.values import Value, unknown
 
 Evaluate = Callable[[Expression, Scope], Value]
@@ -22,70 +24,68 @@ def choose(expression: Conditional, scope: Scope, evaluate: Evaluate) -> Value:
 
     What is wrong in the branch that is not taken does not matter. While the condition is unknown, so is the result.
     """
-    branches = (_attempt(expression.if_true, scope, evaluate), _attempt(expression.if_false, scope, evaluate))
-    common = _common(_type(branches[0], expression.if_true), _type(branches[1], expression.if_false), *branches)
+    if_true, if_false = _tried(expression.if_true, scope, evaluate), _tried(expression.if_false, scope, evaluate)
+    common = _common(if_true.value, if_false.value)
     if common is None:
-        raise _inconsistent(expression, *branches)
-    condition = _condition(expression.condition, scope, evaluate)
-    if not condition.is_known:
-        return unknown(common).marked(condition.sensitive)
-    chosen = branches[0] if condition.raw else branches[1]
-    if isinstance(chosen, UserError):
-        raise chosen
+        raise _inconsistent(expression, if_true, if_false)
     try:
-        return convert(chosen, common).marked(condition.sensitive)
-    except ValueError as error:
-        word, part = ("true", expression.if_true) if condition.raw else ("false", expression.if_false)
-        why = f"The {word} result value has the wrong type: {error}."
-        raise fault("conditional-types", "Inconsistent conditional result types", part.range, why, _HINT) from error
+        condition = _condition(expression.condition, scope, evaluate)
+        if not condition.is_known:
+            return unknown(common).marked(condition.sensitive)
+        chosen = if_true if condition.raw else if_false
+        return _result(chosen, common, "true" if condition.raw else "false").marked(condition.sensitive)
+    except LimitReached:
+        raise
+    except UserError as error:
+        raise PartlyKnown(expression, unknown(common), error.diagnostics) from error
 
 
-_COMPARE = "Compare it with something."
-_HINT = "Make both results the same type, for example with convert()."
+class _Branch(NamedTuple):
+    """What became of one branch: its value, or what is known of it and why there is no more."""
+
+    expression: Expression
+    value: Value
+    error: UserError | None = None
 
 
-def _attempt(expression: Expression, scope: Scope, evaluate: Evaluate) -> Value | UserError:
+def _tried(expression: Expression, scope: Scope, evaluate: Evaluate) -> _Branch:
     try:
-        return evaluate(expression, scope)
+        return _Branch(expression, evaluate(expression, scope))
     except LimitReached:
         raise
     except UserError as error:
         scope.allowance.spend(FAILURE, expression.range)
-        return error
+        return _Branch(expression, known_of(expression, error), error)
 
 
-def _type(branch: Value | UserError, expression: Expression) -> Type:
-    """The type of a branch. One that has no value may have one all the same: what its operator gives, or a text."""
-    while isinstance(expression, Parentheses):
-        expression = expression.expression
-    if isinstance(branch, Value):
-        return branch.type
-    match expression:
-        case Template():
-            return STRING
-        case Unary() | Binary():
-            return NUMBER if expression.operator in _ARITHMETIC else BOOL
-    return DYNAMIC
+def _common(if_true: Value, if_false: Value) -> Type | None:
+    for one, other in ((if_true, if_false), (if_false, if_true)):
+        if one.is_null and one.type == DYNAMIC:
+            return other.type
+    return DYNAMIC if DYNAMIC in (if_true.type, if_false.type) else unify([if_true.type, if_false.type])
 
 
-_ARITHMETIC = frozenset(("+", "-", "*", "/", "%"))
+def _result(chosen: _Branch, common: Type, word: str) -> Value:
+    if chosen.error:
+        raise chosen.error
+    try:
+        return convert(chosen.value, common)
+    except ValueError as error:
+        why = f"The {word} result value has the wrong type: {error}."
+        raise fault("conditional-types", _INCONSISTENT, chosen.expression.range, why, _HINT) from error
 
 
-def _common(first: Type, second: Type, if_true: Value | UserError, if_false: Value | UserError) -> Type | None:
-    types = [first, second]
-    if DYNAMIC in types and any(isinstance(branch, UserError) or branch.is_null for branch in (if_true, if_false)):
-        # A null without a type, or a branch without a value, leaves the decision to the other one.
-        return types[1] if types[0] == DYNAMIC else types[0]
-    return unify(types)
+_INCONSISTENT = "Inconsistent conditional result types"
+_COMPARE = "Compare it with something."
+_HINT = "Make both results the same type, for example with convert()."
 
 
-def _inconsistent(expression: Conditional, if_true: Value | UserError, if_false: Value | UserError) -> UserError:
-    names = [friendly_name(branch.type) for branch in (if_true, if_false) if isinstance(branch, Value)]
-    why = (
-        "The true and false result expressions must have consistent types. "
-        f"The given expressions are {' and '.join(names)}, respectively."
-    )
-    return fault("conditional-types", "Inconsistent conditional result types", expression.range, why, _HINT)
+def _inconsistent(expression: Conditional, if_true: _Branch, if_false: _Branch) -> UserError:
+    names = " and ".join(friendly_name(branch.value.type) for branch in (if_true, if_false))
+    why = f"The true and false result expressions must have consistent types. The given expressions are {names}, respectively."
+    found = fault("conditional-types", _INCONSISTENT, expression.range, why, _HINT)
+    errors = [branch.error for branch in (if_true, if_false) if branch.error]
+    return UserError(*found.diagnostics, *(told for error in errors for told in error.diagnostics))
 
 
 def _condition(expression: Expression, scope: Scope, evaluate: Evaluate) -> Value:

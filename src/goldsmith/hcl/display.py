@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from goldsmith.hcl.gofmt import quote, shortest
-from goldsmith.hcl.values import Number, Unknown, Value
+from goldsmith.hcl.numerals import Number
+from goldsmith.hcl.values import Unknown, Value
 
 _LARGEST_INTEGER = 2**63 - 1
 
@@ -64,8 +65,8 @@ def _mapping(entries: Mapping[str, Value], indent: str) -> str:
 
 
 def _number(amount: Number) -> str:
-    if isinstance(amount, int) and abs(amount) <= _LARGEST_INTEGER:
-        return str(amount)
+    if not amount or (isinstance(amount, int) and abs(amount) <= _LARGEST_INTEGER):
+        return str(int(amount))
     # By way of Decimal, which becomes infinite where an int would overflow.
     nearest = float(Decimal(amount))
     if math.isinf(nearest):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goldsmith.hcl.gofmt import quote
-from goldsmith.hcl.numerals import ARITHMETIC
+from goldsmith.hcl.numerals import EXACT
 from goldsmith.hcl.types import BOOL, DYNAMIC, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Unknown, Value, boolean, unknown
 
@@ -30,10 +30,10 @@ def set_of(items: Iterable[Value], element: Type = DYNAMIC) -> Value:
     sensitive element without telling which one it is, so any mark inside marks the whole set.
     """
     given = list(items)
-    distinct: dict[tuple[int, object], Value] = {}
+    distinct: dict[tuple[object, ...], Value] = {}
     for place, item in enumerate(unmarked(item) for item in given):
         # Unknown elements may turn out to be anything: each is kept.
-        distinct.setdefault(sort_key(item) if item.is_wholly_known else (1, place), item)
+        distinct.setdefault(member_key(item) if item.is_wholly_known else (1, place), item)
     ordered = sorted(distinct.values(), key=sort_key)
     marked = any(item.is_sensitive_anywhere for item in given)
     return Value(SetType(ordered[0].type if ordered else element), tuple(ordered)).marked(marked)
@@ -48,6 +48,11 @@ def sort_key(value: Value) -> tuple[int, object]:
     if isinstance(value.raw, str | bool | int | Decimal):
         return (0, value.raw)
     return (0, _spelled(value))
+
+
+def member_key(value: Value) -> tuple[object, ...]:
+    """A key that is the same for what a set holds as one: it tells zero from the zero with a sign, although they are equal."""
+    return (*sort_key(value), isinstance(value.raw, Decimal) and not value.raw)
 
 
 def unmarked(value: Value) -> Value:
@@ -119,7 +124,7 @@ def _all_equal(left: tuple[Value, ...], right: tuple[Value, ...]) -> bool | None
 def _equal_sets(left: Value, right: Value) -> bool | None:
     if not (left.is_wholly_known and right.is_wholly_known):
         return None
-    return {sort_key(item) for item in left.items()} == {sort_key(item) for item in right.items()}
+    return {member_key(item) for item in left.items()} == {member_key(item) for item in right.items()}
 
 
 def _spelled(value: Value) -> str:
@@ -138,4 +143,4 @@ def _spelled(value: Value) -> str:
         case tuple(items):
             return "[" + "".join(f"{_spelled(item)};" for item in items) + "]"
         case int() | Decimal() as amount:
-            return str(Decimal(amount).normalize(ARITHMETIC))
+            return str(Decimal(amount).normalize(EXACT))

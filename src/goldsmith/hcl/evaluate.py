@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from goldsmith.hcl.ast import (
     Binary,
@@ -42,6 +43,7 @@ from goldsmith.hcl.limits import (
     value_too_deep,
 )
 from goldsmith.hcl.operators import binary, unary
+from goldsmith.hcl.partial import PartlyKnown, known_of
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.traversal import attribute_of, element_of
 from goldsmith.hcl.types import STRING
@@ -75,18 +77,22 @@ def _bounded(value: Value, expression: Expression, scope: Scope) -> Value:
 
 def _all(expressions: Sequence[Expression], scope: Scope) -> list[Value]:
     """The values of expressions that do not depend on each other: the faults of all of them are raised together."""
-    values: list[Value] = []
     faults: list[Diagnostic] = []
-    for expression in expressions:
-        try:
-            values.append(evaluate(expression, scope))
-        except LimitReached:
-            raise
-        except UserError as error:
-            faults += error.diagnostics
+    values = [_tried(expression, scope, faults) for expression in expressions]
     if faults:
         raise UserError(*faults)
     return values
+
+
+def _tried(expression: Expression, scope: Scope, faults: list[Diagnostic]) -> Value:
+    """The value of an expression, or what is known of it after its `faults` were noted."""
+    try:
+        return evaluate(expression, scope)
+    except LimitReached:
+        raise
+    except UserError as error:
+        faults += error.diagnostics
+        return known_of(expression, error)
 
 
 def _literal(expression: Literal, scope: Scope) -> Value:
@@ -113,12 +119,26 @@ def _item(expression: SplatItem, scope: Scope) -> Value:
 
 
 def _attribute(expression: GetAttribute, scope: Scope) -> Value:
-    return attribute_of(evaluate(expression.target, scope), expression.name, expression.step)
+    faults: list[Diagnostic] = []
+    target = _tried(expression.target, scope, faults)
+    return _part(expression, partial(attribute_of, target, expression.name, expression.step), faults)
 
 
 def _index(expression: Index, scope: Scope) -> Value:
-    target, key = _all((expression.target, expression.key), scope)
-    return element_of(target, key, expression.step)
+    faults: list[Diagnostic] = []
+    target, key = _tried(expression.target, scope, faults), _tried(expression.key, scope, faults)
+    return _part(expression, partial(element_of, target, key, expression.step), faults)
+
+
+def _part(expression: Expression, take: Callable[[], Value], faults: Sequence[Diagnostic]) -> Value:
+    """A part of a value; of one that has faults, raised with the part that is known nevertheless."""
+    if not faults:
+        return take()
+    try:
+        found = take()
+    except UserError:
+        found = unknown()
+    raise PartlyKnown(expression, found, faults)
 
 
 def _splat(expression: Splat, scope: Scope) -> Value:
@@ -200,7 +220,11 @@ def _conditional(expression: Conditional, scope: Scope) -> Value:
 
 
 def _tuple(expression: TupleConstructor, scope: Scope) -> Value:
-    return _bounded(tuple_of(_all(expression.items, scope)), expression, scope)
+    faults: list[Diagnostic] = []
+    made = tuple_of([_tried(item, scope, faults) for item in expression.items])
+    if faults:
+        raise PartlyKnown(expression, made, faults)
+    return _bounded(made, expression, scope)
 
 
 def _object(expression: ObjectConstructor, scope: Scope) -> Value:
@@ -208,22 +232,24 @@ def _object(expression: ObjectConstructor, scope: Scope) -> Value:
     attributes: dict[str, Value] = {}
     sensitive, known = False, True
     for item in expression.items:
+        value = _tried(item.value, scope, faults)
         try:
             key = _key(item.key, scope)
-            value = evaluate(item.value, scope)
         except LimitReached:
             raise
         except UserError as error:
             faults += error.diagnostics
+            known = False
             continue
         sensitive = sensitive or key.sensitive
         known = known and key.is_known
         if expression.unique and key.is_known and str(key.raw) in attributes:
             faults += _duplicate(item.key, key).diagnostics
         attributes[str(key.raw)] = value
+    made = (object_of(attributes) if known else unknown()).marked(sensitive)
     if faults:
-        raise UserError(*faults)
-    return _bounded((object_of(attributes) if known else unknown()).marked(sensitive), expression, scope)
+        raise PartlyKnown(expression, made, faults)
+    return _bounded(made, expression, scope)
 
 
 def _duplicate(expression: Expression, key: Value) -> UserError:

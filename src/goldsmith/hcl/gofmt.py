@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal
 
-from goldsmith.hcl.values import Number
+from goldsmith.hcl.numerals import Number
 
 _SHORTEST = 6
 """The precision that decides between plain and exponent notation when none is given."""
@@ -39,7 +39,7 @@ def format_integer(verb: Verb, amount: int) -> str:
 
 def format_real(verb: Verb, amount: Number) -> str:
     """A number by `%e %E %f %F %g %G`, with sign and padding."""
-    value = abs(Decimal(amount))
+    value = Decimal(amount).copy_abs()
     letter, precision = verb.letter.lower(), verb.precision
     plain = f".{6 if precision is None else precision}{letter}"
     # Decimal gives a zero an exponent of its own, a float does not.
@@ -90,10 +90,9 @@ def _signed(verb: Verb, negative: bool, digits: str, zeros: bool) -> str:
 
 
 def _general(value: Decimal, precision: int | None) -> str:
-    significant = max(1, precision) if precision is not None else max(1, len(value.normalize().as_tuple().digits))
-    with localcontext() as context:
-        context.prec = significant
-        rounded = (+value).normalize()
+    significant = len(value.as_tuple().digits) if precision is None else max(1, precision)
+    context = Context(prec=significant)
+    rounded = context.plus(value).normalize(context)
     exponent = rounded.adjusted() if rounded else 0
     digits = len(rounded.as_tuple().digits)
     limit = _SHORTEST if precision is None else significant

@@ -8,7 +8,9 @@ from goldsmith.hcl.ast import Expression, For, Splat
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
+from goldsmith.hcl.limits import FAILURE, LimitReached
 from goldsmith.hcl.mismatch import friendly_name
+from goldsmith.hcl.partial import PartlyKnown, known_of
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.types import BOOL, DYNAMIC, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, number, object_of, string, tuple_of, unknown
@@ -30,10 +32,36 @@ def splat(expression: Splat, target: Value, scope: Scope, evaluate: Evaluate) ->
     if not target.is_known:
         return _unknown_splat(expression, target, scope, evaluate).marked(target.sensitive)
     items = target.items() if is_sequence else (target,)
-    found = [evaluate(expression.each, scope.child({ITEM: item})) for item in items]
-    if isinstance(target.type, ListType | SetType) and found and all(item.type == found[0].type for item in found):
-        return Value(ListType(found[0].type), tuple(found)).marked(target.sensitive)
-    return tuple_of(found).marked(target.sensitive)
+    tries = _Tries(evaluate)
+    found = [tries.value(expression.each, scope.child({ITEM: item})) for item in items]
+    alike = isinstance(target.type, ListType | SetType) and found and all(item.type == found[0].type for item in found)
+    made = Value(ListType(found[0].type), tuple(found)) if alike else tuple_of(found)
+    return tries.whole(expression, made.marked(target.sensitive))
+
+
+class _Tries:
+    """Evaluations of one expression in several scopes, of which the first that fails stands for those that follow."""
+
+    def __init__(self, evaluate: Evaluate) -> None:
+        self.evaluate = evaluate
+        self.failure: UserError | None = None
+
+    def value(self, expression: Expression, scope: Scope) -> Value:
+        """The value in one scope; what is known of it where it fails."""
+        try:
+            return self.evaluate(expression, scope)
+        except LimitReached:
+            raise
+        except UserError as error:
+            scope.allowance.spend(FAILURE, expression.range)
+            self.failure = self.failure or error
+            return known_of(expression, error)
+
+    def whole(self, expression: Expression, made: Value) -> Value:
+        """What was `made` of the values for an expression. Raised with their faults if there are some."""
+        if self.failure:
+            raise PartlyKnown(expression, made, self.failure.diagnostics)
+        return made
 
 
 def _unknown_splat(expression: Splat, target: Value, scope: Scope, evaluate: Evaluate) -> Value:
@@ -77,15 +105,16 @@ class _Loop:
         self.collection = collection
         self.scope = scope
         self.evaluate = evaluate
+        self.values = _Tries(evaluate)
         self.sensitive = collection.sensitive
         self.known = True
 
     def run(self) -> Value:
         result = self._tuple() if self.expression.key is None else self._object(self.expression.key)
-        return (result if self.known else unknown()).marked(self.sensitive)
+        return self.values.whole(self.expression, (result if self.known else unknown()).marked(self.sensitive))
 
     def _tuple(self) -> Value:
-        return tuple_of([self.evaluate(self.expression.value, inner) for inner in self._rounds()])
+        return tuple_of([self.values.value(self.expression.value, inner) for inner in self._rounds()])
 
     def _object(self, key_expression: Expression) -> Value:
         found: dict[str, list[Value]] = {}
@@ -94,7 +123,7 @@ class _Loop:
             name = str(key.raw)
             if key.is_known and name in found and not self.expression.group:
                 raise _duplicate(key_expression, key)
-            found.setdefault(name, []).append(self.evaluate(self.expression.value, inner))
+            found.setdefault(name, []).append(self.values.value(self.expression.value, inner))
         return object_of({name: tuple_of(items) if self.expression.group else items[0] for name, items in found.items()})
 
     def _rounds(self) -> Iterator[Scope]:

@@ -19,6 +19,7 @@ from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
 from goldsmith.hcl.json_strings import Quoted
+from goldsmith.hcl.numerals import normal
 from goldsmith.hcl.parser import parse_expression, parse_template
 from goldsmith.hcl.source import Range, SourceFile
 from goldsmith.hcl.values import Value, boolean, null, number, string
@@ -65,7 +66,7 @@ def _value(scalar: JsonScalar) -> Value:
         case str(text):
             return string(text)
         case amount:
-            return number(amount)
+            return number(normal(amount))
 
 
 def _text(text: str, where: Range) -> Expression:

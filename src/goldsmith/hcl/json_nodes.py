@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from goldsmith.hcl.numerals import Number
 from goldsmith.hcl.source import Range
-from goldsmith.hcl.values import Number
 
 
 class JsonNode:

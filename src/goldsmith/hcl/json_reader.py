@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.faults import fault
@@ -12,7 +11,7 @@ from goldsmith.hcl.json_lexer import COMMENT, END, NUMBER, OPEN_STRING, STRANGE,
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
 from goldsmith.hcl.json_strings import decoded
 from goldsmith.hcl.limits import DEEPEST_JSON, LARGEST_FILE_BYTES, MOST_FAULTS
-from goldsmith.hcl.numerals import parse_number
+from goldsmith.hcl.numerals import Number, written_number
 from goldsmith.hcl.source import Range, SourceFile
 
 
@@ -206,10 +205,10 @@ class _Reader:
             self._note("invalid-string", "Invalid JSON string", why, where=where)
         return text
 
-    def _number(self) -> int | Decimal:
+    def _number(self) -> Number:
         if _NUMERAL.fullmatch(self.lexer.word):
             try:
-                return parse_number(self.lexer.word)
+                return written_number(self.lexer.word)
             except ValueError:
                 pass
         why = "There is a syntax error in the given JSON number."

@@ -56,8 +56,15 @@ LARGEST_EXPONENT: Final = 4_000
 FAILURE: Final = 1_000
 """Parts of work that a fault counts as which `try`, `can` or a conditional swallows: to word one takes up to a millisecond."""
 
+SIGNIFICANT_BITS: Final = 512
+"""Binary digits of a number: as many as Packer's have."""
+
+LARGEST_EXACT_EXPONENT: Final = 400
+"""Of numbers that are kept as Packer has them. Beyond lies what its console shows as 0 or Inf; a calculation would take
+milliseconds, and memory without bound, so that only `SIGNIFICANT_DIGITS` of such a number are kept."""
+
 SIGNIFICANT_DIGITS: Final = 155
-"""Decimal digits of a number: as many as Packer's 512 binary ones."""
+"""Decimal digits that say about as much as 512 binary ones."""
 
 WIDEST_PADDING: Final = 1_000_000
 """Columns that a width, precision or indentation may ask for."""

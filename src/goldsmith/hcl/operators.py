@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
+from goldsmith.hcl import arithmetic
 from goldsmith.hcl.ast import Binary, Expression, Unary
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.equality import equal
 from goldsmith.hcl.faults import fault
-from goldsmith.hcl.numerals import ARITHMETIC, negated, normal
+from goldsmith.hcl.numerals import Number, negated
 from goldsmith.hcl.types import BOOL, NUMBER, Type
-from goldsmith.hcl.values import Number, Value, boolean, number, unknown
+from goldsmith.hcl.values import Value, boolean, number, unknown
 
 
 def unary(expression: Unary, operand: Value) -> Value:
@@ -87,44 +88,19 @@ _COMPARISONS: dict[str, Callable[[Number, Number], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
-_INTEGER: dict[str, Callable[[int, int], int]] = {
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-}
-_DECIMAL: dict[str, Callable[[Decimal, Decimal], Decimal]] = {
-    "+": ARITHMETIC.add,
-    "-": ARITHMETIC.subtract,
-    "*": ARITHMETIC.multiply,
-    "/": ARITHMETIC.divide,
+_CALCULATIONS: dict[str, Callable[[Number, Number], Number]] = {
+    "+": arithmetic.add,
+    "-": arithmetic.subtract,
+    "*": arithmetic.multiply,
+    "/": arithmetic.divide,
+    "%": arithmetic.remainder,
 }
 
 
 def _calculated(expression: Binary, a: Number, b: Number) -> Number:
-    operator = expression.operator
-    if operator == "%":
-        return _remainder(expression, a, b)
-    if isinstance(a, int) and isinstance(b, int):
-        if operator in _INTEGER:
-            return normal(_INTEGER[operator](a, b))
-        if b and a % b == 0:
-            return a // b
     try:
-        return normal(_DECIMAL[operator](Decimal(a), Decimal(b)))
-    except InvalidOperation as error:
-        raise _undefined(expression) from error
-
-
-def _remainder(expression: Binary, a: Number, b: Number) -> Number:
-    """The remainder of a division that truncates: it has the sign of `a`. Packer's `a % 0` is `a`."""
-    if b == 0:
-        return a
-    if isinstance(a, int) and isinstance(b, int):
-        rest = abs(a) % abs(b)
-        return rest if a >= 0 else -rest
-    try:
-        return normal(ARITHMETIC.remainder(Decimal(a), Decimal(b)))
-    except InvalidOperation as error:
+        return _CALCULATIONS[expression.operator](a, b)
+    except arithmetic.UNDEFINED as error:
         raise _undefined(expression) from error
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError, did_you_mean, listed
+from goldsmith.hcl.display import display
 from goldsmith.hcl.faults import fault
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
@@ -72,13 +73,14 @@ def _item(target: Value, place: Value, where: Range) -> Value:
     if isinstance(target.type, ListType) and not target.is_known:
         return unknown(target.type.element)
     length = len(target.type.elements) if isinstance(target.type, TupleType) else len(target.items())
-    if not isinstance(place.raw, int):
-        given = "" if place.sensitive else f" ({place.raw})"
+    index = place.raw or 0  # the zero with a sign counts as zero
+    if not isinstance(index, int):
+        given = "" if place.sensitive else f" ({display(place)})"
         why = f"{_UNFIT}: indexing a sequence requires a whole number, but the given index{given} has a fractional part."
         raise _invalid("index-fraction", where, why, "Round it with floor().")
-    if 0 <= place.raw < length:
-        return target.items()[place.raw] if target.is_known else unknown(_type_at(target.type, place.raw))
-    raise _out_of_range(place.raw, length, where)
+    if 0 <= index < length:
+        return target.items()[index] if target.is_known else unknown(_type_at(target.type, index))
+    raise _out_of_range(index, length, where)
 
 
 def _out_of_range(place: int, length: int, where: Range) -> UserError:

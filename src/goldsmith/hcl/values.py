@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from goldsmith.hcl.limits import CHARACTERS_A_PART
+from goldsmith.hcl.numerals import Number, fewest_digits, normal
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ObjectType, TupleType, Type
 
 
@@ -27,7 +28,6 @@ class Unknown:
 
 UNKNOWN = Unknown()
 
-Number: TypeAlias = int | Decimal
 Raw: TypeAlias = "str | bool | Number | tuple[Value, ...] | Mapping[str, Value] | Unknown | None"
 
 
@@ -159,9 +159,9 @@ def from_plain(data: object) -> Value:
         case bool():
             return boolean(data)
         case int() | Decimal():
-            return number(data)
+            return number(normal(data))
         case float():
-            return number(Decimal(repr(data)))
+            return number(normal(Decimal(repr(data))))
         case str():
             return string(data)
         case list() | tuple():
@@ -180,4 +180,4 @@ def to_plain(value: Value) -> Plain:
         return [to_plain(item) for item in raw]
     if isinstance(raw, Mapping):
         return {name: to_plain(item) for name, item in raw.items()}
-    return raw
+    return fewest_digits(raw) if isinstance(raw, Decimal) else raw

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from goldsmith.hcl.gotime import parse_duration
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
-from goldsmith.hcl.values import Number
+from goldsmith.hcl.numerals import Number
 from goldsmith.template.faults import Faults
 
 

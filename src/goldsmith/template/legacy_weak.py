@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
-from goldsmith.hcl.numerals import parse_number
+from goldsmith.hcl.numerals import normal, parse_number
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value, boolean, null, number, object_of, string, tuple_of
 from goldsmith.template.legacy_fields import float_text, type_name
@@ -47,7 +47,7 @@ def plain(node: JsonNode) -> Value:
         case JsonScalar(value=bool(truth)):
             return boolean(truth)
         case JsonScalar(value=int() | Decimal() as amount):
-            return number(amount)
+            return number(normal(amount))
         case JsonScalar(value=str(text)):
             return string(text)
         case JsonArray(items=items):
@@ -73,7 +73,7 @@ def _number(node: JsonNode) -> Value:
         case JsonScalar(value=bool(truth)):
             return number(int(truth))
         case JsonScalar(value=int() | Decimal() as amount):
-            return number(amount)
+            return number(normal(amount))
         case JsonScalar(value=""):
             return null(NUMBER)
         case JsonScalar(value=str(text)):

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from goldsmith.hcl.function import Call, Function, FunctionFault, Parameter
 from goldsmith.hcl.limits import LARGEST_EXPONENT, LARGEST_TEXT, LARGEST_VALUE
+from goldsmith.hcl.numerals import Number
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
-from goldsmith.hcl.values import Number, Value, unknown
+from goldsmith.hcl.values import Value, unknown
 
 TEXT = Parameter("str", STRING)
 TEXTS = Parameter("list", ListType(STRING))

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from goldsmith.hcl.convert import convert, unify
-from goldsmith.hcl.equality import set_of, sort_key
+from goldsmith.hcl.equality import member_key, set_of
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import STRUCTURE, TEXTS, check_count, entries, named, of, sequence, shallow, text
 from goldsmith.hcl.mismatch import friendly_name
@@ -68,8 +68,8 @@ def _setunion(given: Sequence[Value]) -> Value:
 
 def _setintersection(given: Sequence[Value]) -> Value:
     sets = _alike(given)
-    shared = set.intersection(*({sort_key(item) for item in one.items()} for one in sets))
-    return set_of((item for item in sets[0].items() if sort_key(item) in shared), _element(sets[0]))
+    shared = set.intersection(*({member_key(item) for item in one.items()} for one in sets))
+    return set_of((item for item in sets[0].items() if member_key(item) in shared), _element(sets[0]))
 
 
 def _alike(given: Sequence[Value]) -> list[Value]:

@@ -13,7 +13,8 @@ from goldsmith.hcl.library.arguments import TEXT, amount, check_length, named, o
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.library.json_text import quoted, to_json
 from goldsmith.hcl.library.strings import normalized
-from goldsmith.hcl.limits import LARGEST_EXPONENT, WIDEST_PADDING
+from goldsmith.hcl.limits import WIDEST_PADDING
+from goldsmith.hcl.numerals import fewest_digits, written_out
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value
 
@@ -95,7 +96,7 @@ def _as_is(verb: Verb, argument: Value) -> str:
         if argument.type == STRING:
             return _padded(verb, text(argument))
         if argument.type == NUMBER:
-            return _padded(verb, shortest(amount(argument)))
+            return _padded(verb, shortest(fewest_digits(amount(argument))))
     return _padded(verb, to_json(argument))
 
 
@@ -112,7 +113,7 @@ def _integer(verb: Verb, argument: Value) -> str:
 
 def _real(verb: Verb, argument: Value) -> str:
     value = amount(convert(argument, NUMBER))
-    if isinstance(value, Decimal) and not (value.is_finite() and abs(value.adjusted()) <= LARGEST_EXPONENT):
+    if not written_out(value):
         raise ValueError("the number is too large to be written")
     return format_real(verb, value)
 

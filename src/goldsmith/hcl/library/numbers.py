@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import string as alphabet
 from collections.abc import Callable, Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import reduce
 
+from goldsmith.hcl.arithmetic import UNDEFINED, add
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, ANYTHING, amount, named, of, text, whole
 from goldsmith.hcl.limits import LARGEST_EXPONENT
-from goldsmith.hcl.numerals import ARITHMETIC, negated, normal
+from goldsmith.hcl.numerals import Number, negated, normal
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
-from goldsmith.hcl.values import Number, Value, number
+from goldsmith.hcl.values import Value, number
 
 
 def functions() -> tuple[Function, ...]:
@@ -33,7 +35,7 @@ def functions() -> tuple[Function, ...]:
 
 def _abs(given: Sequence[Value]) -> Value:
     value = amount(given[0])
-    return number(negated(value) if value < 0 else value)
+    return number(value if value > 0 else negated(value) if value else 0)
 
 
 def _rounded(value: Number, direction: str) -> Number:
@@ -89,13 +91,10 @@ def _sum(given: Sequence[Value]) -> Value:
     items = given[0].items()
     if not items:
         raise FunctionFault("cannot sum an empty list", 0)
-    total = Decimal(0)
     try:
-        for item in items:
-            total = ARITHMETIC.add(total, Decimal(_summand(item)))
-    except InvalidOperation as fault:
+        return number(reduce(add, map(_summand, items)))
+    except UNDEFINED as fault:
         raise FunctionFault("the sum of +Inf and -Inf is not defined") from fault
-    return number(normal(total))
 
 
 def _summand(item: Value) -> Number:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from goldsmith.hcl.arithmetic import add
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import sort_key
 from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, STRUCTURE, TEXTS, amount, named, of, sequence, shallow, text, whole
 from goldsmith.hcl.limits import LONGEST_RANGE
 from goldsmith.hcl.mismatch import friendly_name
-from goldsmith.hcl.numerals import ARITHMETIC, normal
+from goldsmith.hcl.numerals import Number
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
-from goldsmith.hcl.values import Number, Value, number, tuple_of, unknown
+from goldsmith.hcl.values import Value, number, tuple_of, unknown
 
 
 def functions() -> tuple[Function, ...]:
@@ -111,7 +112,7 @@ def _range(given: Sequence[Value]) -> Value:
                 "smaller step"
             )
         numbers.append(number(start))
-        start = start + step if isinstance(start, int) and isinstance(step, int) else normal(ARITHMETIC.add(start, step))
+        start = add(start, step)
     return Value(ListType(NUMBER), tuple(numbers))
 
 

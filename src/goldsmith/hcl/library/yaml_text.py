@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from goldsmith.hcl.gotime import parse_rfc3339, rfc3339
 from goldsmith.hcl.library.json_text import to_json
 from goldsmith.hcl.limits import LARGEST_EXPONENT, LARGEST_VALUE, LARGEST_YAML_CHARACTERS
-from goldsmith.hcl.numerals import normal, parse_number
-from goldsmith.hcl.values import Number, Value, boolean, null, number, object_of, string, tuple_of
+from goldsmith.hcl.numerals import Number, normal, parse_number
+from goldsmith.hcl.values import Value, boolean, null, number, object_of, string, tuple_of
 
 if TYPE_CHECKING:
     import yaml
