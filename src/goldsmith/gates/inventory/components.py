@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from goldsmith.evidence import Component
 from goldsmith.gates.inventory.package import Distribution, Inventory, Package
 from goldsmith.gates.inventory.purls import package_url
@@ -9,10 +11,12 @@ from goldsmith.gates.inventory.purls import package_url
 
 def components(inventory: Inventory) -> tuple[Component, ...]:
     """The packages as a bill of materials names them."""
-    return tuple(_component(package, inventory.distribution) for package in inventory.packages)
+    distribution = inventory.distribution
+    owners = {path: package_url(package, distribution) for package in inventory.packages for path in package.files}
+    return tuple(_component(package, distribution, owners) for package in inventory.packages)
 
 
-def _component(package: Package, distribution: Distribution) -> Component:
+def _component(package: Package, distribution: Distribution, owners: Mapping[str, str]) -> Component:
     return Component(
         type=package.kind,
         name=package.name,

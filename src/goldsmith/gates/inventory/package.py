@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from goldsmith.gates.contract import Skipped
 
-PackageKind: TypeAlias = Literal["deb", "rpm", "apk", "pypi", "npm", "golang", "cargo", "maven", "gem"]
-"""The purl types."""
+PackageKind: TypeAlias = Literal["deb", "rpm", "apk", "pypi", "npm", "golang", "cargo", "maven", "gem", "generic"]
+"""The purl types; generic is for a kernel or boot loader that no package brought."""
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
@@ -29,7 +30,8 @@ class Package:
     path: str = ""
     """The file in the image that says so, without a leading slash; empty for a package of the distribution."""
     files: tuple[str, ...] = ()
-    """The paths that it owns, without a leading slash, as far as its database tells."""
+    """Those of its files that other packages of the inventory are read from, without a leading slash. All files of a system
+    would be a hundred thousand names: `owners_of` finds the owners of given ones."""
     layer: str = ""
     """`sha256:<hex>` of the layer that brought this version, when it is known."""
     licences: tuple[str, ...] = ()
@@ -49,6 +51,19 @@ class Distribution:
     codename: str = ""
     name: str = ""
     """For people: `PRETTY_NAME`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """The files of an installed package, as its database tells them."""
+
+    name: str
+    version: str = ""
+    """Empty where the name and the architecture say it all."""
+    architecture: str = ""
+    """Empty where the name says it all."""
+    paths: Iterable[str]
+    """Without a leading slash; directories may be among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,55 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from goldsmith.gates.inventory.apk import read_apk
+from goldsmith.gates.inventory.buildinfo import content_sets, image_name
 from goldsmith.gates.inventory.dpkg import read_dpkg
-from goldsmith.gates.inventory.package import Found, Inventory, Package
+from goldsmith.gates.inventory.kernels import read_kernels
+from goldsmith.gates.inventory.layering import Identity, identity, layers_of
+from goldsmith.gates.inventory.ownership import Owner, owners_of
+from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
 from goldsmith.gates.inventory.release import read_distribution
+from goldsmith.gates.inventory.rpm import read_rpm
 from goldsmith.gates.inventory.stack import Stack
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
-SYSTEM_READERS: Sequence[Callable[[Stack], Found]] = (read_dpkg,)
+SYSTEM_READERS: Mapping[PackageKind, Callable[[Stack], Found]] = {"deb": read_dpkg, "rpm": read_rpm, "apk": read_apk}
 """Readers of what distributions install."""
 LANGUAGE_READERS: Sequence[Callable[[Stack], Found]] = ()
 """Readers of what languages' own package managers install, or is linked into programs."""
+
+_KINDS: Mapping[str, PackageKind] = {"debian": "deb", "ubuntu": "deb", "alpine": "apk"}
+"""What a family's package manager installs, where it is not rpm."""
+_PLACES: Mapping[PackageKind, str] = {
+    "deb": "/var/lib/dpkg/status and /var/lib/dpkg/status.d",
+    "apk": "/lib/apk/db/installed and /usr/lib/apk/db/installed",
+    "rpm": "rpmdb.sqlite, Packages.db and Packages in /usr/lib/sysimage/rpm and /var/lib/rpm",
+}
 
 
 def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Inventory:
     """The inventory of a stack of layers (lowest first, `layers` names them), or of one tree.
 
-    Raises `MachineError` with code `inventory.no-database` when there is no package database, and
-    `inventory.unknown-distribution` like `read_distribution`.
+    Raises `MachineError` with code `inventory.no-database` when the distribution's package database is not there or has no
+    package, and the errors of `read_distribution`.
     """
     stack = Stack(roots, layers)
     distribution = read_distribution(stack)
-    system = [read(stack) for read in SYSTEM_READERS]
-    if not any(found.packages or found.faults for found in system):
-        raise _no_database(distribution.id)
-    found = [*system, *(read(stack) for read in LANGUAGE_READERS)]
-    packages = (_placed(package, stack) for item in found for package in item.packages)
+    system = {kind: read(stack) for kind, read in SYSTEM_READERS.items()}
+    own = system[kind_of(distribution)]
+    if not own.packages and not own.faults:
+        raise _no_database(distribution)
+    boot = read_kernels(stack)
+    others = [read(stack) for read in LANGUAGE_READERS]
+    since = layers_of(roots, layers, list(SYSTEM_READERS.values())) if layers else {}
+    found = [*system.values(), *others, boot]
+    packages = [_placed(package, stack, since) for item in found for package in item.packages]
+    owners, unreadable = owners_of(stack, frozenset(package.path for package in packages if package.path))
+    sets, wrong_sets = content_sets(stack)
     return Inventory(
         distribution=distribution,
-        packages=tuple(sorted(packages)),
-        faults=tuple(fault for item in found for fault in item.faults) + stack.faults,
+        packages=tuple(sorted(_with_files(packages, owners))),
+        faults=(*(fault for item in found for fault in item.faults), *unreadable, *wrong_sets, *stack.faults),
         skipped=tuple(skipped for item in found for skipped in item.skipped),
+        content_sets=sets,
+        nvr=image_name(stack),
     )
 
 
-def _placed(package: Package, stack: Stack) -> Package:
-    """With the layer that its file is of."""
-    layer = stack.layer(package.path) if package.path and not package.layer else ""
-    return replace(package, layer=layer) if layer else package
+def kind_of(distribution: Distribution) -> PackageKind:
+    """What the package manager of a distribution installs."""
+    return _KINDS.get(distribution.family, "rpm")
 
 
-def _no_database(id: str) -> MachineError:
+def _placed(package: Package, stack: Stack, since: Mapping[Identity, str]) -> Package:
+    """With the layer that brought it."""
+    layer = since.get(identity(package), "") if package.kind in SYSTEM_READERS else stack.layer(package.path)
+    return replace(package, layer=layer) if layer and not package.layer else package
+
+
+def _with_files(packages: Sequence[Package], owners: Mapping[str, Owner]) -> list[Package]:
+    """Owners with the files that others are read from; a kernel or loader that has an owner is no component of its own."""
+    files: dict[tuple[PackageKind, str], list[tuple[Owner, str]]] = {}
+    for path, owner in owners.items():
+        files.setdefault((owner.kind, owner.name), []).append((owner, path))
+    told: list[Package] = []
+    for package in packages:
+        if package.kind == "generic" and package.path in owners:
+            continue
+        own = tuple(sorted(path for owner, path in files.get((package.kind, package.name), ()) if owner.is_(package)))
+        told.append(replace(package, files=own) if own else package)
+    return told
+
+
+def _no_database(distribution: Distribution) -> MachineError:
     return MachineError(
         Diagnostic(
             code="inventory.no-database",
-            what=f"the image says that it is {id}, but has no package database",
-            why="neither /var/lib/dpkg/status nor /var/lib/dpkg/status.d is there",
+            what=f"the image says that it is {distribution.id}, but no package is installed in it",
+            why=f"none was found in {_PLACES[kind_of(distribution)]}",
             next="Keep the package manager's database in the image.",
         )
     )
