@@ -26,6 +26,7 @@ _VERSIONS: Mapping[str, re.Pattern[bytes]] = {
     "shim": re.compile(rb"\nshim(?:\.\w+)?,\d+,[^,\n]{1,80},shim,([0-9][\w.~+-]{0,60}),"),
     "grub": re.compile(rb"\ngrub(?:\.\w+)?,\d+,[^,\n]{1,80},grub2?,([0-9][\w.~+-]{0,60}),"),
 }
+_LINUX_BANNER = re.compile(rb"(\d+\.\d+\.\d+[\w.+~-]{0,60}) \([^()\n]{1,200}\) #\d+ ")
 _PLACES = ("boot/", "efi/", "lib/modules/", "usr/lib/modules/")
 _LARGEST = 128 << 20
 _SETUP = 1 << 16
@@ -68,15 +69,13 @@ def _told(kind: str, path: str, stack: Stack) -> tuple[str, str]:
         return "linux", _kernel_version(path, stack)
     data = stack.read(path, _LARGEST) or b""
     if kind == "unified kernel":
-        found = re.search(rb"\0(\d+\.\d+\.\d+[\w.+~-]{0,60})\0", data[-_SETUP:]) or _LINUX_BANNER.search(data)
+        found = _LINUX_BANNER.search(data)
         return "linux", found[1].decode() if found else ""
     for name, pattern in _VERSIONS.items():
-        if found := pattern.search(data):
-            return name, found[1].decode()
+        # Of upstream's line and the vendor's the last one says more: grub 2.06, and 2.06-13+deb12u1.
+        if versions := pattern.findall(data):
+            return name, versions[-1].decode()
     return kind, ""
-
-
-_LINUX_BANNER = re.compile(rb"(\d+\.\d+\.\d+[\w.+~-]{0,60}) \([^()\n]{1,200}\) #\d+ ")
 
 
 def _kernel_version(path: str, stack: Stack) -> str:
