@@ -16,6 +16,7 @@ from goldsmith.gates.inventory import components, read_inventory
 from goldsmith.gates.sboms import read_sbom
 from goldsmith.hcl.diagnostics import UserError
 from tests.gates.advisory_workbench import CLEAN, Host, advisory, package, told, tree
+from tests.gates.foreign_reports import trivy
 
 needs_tools = pytest.mark.skipif(not (shutil.which("mke2fs") and shutil.which("qemu-img")), reason="needs mke2fs and qemu-img")
 VULNERABLE = (advisory("CVE-2024-1", "7.88.1-12"), told("CVE-2024-1"))
@@ -199,3 +200,21 @@ def test_a_report_goes_to_a_file(host: Host, tmp_path: Path, capsys: pytest.Capt
     assert run(["scan", "-format=sarif", "-output=out.sarif", str(root)]) == 2
     assert json.loads((tmp_path / "out.sarif").read_text())["version"] == "2.1.0"
     assert "FAIL, told in out.sarif" in capsys.readouterr().out
+
+
+def test_the_result_of_another_scanner_counts_and_differences_are_told(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = str(tree(tmp_path / "root"))
+    (tmp_path / "trivy.json").write_text(json.dumps(trivy(("CVE-2024-3", "curl", "7.88.1-12", "CRITICAL"))))
+    (tmp_path / "broken.json").write_text('{"SchemaVersion": 2,')
+
+    assert run(["scan", "-report=trivy.json", "-only-reports", root]) == 2
+    assert run(["scan", "-report=trivy.json", root]) == 3
+    host.advise()
+    capsys.readouterr()
+    assert run(["scan", "-report=trivy.json", root]) == 2
+    assert "trivy (trivy.json) reports 1 that we do not: CVE-2024-3 in curl 7.88.1-11" in capsys.readouterr().out
+    assert run(["scan", "-report=broken.json", root]) == 3
+    assert "line 1, column 21" in capsys.readouterr().out
+    assert run(["scan", "-only-reports", root]) == 1

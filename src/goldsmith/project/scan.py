@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from goldsmith.gates.judge import run_gate
 from goldsmith.gates.reports import ScanReport
 from goldsmith.gates.reports.report import Kind
 from goldsmith.gates.sboms import Sbom, is_sbom, read_sbom
-from goldsmith.gates.vulnerabilities import Vulnerabilities
+from goldsmith.gates.vulnerabilities import Vulnerabilities, VulnerabilitiesConfig
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.images import disk_digest_of
 from goldsmith.images.offline import extract_root
@@ -46,6 +46,15 @@ class Target:
     sbom: Sbom | None = None
     digest: str = "sha256:0"
     """The digest of its disk; that of nothing when there is no disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinions:
+    """Reports of other scanners that are taken into account besides those of the gate block."""
+
+    files: tuple[str, ...] = ()
+    alone: bool = False
+    """They stand for our own matching."""
 
 
 def target_of(name: str, project: Project | None, work: Path, cancellation: Cancellation) -> Target:
@@ -96,7 +105,14 @@ def of_version(detail: VersionDetail, registry: Registry, project: Project) -> T
     return Target(name=version.ref, kind="version", image=version.image, sbom=sbom, digest=f"sha256:{disk}")
 
 
-def scan(target: Target, gates: Sequence[str], project: Project | None, work: Path, cancellation: Cancellation) -> ScanReport:
+def scan(
+    target: Target,
+    gates: Sequence[str],
+    project: Project | None,
+    work: Path,
+    cancellation: Cancellation,
+    opinions: Opinions = Opinions(),
+) -> ScanReport:
     """Run gates over a target with the settings of the project, or with their defaults outside of one.
 
     Raises `UserError` for a gate that does not exist, or that needs a tree where there is only a bill of materials.
@@ -106,7 +122,7 @@ def scan(target: Target, gates: Sequence[str], project: Project | None, work: Pa
     results: list[Result] = []
     seen = Vulnerabilities(given)
     for name in gates:
-        gate, config = _gate(name, given, project)
+        gate, config = _gate(name, given, project, opinions)
         if isinstance(gate, Vulnerabilities):
             seen = gate
         place = work / f"gate-{name}"
@@ -150,7 +166,7 @@ def _of_file(path: Path, work: Path, cancellation: Cancellation) -> Target:
     return Target(name=str(path), kind="disk", image=path.stem, tree=tree, digest=digest)
 
 
-def _gate(name: str, given: Inventory | None, project: Project | None) -> tuple[Gate[Any], object]:
+def _gate(name: str, given: Inventory | None, project: Project | None, opinions: Opinions) -> tuple[Gate[Any], object]:
     kind = find("gate", name)
     if kind is None or name not in OFFLINE_GATES:
         known = [item for item in names("gate") if item in OFFLINE_GATES]
@@ -159,13 +175,20 @@ def _gate(name: str, given: Inventory | None, project: Project | None) -> tuple[
     use = project.gates.get(name) if project is not None else None
     config = use.config if use is not None else kind.Config()
     if name == "vulnerabilities":
-        return Vulnerabilities(given), config
+        assert isinstance(config, VulnerabilitiesConfig)
+        return Vulnerabilities(given), _with(config, opinions)
     if given is not None:
         what = f'the gate "{name}" reads files, and a bill of materials has none'
         raise UserError(Diagnostic(code="scan.needs-a-tree", what=what, next="Scan the directory or the disk."))
     gate = kind()
     assert isinstance(gate, Gate)
     return gate, config
+
+
+def _with(config: VulnerabilitiesConfig, opinions: Opinions) -> VulnerabilitiesConfig:
+    if not opinions.files:
+        return config
+    return replace(config, reports=(*config.reports, *opinions.files), own=config.own and not opinions.alone)
 
 
 def _subject(target: Target, root: Path, work: Path, now_s: int) -> Subject:

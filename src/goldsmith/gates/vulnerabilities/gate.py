@@ -10,6 +10,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from goldsmith.events import Emit
+from goldsmith.gates.adapters import Opinion, combined, read_report, report_files
 from goldsmith.gates.advisories import Matches, Vulnerability, match
 from goldsmith.gates.advisories.store import Store
 from goldsmith.gates.contract import DataUsed, Facts, Finding, Floor, Gate, Ignored, Skipped, Subject
@@ -57,16 +58,28 @@ class Vulnerabilities(Gate[VulnerabilitiesConfig]):
         """Find vulnerable packages. Raises `UserError` without a good advisories file, or for VEX that is not to be used."""
         inventory = self.inventory = self.inventory or read_inventory([subject.tree])
         cancellation.check()
-        with Store(subject.cache / "advisories").open() as database:
-            matches = self.matches = match(inventory, database, now_s=subject.now_s)
+        opinion = _found(inventory, subject, config)
+        self.matches = opinion.matches
         occasion = Occasion(image=subject.image, names=(subject.disk_digest,), root=subject.root, now_s=subject.now_s)
-        return assess(inventory, matches, config, occasion)
+        facts = assess(inventory, opinion.matches, config, occasion)
+        return replace(facts, messages=(*facts.messages, *opinion.differences))
 
     def data_digests(self, subject: Subject, config: VulnerabilitiesConfig) -> Sequence[str]:
         """The advisories file, the VEX documents, and the day: waivers end and data grows old while nothing else changes."""
         documents = (file_digest(path) for path in vex_files(subject.root, config.vex))
-        current = Store(subject.cache / "advisories").current()
-        return (current.stem if current is not None else "none", *documents, day_of(int(time.time())))
+        reports = (file_digest(path) for path in report_files(subject.root, config.reports, subject.image))
+        current = Store(subject.cache / "advisories").current() if config.own else None
+        return (current.stem if current is not None else "none", *documents, *reports, day_of(int(time.time())))
+
+
+def _found(inventory: Inventory, subject: Subject, config: VulnerabilitiesConfig) -> Opinion:
+    """What the advisories of this host and the reports of other scanners find, as far as the gate asks for them."""
+    reports = [read_report(path) for path in report_files(subject.root, config.reports, subject.image)]
+    if not config.own:
+        return combined(None, reports, inventory, subject.now_s)
+    with Store(subject.cache / "advisories").open() as database:
+        own = match(inventory, database, now_s=subject.now_s)
+        return combined(own, reports, inventory, subject.now_s, database.exploitation)
 
 
 def assess(inventory: Inventory, matches: Matches, config: VulnerabilitiesConfig, occasion: Occasion) -> Facts:

@@ -34,7 +34,17 @@ class VulnerabilitiesConfig(Waivable):
     unknown: Literal["warn", "fail"] = attribute("warn", "What a finding without a severity means: warn or fail.")
     max_age: Period = attribute(Period(48 * 3600), "How old the advisories may be.")
     vex: tuple[str, ...] = attribute((), "VEX documents (OpenVEX, CycloneDX): names and patterns from the project's directory.")
+    reports: tuple[str, ...] = attribute(
+        (), "Results of trivy, grype or osv-scanner as JSON: names and patterns; `{image}` in them is the image's name."
+    )
+    own: bool = attribute(True, "Match by the advisories of this host too; false: only `reports` count.")
     rule: tuple[Rule, ...] = attribute((), "Conditions of the project's own.")
+
+    def __post_init__(self) -> None:
+        # `super()` would be of the class before `slots` made another one of it.
+        Waivable.__post_init__(self)
+        if not self.own and not self.reports:
+            raise ValueError("own = false leaves nothing that finds vulnerabilities; name the results of a scanner in reports")
 
 
 _WEIGHT: Mapping[Effect, int] = {"info": 0, "warn": 1, "fail": 2}
