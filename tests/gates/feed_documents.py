@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
@@ -29,6 +30,7 @@ NOW = 1_764_000_000
 """2025-11-24: the day of these documents."""
 
 OSV = "storage.googleapis.com/osv-vulnerabilities"
+AZURE = "raw.githubusercontent.com/microsoft/AzureLinuxVulnerabilityData/main"
 VEX = "security.access.redhat.com/data/csaf/v2/vex"
 
 
@@ -322,6 +324,162 @@ def vex(cve: str, impact: str = "Important") -> Mapping[str, object]:
     }
 
 
+OVAL = 'xmlns="http://oval.mitre.org/XMLSchema/oval-definitions-5" xmlns:oval="http://oval.mitre.org/XMLSchema/oval-common-5"'
+ORACLE = f"""<?xml version="1.0" encoding="UTF-8"?>
+<oval_definitions {OVAL} xmlns:red-def="http://oval.mitre.org/XMLSchema/oval-definitions-5#linux">
+<generator><oval:product_name>Oracle Errata System</oval:product_name><oval:timestamp>2025-11-20T00:00:00</oval:timestamp>
+</generator>
+<definitions>
+<definition id="oval:com.oracle.elsa:def:20250001" version="501" class="patch">
+<metadata>
+<title>
+ELSA-2025-0001:  openssl security update (IMPORTANT)
+</title>
+<affected family="unix"><platform>Oracle Linux 9</platform></affected>
+<reference source="elsa" ref_id="ELSA-2025-0001" ref_url="https://linux.oracle.com/errata/ELSA-2025-0001.html"/>
+<reference source="CVE" ref_id="CVE-2025-0001" ref_url="https://linux.oracle.com/cve/CVE-2025-0001.html"/>
+<reference source="CVE" ref_id="CVE-2025-0010" ref_url="https://linux.oracle.com/cve/CVE-2025-0010.html"/>
+<description>[3.0.7-29.0.1] - Fix</description>
+<advisory><severity>IMPORTANT</severity><rights>Copyright 2025 Oracle, Inc.</rights><issued date="2025-11-01"/></advisory>
+</metadata>
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250001001" comment="Oracle Linux 9 is installed"/>
+<criteria operator="OR">
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250001002" comment="Oracle Linux arch is x86_64"/>
+<criteria operator="OR">
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250001003" comment="openssl is earlier than 1:3.0.7-29.0.1.el9_6"/>
+<criterion test_ref="oval:com.oracle.elsa:tst:20250001004" comment="openssl is signed with the Oracle Linux 9 key"/>
+</criteria>
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250001005" comment="openssl-perl is earlier than 0"/>
+</criteria>
+</criteria>
+</criteria>
+</criteria>
+</criteria>
+</definition>
+<definition id="oval:com.oracle.elsa:def:20250002" version="501" class="patch">
+<metadata>
+<title>ELSA-2025-0002:  nodejs:20 security update (MODERATE)</title>
+<reference source="elsa" ref_id="ELSA-2025-0002" ref_url="https://linux.oracle.com/errata/ELSA-2025-0002.html"/>
+<reference source="CVE" ref_id="CVE-2025-0011" ref_url="https://linux.oracle.com/cve/CVE-2025-0011.html"/>
+<description>nodejs</description>
+<advisory><severity>MODERATE</severity><issued date="2025-11-02"/></advisory>
+</metadata>
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250002001" comment="Oracle Linux 9 is installed"/>
+<criterion test_ref="oval:com.oracle.elsa:tst:20250002002" comment="Module nodejs:20 is enabled"/>
+<criteria operator="AND">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250002003" comment="Oracle Linux arch is x86_64"/>
+<criteria operator="OR">
+<criterion test_ref="oval:com.oracle.elsa:tst:20250002004" comment="nodejs is earlier than 1:20.19.5-1.module+el9.6.0+90+1"/>
+</criteria>
+</criteria>
+</criteria>
+</definition>
+</definitions>
+</oval_definitions>
+""".encode()
+
+
+def azure_linux(dist: str, timestamp: str = "2025-11-23T13:07:55.105138033Z") -> bytes:
+    """What Microsoft generates: one definition a CVE and package, versions in the states."""
+    parts = "http://oval.mitre.org/XMLSchema/oval-definitions-5#linux"
+    entries = (
+        (1, "CVE-2025-0001", "openssl", "true", "High", "less than", f"0:3.3.5-3.{dist}"),
+        (2, "CVE-2025-0012", "wget", "false", "Medium", "less than or equal", f"0:2.1.0-7.{dist}"),
+    )
+    definitions = "".join(
+        f"""<definition class="vulnerability" id="oval:com.microsoft.azurelinux:def:{number}" version="1"><metadata>
+        <title>{cve} affecting package {name} for versions less than {evr}</title>
+        <affected family="unix"><platform>Azure Linux</platform></affected>
+        <reference ref_id="{cve}" ref_url="https://nvd.nist.gov/vuln/detail/{cve}" source="CVE"/>
+        <patchable>{patchable}</patchable><advisory_date>2025-11-20T18:09:51Z</advisory_date>
+        <advisory_id>{number}-1</advisory_id><severity>{severity}</severity>
+        <description>{cve} in {name}</description></metadata>
+        <criteria operator="AND"><criterion comment="Package {name} is earlier than {evr}, affected by {cve}"
+        test_ref="tst:{number}"/></criteria></definition>"""
+        for number, cve, name, patchable, severity, _, evr in entries
+    )
+    tests = "".join(
+        f"""<linux-def:rpminfo_test check="at least one" id="tst:{number}" version="1">
+        <linux-def:object object_ref="obj:{number}"/><linux-def:state state_ref="ste:{number}"/></linux-def:rpminfo_test>"""
+        for number, *_ in entries
+    )
+    objects = "".join(
+        f'<linux-def:rpminfo_object id="obj:{number}"><linux-def:name>{name}</linux-def:name></linux-def:rpminfo_object>'
+        for number, _, name, *_ in entries
+    )
+    states = "".join(
+        f"""<linux-def:rpminfo_state id="ste:{number}" version="1">
+        <linux-def:evr datatype="evr_string" operation="{operation}">{evr}</linux-def:evr></linux-def:rpminfo_state>"""
+        for number, *_, operation, evr in entries
+    )
+    return f"""<oval_definitions {OVAL} xmlns:linux-def="{parts}">
+    <generator><oval:timestamp>{timestamp}</oval:timestamp></generator>
+    <definitions>{definitions}</definitions><tests>{tests}</tests><objects>{objects}</objects><states>{states}</states>
+    </oval_definitions>""".encode()
+
+
+PHOTON = [
+    {
+        "cve_id": "CVE-2025-0001",
+        "pkg": "openssl",
+        "cve_score": 9.1,
+        "aff_ver": "all versions before 3.0.15-5.ph5 are vulnerable",
+        "res_ver": "3.0.15-5.ph5",
+    },
+    {"cve_id": "CVE-2025-0013", "pkg": "openssl", "cve_score": 5.5, "aff_ver": "all versions are vulnerable", "res_ver": "NA"},
+    {"cve_id": "UNK-12", "pkg": "openssl", "cve_score": 1.0, "aff_ver": "", "res_ver": "3"},
+]
+
+
+def amazon(dist: str) -> bytes:
+    """updateinfo.xml of a repository of Amazon's."""
+    return gzip.compress(
+        f"""<?xml version="1.0" ?>
+<updates>
+<update author="linux-security@amazon.com" from="linux-security@amazon.com" status="final" type="security" version="1.4">
+<id>ALAS2023-2025-1</id>
+<title>Amazon Linux 2023 - ALAS2023-2025-1: Important priority package update for openssl</title>
+<issued date="2025-11-17 20:41:00" /><updated date="2025-11-22 23:22:00" />
+<severity>Important</severity><description>Package updates are available.</description>
+<references><reference href="https://alas.aws.amazon.com/cve/html/CVE-2025-0001.html" id="CVE-2025-0001" type="cve" />
+<reference href="https://alas.aws.amazon.com/AL2023/ALAS-2025-1.html" id="ALAS2023-2025-1" type="self" /></references>
+<pkglist><collection short="amazon-linux-2023---core"><name>Amazon Linux 2023</name>
+<package arch="x86_64" epoch="1" name="openssl-libs" release="1.{dist}.0.4" version="3.2.2"><filename>x</filename></package>
+<package arch="aarch64" epoch="1" name="openssl-libs" release="1.{dist}.0.4" version="3.2.2"><filename>x</filename></package>
+</collection></pkglist></update></updates>""".encode()
+    )
+
+
+def _amazon_repository(mirrors: str, place: str, dist: str) -> dict[str, bytes]:
+    content = amazon(dist)
+    digest = hashlib.sha256(content).hexdigest()
+    index = f"""<repomd xmlns="http://linux.duke.edu/metadata/repo"><revision>1</revision><data type="primary">
+    <location href="repodata/primary.xml.gz"/></data><data type="updateinfo"><checksum type="sha256">{digest}</checksum>
+    <location href="repodata/{digest}-updateinfo.xml.gz"/></data></repomd>"""
+    return {
+        mirrors: f"https://{place}\n".encode(),
+        f"{place}repodata/repomd.xml": index.encode(),
+        f"{place}repodata/{digest}-updateinfo.xml.gz": content,
+    }
+
+
+AMAZON: dict[str, bytes] = {
+    **_amazon_repository(
+        "cdn.amazonlinux.com/2/core/latest/x86_64/mirror.list", "cdn.amazonlinux.com/2/core/2.0/x86_64/abc/", "amzn2"
+    ),
+    **_amazon_repository(
+        "cdn.amazonlinux.com/al2023/core/mirrors/latest/x86_64/mirror.list",
+        "cdn.amazonlinux.com/al2023/core/guids/abc/x86_64/",
+        "amzn2023",
+    ),
+}
+
+
 def all_documents() -> dict[str, bytes]:
     """Every document that the feeds ask for, by HOST/PATH."""
     archive = tarred({f"2025/cve-2025-000{number}.json": as_bytes(vex(f"CVE-2025-000{number}")) for number in (1, 8)}, "zstd")
@@ -344,6 +502,12 @@ def all_documents() -> dict[str, bytes]:
         f"{VEX}/changes.csv": CHANGES,
         f"{VEX}/2025/cve-2025-0008.json": as_bytes(vex("CVE-2025-0008", "Low")),
         "security.access.redhat.com/data/metrics/repository-to-cpe.json": as_bytes(REPOSITORIES),
+        "linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2": bz2.compress(ORACLE),
+        f"{AZURE}/cbl-mariner-2.0-oval.xml": azure_linux("cm2"),
+        f"{AZURE}/azurelinux-3.0-oval.xml": azure_linux("azl3"),
+        "packages.broadcom.com/photon/photon_cve_metadata/photon_versions.json": as_bytes({"branches": ["5.0"]}),
+        "packages.broadcom.com/photon/photon_cve_metadata/cve_data_photon5.0.json": as_bytes(PHOTON),
+        **AMAZON,
         f"{OSV}/AlmaLinux/all.zip": zipped(ALMA, ALMA_MODULE),
         f"{OSV}/Rocky%20Linux/all.zip": zipped(ROCKY),
         f"{OSV}/SUSE/all.zip": zipped(SUSE),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,20 @@ from goldsmith.gates.advisories.feeds.errata import suse_eco
 from goldsmith.gates.advisories.store import Store
 from goldsmith.gates.advisories.updating import Outcome, update
 from goldsmith.gates.inventory import Distribution, Inventory, Package, PackageKind
-from tests.gates.feed_documents import DAY, NOW, OSV, PYPI, VEX, FeedServer, all_documents, as_bytes, zipped
+from tests.gates.feed_documents import (
+    AMAZON,
+    AZURE,
+    DAY,
+    NOW,
+    OSV,
+    PYPI,
+    VEX,
+    FeedServer,
+    all_documents,
+    as_bytes,
+    azure_linux,
+    zipped,
+)
 
 BY_ID = {feed.id: feed for feed in FEEDS}
 TRACKER = "security-tracker.debian.org/tracker/data/json"
@@ -138,6 +153,90 @@ def test_suse_names_binary_packages(store: Store, server: FeedServer) -> None:
         ("CVE-2025-0001", "libopenssl3", "3.1.4-150600.5.24.1")
     ]
     assert [item[0] for item in found(store, image("opensuse-leap", "15.6", chromium))] == ["CVE-2025-0006"]
+
+
+def test_oracle_counts_by_architecture_and_module(store: Store, server: FeedServer) -> None:
+    fetch(store, server.url, "oracle")
+    stream = "nodejs:20:9060020250101:abc:x86_64"
+    older = "nodejs:18:9060020250101:abc:x86_64"
+    openssl = package("rpm", "openssl", "1:3.0.7-28.0.1.el9_6", architecture="x86_64")
+    elsewhere = package("rpm", "openssl", "1:3.0.7-28.0.1.el9_6", architecture="aarch64")
+    node = package("rpm", "nodejs", "1:20.18.0-1.module+el9.6.0+80+1", architecture="x86_64", module=stream)
+    other = package("rpm", "nodejs", "1:18.20.0-1.module+el9.6.0+80+1", architecture="x86_64", module=older)
+    perl = package("rpm", "openssl-perl", "1:3.0.7-28.0.1.el9_6", architecture="x86_64")
+
+    assert found(store, image("oracle", "9.6", openssl, elsewhere, node, other, perl)) == [
+        ("CVE-2025-0011", "nodejs", "1:20.19.5-1.module+el9.6.0+90+1", "fixed", "medium", "oracle"),
+        ("CVE-2025-0001", "openssl", "1:3.0.7-29.0.1.el9_6", "fixed", "high", "oracle"),
+        ("CVE-2025-0010", "openssl", "1:3.0.7-29.0.1.el9_6", "fixed", "high", "oracle"),
+    ]
+    [first, *_] = matches(store, image("oracle", "9.6", openssl)).vulnerabilities
+    assert (first.vendor_ids, first.fix_date_s) == (("ELSA-2025-0001",), 1_761_955_200)
+
+
+def test_azure_linux_takes_the_newest_affected_package_for_no_fix(store: Store, server: FeedServer) -> None:
+    fetch(store, server.url, "azurelinux")
+    openssl = package("rpm", "openssl-libs", "3.3.5-2.azl3", source_name="openssl", source_version="3.3.5-2.azl3")
+    wget = package("rpm", "wget", "2.1.0-8.azl3", source_name="wget", source_version="2.1.0-8.azl3")
+
+    assert found(store, image("azurelinux", "3.0.20251101", openssl, wget)) == [
+        ("CVE-2025-0001", "openssl-libs", "3.3.5-3.azl3", "fixed", "high", "azurelinux"),
+        ("CVE-2025-0012", "wget", "", "affected", "medium", "azurelinux"),
+    ]
+
+
+def test_photon_names_sources_and_says_where_nothing_is_fixed(store: Store, server: FeedServer) -> None:
+    fetch(store, server.url, "photon")
+    openssl = package("rpm", "openssl", "3.0.15-4.ph5", source_name="openssl")
+
+    assert found(store, image("photon", "5.0", openssl)) == [
+        ("CVE-2025-0001", "openssl", "3.0.15-5.ph5", "fixed", "critical", "photon"),
+        ("CVE-2025-0013", "openssl", "", "affected", "medium", "photon"),
+    ]
+
+
+def test_amazon_is_read_from_the_updateinfo_of_its_repositories(store: Store, server: FeedServer) -> None:
+    fetch(store, server.url, "amazon")
+    libs = package("rpm", "openssl-libs", "1:3.2.2-1.amzn2023.0.3", architecture="aarch64")
+    newer = package("rpm", "openssl-libs", "1:3.2.2-1.amzn2023.0.4", architecture="x86_64")
+
+    assert found(store, image("amazon", "2023", libs, newer)) == [
+        ("CVE-2025-0001", "openssl-libs", "1:3.2.2-1.amzn2023.0.4", "fixed", "high", "amazon")
+    ]
+
+
+def _breaks_off(document: bytes) -> bytes:
+    return bz2.compress(bz2.decompress(document)[:-400])
+
+
+@pytest.mark.parametrize(
+    ("feed", "place", "harm", "why"),
+    [
+        ("oracle", "linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2", _breaks_off, "ParseError"),
+        ("oracle", "linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2", lambda _: bz2.compress(b"<a/>"), "no records"),
+        ("oracle", "linux.oracle.com/security/oval/com.oracle.elsa-all.xml.bz2", lambda data: data[:200], "EOFError"),
+        (
+            "azurelinux",
+            f"{AZURE}/azurelinux-3.0-oval.xml",
+            lambda _: azure_linux("azl3", "2025-01-01T00:00:00Z"),
+            "it is older than what is here",
+        ),
+        ("azurelinux", f"{AZURE}/azurelinux-3.0-oval.xml", lambda _: b"<html></html>", "nothing says when it was made"),
+        ("photon", "packages.broadcom.com/photon/photon_cve_metadata/cve_data_photon5.0.json", lambda _: b"[{}]", "cve_id"),
+        ("amazon", next(name for name in AMAZON if "updateinfo" in name), lambda _: gzip.compress(b"<a/>"), "checksum"),
+        ("amazon", next(name for name in AMAZON if "mirror.list" in name), lambda _: b"", "no mirror"),
+    ],
+)
+def test_a_broken_document_keeps_what_was_there(
+    store: Store, server: FeedServer, feed: str, place: str, harm: Callable[[bytes], bytes], why: str
+) -> None:
+    before = fetch(store, server.url, feed)[feed].records
+    server.documents[place] = harm(server.documents[place])
+
+    outcome = fetch(store, server.url, feed, now_s=NOW + DAY)[feed]
+
+    assert (outcome.state, outcome.records) == ("failed", before)
+    assert why in outcome.why
 
 
 @pytest.mark.parametrize(

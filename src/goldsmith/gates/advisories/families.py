@@ -22,6 +22,8 @@ class Family:
     version: Literal["source", "installed"] = "source"
     modular: bool = False
     """Packages of a module are known as `name:stream::package`."""
+    streams: bool = False
+    """Packages of a module are known as `name:stream::package` besides their own name."""
     flavours: bool = False
     """An advisory counts for packages of its own flavour only: ksplice, fips."""
     scoped: bool = False
@@ -75,7 +77,7 @@ FAMILIES: Mapping[str, Family] = {
     "suse": Family(scheme="rpm", eco=_suse, name="binary", version="installed"),
     "opensuse-leap": Family(scheme="rpm", eco=_named("opensuse leap", 2), name="binary", version="installed"),
     "opensuse-tumbleweed": Family(scheme="rpm", eco=lambda _: "opensuse tumbleweed", name="binary", version="installed"),
-    "oracle": Family(scheme="rpm", eco=_named("oracle", 1), name="binary", version="installed", flavours=True),
+    "oracle": Family(scheme="rpm", eco=_named("oracle", 1), name="binary", version="installed", streams=True, flavours=True),
     "alma": Family(scheme="rpm", eco=_named("alma", 1), name="binary", version="installed", modular=True),
     "rocky": Family(scheme="rpm", eco=_named("rocky", 1), name="binary", version="installed", modular=True),
     "redhat": _RED_HAT,
@@ -113,10 +115,13 @@ def looked_up(package: Package, family: Family) -> tuple[str, str]:
     """The name and the version by which a distribution package is matched."""
     name = package.source_name or package.name if family.name == "source" else package.name
     version = package.source_version or package.version if family.version == "source" else package.version
-    if family.modular and package.module:
-        module, _, rest = package.module.partition(":")
-        name = f"{module}:{rest.partition(':')[0]}::{name}"
-    return name, version
+    return in_stream(package, name) if family.modular else name, version
+
+
+def in_stream(package: Package, name: str) -> str:
+    """The name of a package of a module, `name:stream::package`; as it is when it is of none."""
+    module, _, rest = package.module.partition(":")
+    return f"{module}:{rest.partition(':')[0]}::{name}" if module else name
 
 
 def looked_up_in_language(package: Package) -> str:

@@ -15,6 +15,7 @@ from goldsmith.gates.advisories.families import (
     ecosystem,
     family_of,
     flavour,
+    in_stream,
     looked_up,
     looked_up_in_language,
     repository_name,
@@ -90,7 +91,9 @@ def _distribution_packages(
             report.skip(reason, package)
             continue
         name, version = looked_up(package, family)
-        names = (name, f"src:{package.source_name or package.name}") if family.scoped else (name,)
+        also = [f"src:{package.source_name or package.name}"] if family.scoped else []
+        also += [in_stream(package, name)] if family.streams else []
+        names = tuple(dict.fromkeys((name, *also)))
         candidates = _asked(package, names, version, eco, family.scheme, database, report)
         fitting = [item for item in candidates if _fits(item, package, family, scope)]
         report.found += _findings(package, fitting, database, feeds[eco])
@@ -99,7 +102,7 @@ def _distribution_packages(
 def _not_comparable(package: Package, family: Family) -> str:
     if family.scheme == "rpm" and any(mark in package.version for mark in _FOREIGN_MARKS):
         return "built by another vendor than the distribution"
-    if family.modular and not package.module and any(mark in package.version for mark in _MODULE_MARKS):
+    if (family.modular or family.streams) and not package.module and any(mark in package.version for mark in _MODULE_MARKS):
         return "built for a module, but its module is not recorded"
     return ""
 
