@@ -105,7 +105,7 @@ def test_another_key_is_refused_by_name(key: Path, tmp_path: Path) -> None:
     assert refused.value.diagnostics[0].code == "evidence.unknown-key"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(position=st.integers(min_value=0), bit=st.integers(min_value=0, max_value=7))
 def test_a_changed_bit_of_the_payload_never_passes(tmp_path_factory: pytest.TempPathFactory, position: int, bit: int) -> None:
     key = tmp_path_factory.getbasetemp() / "tamper.key"

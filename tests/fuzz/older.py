@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from unittest.mock import patch
@@ -10,8 +10,10 @@ from unittest.mock import patch
 from goldsmith.hcl import Expression, Scope, Value
 from goldsmith.hcl.arithmetic import divide, multiply, remainder, subtract
 from goldsmith.hcl.ast import Splat
+from goldsmith.hcl.function import FunctionFault
 from goldsmith.hcl.iteration import splat
-from goldsmith.hcl.library import combining
+from goldsmith.hcl.library import combining, encoding
+from goldsmith.hcl.library.json_text import to_json
 from goldsmith.hcl.numerals import Number, is_exact, nearest
 from goldsmith.hcl.types import DYNAMIC
 from goldsmith.hcl.values import null, unknown
@@ -41,7 +43,13 @@ def _deferring_splat(expression: Splat, target: Value, scope: Scope, evaluate: C
     return unknown() if target.is_null and target.type == DYNAMIC else splat(expression, target, scope, evaluate)
 
 
-_merge = combining._merge
+_merge, _encoded = combining._merge, encoding._encoded
+
+
+def _encoded_unless_null(act: Callable[[Value], str], given: Sequence[Value]) -> Value:
+    if act is to_json and given[0].is_null:
+        raise FunctionFault("argument must not be null", 0)
+    return _encoded(act, given)
 
 
 DIFFERENCES: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
@@ -54,5 +62,6 @@ DIFFERENCES: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "merge() without arguments is null in 1.6.6, an empty object since": lambda: patch.object(
         combining, "_merge", lambda given: _merge(given) if given else null()
     ),
+    "jsonencode(null) is a fault in 1.6.6": lambda: patch.object(encoding, "_encoded", _encoded_unless_null),
 }
 """Each difference, and the context in which our language has it too."""

@@ -42,7 +42,7 @@ DPKG = st.builds(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(DPKG, DPKG)
 def test_debian_versions_are_ordered_as_by_python_debian(left: str, right: str) -> None:
     expected = version_compare(left, right)
@@ -57,7 +57,7 @@ def test_installed_debian_versions_are_ordered_as_by_python_debian() -> None:
     assert sorted(versions, key=lambda item: sort_key("dpkg", item)) == sorted(versions, key=cmp_to_key(version_compare))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(DPKG, min_size=2, max_size=8))
 def test_debian_versions_are_ordered_as_by_dpkg(versions: list[str]) -> None:
     for left, right in pairwise(sorted(versions, key=lambda item: sort_key("dpkg", item))):
@@ -68,14 +68,14 @@ def test_debian_versions_are_ordered_as_by_dpkg(versions: list[str]) -> None:
 RPM = st.from_regex(r"([0-9]:)?[A-Za-z0-9][A-Za-z0-9._+~^]{0,8}(-[A-Za-z0-9][A-Za-z0-9._+~^]{0,6})?", fullmatch=True)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(RPM, RPM)
 def test_rpm_versions_are_ordered_as_by_univers(left: str, right: str) -> None:
     assert order("rpm", left, right) == compare_rpm_versions(left, right), (left, right)
 
 
 @pytest.mark.skipif(shutil.which("rpm") is None, reason="rpm is not installed")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+~^]{0,8}", fullmatch=True), min_size=2, max_size=8))
 def test_rpm_versions_are_ordered_as_by_rpm(versions: list[str]) -> None:
     pairs = list(pairwise(versions))
@@ -90,7 +90,7 @@ APK = st.from_regex(rf"{APK_NUMBER}(\.{APK_NUMBER}){{0,3}}[a-c]?(_(alpha|beta|pr
 """Univers reads them by Gentoo's rules, which have no `_git`, and take `-r0` for nothing."""
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(APK, APK)
 def test_alpine_versions_are_ordered_as_by_univers(left: str, right: str) -> None:
     assert order("apk", left, right) == as_by(AlpineLinuxVersion, left, right), (left, right)
@@ -127,7 +127,7 @@ PEP440 = st.from_regex(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(PEP440, PEP440)
 def test_python_versions_are_ordered_as_by_packaging(left: str, right: str) -> None:
     assert order("pep440", left, right) == as_by(Version, left, right), (left, right)
@@ -138,7 +138,7 @@ SEMVER = st.from_regex(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(SEMVER, SEMVER)
 def test_semantic_versions_are_ordered_as_by_univers(left: str, right: str) -> None:
     assert order("semver", left, right) == as_by(SemverVersion, left, right), (left, right)
@@ -169,7 +169,7 @@ MAVEN = st.from_regex(
 """No number after `ga` or `final`: Maven's published order drops a nothing before a hyphen, its code (and univers) nests it."""
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(MAVEN, MAVEN)
 def test_maven_versions_are_ordered_as_by_univers(left: str, right: str) -> None:
     assert order("maven", left, right) == as_by(MavenVersion, left, right), (left, right)
@@ -178,7 +178,7 @@ def test_maven_versions_are_ordered_as_by_univers(left: str, right: str) -> None
 GEM = st.from_regex(r"[0-9]{1,2}(\.[0-9]{1,2}){0,3}(\.(a|b|pre|rc)[0-9]?){0,2}(-[a-z]{1,3})?", fullmatch=True)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(GEM, GEM)
 def test_ruby_versions_are_ordered_as_by_univers(left: str, right: str) -> None:
     assert order("gem", left, right) == as_by(GemVersion, left, right), (left, right)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.components import Duration
@@ -155,7 +155,7 @@ def test_each_security_suite_must_have_an_earlier_index_of_its_own(place: Place)
     assert place.judge(now, before).verdict == "fail"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(within=st.integers(1, 30), age=st.integers(0, 40), had_it=st.booleans())
 def test_grace_needs_an_index_within_it_that_lacks_the_update(place: Place, within: int, age: int, had_it: bool) -> None:
     name = f"{within}-{age}-{had_it}"

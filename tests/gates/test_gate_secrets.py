@@ -66,7 +66,7 @@ def test_a_known_secret_is_found_in_every_form(tmp_path: Path, form: str) -> Non
     assert "known-secret" in rules(examine(tmp_path, PASSWORD))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text(st.characters(codec="ascii", min_codepoint=33), min_size=6, max_size=40),
     st.binary(max_size=5),

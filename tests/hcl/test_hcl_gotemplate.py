@@ -200,9 +200,9 @@ def test_a_deep_nest_is_refused_instead_of_crashing() -> None:
 @pytest.mark.parametrize(
     ("template", "reason"),
     [
-        ("{{range 1000}}{{range 1000}}{{range 1000}}x{{end}}{{end}}{{end}}", "more than 1000000 steps"),
-        ("{{range 99999999}}x{{end}}", "range over more than 1000000 numbers"),
-        ('{{range 20}}{{printf "%1000000d" 1}}{{end}}', "more than 16777216 characters"),
+        ("{{range 1000}}{{range 1000}}{{range 1000}}x{{end}}{{end}}{{end}}", "more than 1,000,000 steps"),
+        ("{{range 99999999}}x{{end}}", "range over more than 1,000,000 numbers"),
+        ('{{range 20}}{{printf "%1000000d" 1}}{{end}}', "more than 16,777,216 characters"),
         ('{{define "x"}}{{template "x"}}{{end}}{{template "x"}}', "nested too deeply"),
     ],
 )

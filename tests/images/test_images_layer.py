@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import UserError
@@ -68,7 +68,7 @@ def plant(directory: Path, content: object, owner: int = 0) -> None:
             place.chmod(mode)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(ROOTS)
 def test_a_tree_goes_through_a_layer_tar_and_back_unchanged(content: object) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -137,7 +137,7 @@ def overlaid(base: Path, steps: list[tuple[str, str, str]], *lowers: str) -> Non
     assert done.returncode == 0, done.stderr
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25)
 @given(STEPS, STEPS)
 def test_layers_on_top_of_each_other_show_what_the_overlays_showed(
     first: list[tuple[str, str, str]], second: list[tuple[str, str, str]]

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.events import Event, Warned, ignore
@@ -244,7 +244,7 @@ def test_removing_a_tree_stops_at_a_mount(tmp_path: Path) -> None:
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20)
 @given(names=st.lists(NAMES.filter(lambda name: name not in (".", "..")), max_size=5))
 def test_any_handle_survives_the_journal(names: list[str], tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import MachineError
@@ -161,7 +161,7 @@ def test_files_reach_what_is_mounted_in_the_sandbox(sandbox: Sandbox, tmp_path: 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(files=st.dictionaries(NAMES.filter(lambda name: name not in (".", "..")), st.binary(max_size=200), max_size=5))
 def test_any_names_and_bytes_come_back_unchanged(sandbox: Sandbox, tmp_path: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():

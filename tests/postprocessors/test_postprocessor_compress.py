@@ -237,7 +237,7 @@ def test_it_says_what_it_does(artifact: Artifact, context: Context, events: list
 
 
 # The dictionaries of xz and bzip2 take a while to clear at high levels.
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.binary(max_size=200_000), st.sampled_from(["pgzip", "bgzf", "bzip2", "xz", "lz4"]), st.integers(1, 3), st.integers(-1, 4)
 )

@@ -77,7 +77,7 @@ def test_holes_are_kept_and_cost_no_disk(store: BlobStore, tmp_path: Path) -> No
     assert store.allocated(blob.digest) < MEGABYTE
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(parts=st.lists(st.tuples(st.binary(max_size=9000), st.integers(0, 300_000)), max_size=6))
 def test_any_mixture_of_data_and_holes_is_stored_as_it_is(
     tmp_path_factory: pytest.TempPathFactory, parts: list[tuple[bytes, int]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.registry import Labels
@@ -54,7 +54,7 @@ def test_each_version_has_its_own_labels(bench: Bench) -> None:
     assert bench.registry.show("web:1").labels == LABELS
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=25)
 @given(
     texts=st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.text(st.characters(exclude_categories=["Cs"]))

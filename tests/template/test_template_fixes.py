@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, UserError
@@ -166,7 +166,6 @@ MIXED = st.builds(lambda a, b, value: {**a, **dict.fromkeys(b, value), "type": a
 
 
 @given(st.lists(MIXED, max_size=3))
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_fixing_again_changes_nothing_more(builders: list[dict[str, object]]) -> None:
     try:
         once = fix(SourceFile("t.json", json.dumps({"builders": builders})))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import Console, LoadOptions, Plan, inspect, load, load_options
@@ -78,7 +78,7 @@ def _written(place: Path, name: str, text: str) -> Path:
     return path
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(nodes=TEMPLATES, shape=SHAPES)
 def test_both_syntaxes_mean_the_same(tmp_path: Path, nodes: tuple[Node, ...], shape: Shape) -> None:
     if shape == "merged":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, UserError
@@ -141,7 +141,6 @@ ROOTS = st.dictionaries(
 
 
 @given(ROOTS)
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_json_is_read_or_refused_with_diagnostics(document: dict[str, object]) -> None:
     import json
 
@@ -152,7 +151,6 @@ def test_any_json_is_read_or_refused_with_diagnostics(document: dict[str, object
 
 
 @given(st.text())
-@settings(deadline=None)
 def test_any_text_is_read_or_refused_with_diagnostics(text: str) -> None:
     try:
         read(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import UserError
@@ -290,7 +290,6 @@ TREES = st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(TREES)
 def test_no_template_does_anything_but_give_a_plan_or_faults(tmp_path: Path, tree: dict[str, Json]) -> None:
     for item in faults(tmp_path, tree):

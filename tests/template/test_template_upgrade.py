@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldsmith.hcl import SourceFile, format_source, parse
@@ -380,7 +380,6 @@ TEMPLATES = st.fixed_dictionaries(
 
 
 @given(TEMPLATES, st.booleans())
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_what_is_written_is_formatted_hcl(template: dict[str, object], annotated: bool) -> None:
     text = upgrade(read_legacy(SourceFile("t.json", json.dumps(template))), annotated=annotated, known_sources=KNOWN).text
 

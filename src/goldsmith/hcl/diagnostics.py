@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from heapq import nsmallest
-from itertools import islice
 
 from goldsmith.hcl.source import Range
 
@@ -91,23 +92,43 @@ class Bug(GoldsmithError):
 
 
 _LONGEST_NAME = 100
-_MOST_CANDIDATES = 1_000
-"""Names that are compared: a comparison takes about 10 microseconds, and a hostile template may have thousands."""
+_MOST_CANDIDATES = 5_000
+"""Among more names none is looked for: a hostile template may have hundreds of thousands, and as many that are misspelled."""
+_NEIGHBOURS = 10
+"""Names on each side that are compared, where there are many: a comparison takes about 10 microseconds."""
 
 
-def did_you_mean(name: str, candidates: Iterable[str]) -> str:
+def did_you_mean(name: str, candidates: Collection[str]) -> str:
     """The sentence `Did you mean "x"?` for the closest candidate, or an empty string."""
-    if len(name) > _LONGEST_NAME:
+    if len(name) > _LONGEST_NAME or len(candidates) > _MOST_CANDIDATES:
         return ""
-    known = sorted({item for item in islice(candidates, _MOST_CANDIDATES) if len(item) <= _LONGEST_NAME})
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    near = candidates if len(candidates) <= 10 * _NEIGHBOURS else _neighbours(name, frozenset(candidates))
+    close = difflib.get_close_matches(name, sorted(item for item in near if len(item) <= _LONGEST_NAME), n=1, cutoff=0.6)
     return f'Did you mean "{close[0]}"?' if close else ""
+
+
+def _neighbours(name: str, names: frozenset[str]) -> set[str]:
+    """The names that have most of their beginning, or of their end, in common with a name."""
+    forwards, backwards = _in_order(names)
+    return {*_around(name, forwards), *(item[::-1] for item in _around(name[::-1], backwards))}
+
+
+@lru_cache(maxsize=4)
+def _in_order(names: frozenset[str]) -> tuple[list[str], list[str]]:
+    return sorted(names), sorted(name[::-1] for name in names)
+
+
+def _around(name: str, names: list[str]) -> list[str]:
+    place = bisect_left(names, name)
+    return names[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS]
 
 
 _MOST_LISTED = 20
 
 
 def listed(names: Collection[str]) -> str:
-    """The names, sorted, with commas between them; of very many only the first ones."""
+    """The names, sorted, with commas between them; of many only the first ones, of very many none."""
+    if len(names) > _MOST_CANDIDATES:
+        return f"{len(names):,} names"
     shown = ", ".join(nsmallest(_MOST_LISTED, names))
     return f"{shown} and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else shown

@@ -23,12 +23,9 @@ from goldsmith.hcl.gotemplate_syntax import (
     Variable,
     parse,
 )
+from goldsmith.hcl.limits import LONGEST_RENDERED, MOST_NODES
 
 Functions = Mapping[str, Callable[..., object]]
-
-_MOST_NODES = 1_000_000
-_MOST_TEXT = 16 * 1024 * 1024
-"""What one rendering may do, in nodes and characters: a template is input, and a range in a range must come to an end."""
 
 
 def render(template: str, functions: Functions, data: Mapping[str, object] | None) -> str:
@@ -97,7 +94,7 @@ class _Execution:
     def __init__(self, functions: Functions, data: object, parsed: Parsed) -> None:
         self._template = parsed.text
         self._defined = parsed.defined
-        self._nodes_left, self._text_left = _MOST_NODES, _MOST_TEXT
+        self._nodes_left, self._text_left = MOST_NODES, LONGEST_RENDERED
         self._functions = {**BUILTINS, **functions}
         self._own = frozenset(functions)
         self._variables: list[tuple[str, object]] = [("$", data)]
@@ -132,7 +129,7 @@ class _Execution:
         """Count nodes that run, and rounds of a range, which may have nothing in it."""
         self._nodes_left -= steps
         if self._nodes_left < 0:
-            raise ValueError(f"template: root: it takes more than {_MOST_NODES} steps")
+            raise ValueError(f"template: root: it takes more than {MOST_NODES:,} steps")
 
     def _write(self, text: str) -> None:
         self._count(text)
@@ -142,7 +139,7 @@ class _Execution:
         """Count what is made: a text in a variable takes memory as one that is printed does."""
         self._text_left -= len(text)
         if self._text_left < 0:
-            raise ValueError(f"template: root: it makes more than {_MOST_TEXT} characters")
+            raise ValueError(f"template: root: it makes more than {LONGEST_RENDERED:,} characters")
 
     def _include(self, node: Inclusion) -> None:
         if node.name not in self._defined:
@@ -303,7 +300,7 @@ def _pairs(value: object, line: int) -> Sequence[tuple[object, object]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     if isinstance(value, int) and not isinstance(value, bool):
-        if value > _MOST_NODES:
-            raise fault(line, f'executing "root": range over more than {_MOST_NODES} numbers')
+        if value > MOST_NODES:
+            raise fault(line, f'executing "root": range over more than {MOST_NODES:,} numbers')
         return [(place, place) for place in range(value)]
     raise fault(line, f'executing "root": range can\'t iterate over {printed(value)}')

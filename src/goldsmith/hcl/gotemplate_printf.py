@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from goldsmith.hcl.gofmt import Verb, format_integer, format_real, pad, quote, shortest
+from goldsmith.hcl.limits import WIDEST_PADDING
 
-_WIDEST = 1_000_000
 _DIRECTIVE = re.compile(
     r"""
     %(?P<flags>[ 0\#+-]*)
@@ -89,8 +89,8 @@ class _Printf:
             precision = precision if precision is None or precision >= 0 else None
             told += "%!(BADPREC)" if precision is None else ""
         self._go_to(found["verb_at"])
-        if max(width or 0, precision or 0) > _WIDEST:
-            raise ValueError(f"the width or precision of {found[0]} is beyond {_WIDEST}")
+        if max(width or 0, precision or 0) > WIDEST_PADDING:
+            raise ValueError(f"the width or precision of {found[0]} is beyond {WIDEST_PADDING}")
         return told + self._verb(found["letter"], flags, width, precision)
 
     def _verb(self, letter: str | None, flags: str, width: int | None, precision: int | None) -> str:
@@ -121,7 +121,7 @@ class _Printf:
             return int(digits) if digits is not None else None
         value = self._values[self._next] if self._next < len(self._values) else None
         self._next = min(self._next + 1, len(self._values))
-        return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _WIDEST else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= WIDEST_PADDING else None
 
 
 def _formatted(verb: Verb, value: object) -> str:

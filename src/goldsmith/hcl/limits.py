@@ -69,6 +69,12 @@ SIGNIFICANT_DIGITS: Final = 155
 WIDEST_PADDING: Final = 1_000_000
 """Columns that a width, precision or indentation may ask for."""
 
+MOST_NODES: Final = 1_000_000
+"""Steps that one rendering of a Go template takes: a range in a range must come to an end. A step takes about a microsecond."""
+
+LONGEST_RENDERED: Final = 16 * 2**20
+"""Characters that one rendering of a Go template makes: as many as a text of the language may have."""
+
 LONGEST_RANGE: Final = 1_024
 """Numbers of a `range()`: Packer's limit."""
 

@@ -44,6 +44,8 @@ def element_of(target: Value, key: Value, where: Range) -> Value:
 
 
 def _element(target: Value, key: Value, where: Range) -> Value:
+    if DYNAMIC in (target.type, key.type):
+        return unknown()  # null was refused already
     match target.type:
         case ListType() | TupleType():
             return _item(target, _as_key(key, NUMBER, where), where)
@@ -52,8 +54,6 @@ def _element(target: Value, key: Value, where: Range) -> Value:
         case SetType():
             why = "Elements of a set are identified only by their value and don't have any separate index or key."
             raise _invalid("set-index", where, why, "Make a list of it first, convert(SET, list(any)).")
-    if target.type == DYNAMIC and not target.is_known:
-        return unknown()
     raise _invalid("not-indexable", where, "This value does not have any indices.", "Only lists, tuples, maps and objects do.")
 
 

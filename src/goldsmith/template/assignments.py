@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from goldsmith.hcl import Schema, evaluate, parse_expression
@@ -81,7 +81,7 @@ class _Collector:
             self.faults.error("template.variable-value", what, where, why, next)
 
 
-def _undefined_argument(name: str, variables: Iterable[str], faults: Faults) -> None:
+def _undefined_argument(name: str, variables: Collection[str], faults: Faults) -> None:
     faults.error(
         "template.undeclared-variable",
         "Undefined -var variable",

@@ -75,6 +75,7 @@ class _Graph:
             **{("data", *name): block.body for name, block in declared.data.items()},
             **{("local", name): local.expression for name, local in declared.locals.items()},
         }
+        self.names = {kind: [".".join(node) for node in self.nodes if node[0] == kind] for kind in ("data", "local")}
         self.broken: set[Node] = set()
         self.sees_all: set[Node] = set()
         """Nodes that use `local` or `data` as a whole, or by a name that is not written out."""
@@ -95,9 +96,9 @@ class _Graph:
 
     def _missing(self, needed: Node, reference: Reference) -> None:
         told = ".".join(needed)
-        known = [".".join(node) for node in self.nodes if node[0] == needed[0]]
         why = f"There is no {'local' if needed[0] == 'local' else 'data source'} {told}."
-        self.faults.error("template.undefined", "Unsupported attribute", reference.range, why, did_you_mean(told, known))
+        hint = did_you_mean(told, self.names[needed[0]])
+        self.faults.error("template.undefined", "Unsupported attribute", reference.range, why, hint)
 
     def seen_by(self, node: Node, done: Evaluated) -> Evaluated:
         """The part of `done` that a node refers to. To show each node everything would take time that grows squared."""

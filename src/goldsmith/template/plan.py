@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from goldsmith.components import DirectSource, LegacyValues
@@ -68,6 +69,11 @@ class Material:
     registry: Registry | None
     secrets: tuple[str, ...]
     warnings: tuple[Diagnostic, ...]
+
+    @cached_property
+    def source_names(self) -> tuple[str, ...]:
+        """The sources as builds refer to them."""
+        return tuple(".".join(name) for name in self.sources)
 
 
 def make_plan(material: Material) -> Plan:
@@ -157,7 +163,7 @@ class _Maker:
         self.selection = selection
         self.finder = finder
         self.faults = faults
-        self.sources = material.sources
+        self.material = material
         self.surroundings = Surroundings(scope=material.scope, build_name=block.name, reference=reference)
 
     def make(self) -> Build | None:
@@ -180,7 +186,7 @@ class _Maker:
 
     def _source(self) -> SourceUse | None:
         reference = self.reference
-        declared = find_source(reference, self.block.where, self.sources, self.faults)
+        declared = find_source(reference, self.block.where, self.material.sources, self.material.source_names, self.faults)
         if declared is None:
             return None
         found = self.finder.find("source", reference.type, declared.label_ranges[0], f"Unknown source type {reference.type}")

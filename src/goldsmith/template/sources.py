@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema
-from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean, listed
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import Value
 from goldsmith.template.declared import ComponentName
@@ -59,14 +59,13 @@ def parse_reference(text: str, where: Range, faults: Faults) -> SourceReference 
 
 
 def find_source(
-    reference: SourceReference, build: Range, sources: Mapping[ComponentName, Block], faults: Faults
+    reference: SourceReference, build: Range, sources: Mapping[ComponentName, Block], known: Collection[str], faults: Faults
 ) -> Block | None:
-    """The `source` block that the build at `build` refers to; None after noting that there is none."""
+    """The `source` block that the build at `build` refers to; None after noting that there is none among the `known`."""
     if reference.name in sources:
         return sources[reference.name]
     told = ".".join(reference.name)
-    known = [".".join(name) for name in sources]
-    next = did_you_mean(told, known) or (f"Known: [{', '.join(known)}]." if known else "The template has no source block.")
+    next = did_you_mean(told, known) or (f"Known: [{listed(known)}]." if known else "The template has no source block.")
     wanted = f'source "{reference.type}" "{reference.source_name}"'
     why = f"The build at {build.file} line {build.start.line} names a block {wanted}, which the template does not have."
     faults.error("template.unknown-source", f"Unknown source {told}", reference.where, why, next)

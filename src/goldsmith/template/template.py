@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from goldsmith.hcl import functions
@@ -70,7 +71,12 @@ class Template:
 
     def traced(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with the chain of references that led to each value at fault."""
-        return Tracer(self.declared, self.inputs).traced(diagnostics)
+        return self._tracer.traced(diagnostics)
+
+    @cached_property
+    def _tracer(self) -> Tracer:
+        # To look through the whole template for each build that fails would take time that grows squared.
+        return Tracer(self.declared, self.inputs)
 
 
 def load(path: Path, options: LoadOptions) -> Template:

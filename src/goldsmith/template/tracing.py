@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from goldsmith.hcl import references
 from goldsmith.hcl.ast import Expression, Reference
@@ -20,7 +21,7 @@ _LONGEST_TEXT = 60
 _ORIGINS = {"default": "its default", "env": "the environment", "varfile": "a variable file", "cmd": "-var"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tracer:
     """Knows what a template declares and the values of its variables."""
 
@@ -32,8 +33,11 @@ class Tracer:
         wanted = tuple(dict.fromkeys(diagnostics))
         if not any(item.where for item in wanted):
             return wanted
-        places = _Places(reference for content in self._contents() for reference in references(content))
-        return tuple(replace(item, context=item.context or tuple(self._chain(places.at(item.where)))) for item in wanted)
+        return tuple(replace(item, context=item.context or tuple(self._chain(self._places.at(item.where)))) for item in wanted)
+
+    @cached_property
+    def _places(self) -> _Places:
+        return _Places(reference for content in self._contents() for reference in references(content))
 
     def _contents(self) -> Iterator[Expression | Body]:
         declared = self.declared
