@@ -50,13 +50,13 @@ def dpkg_owned(stack: Stack) -> Iterator[Owned]:
     for name in stack.files_in(INFO):
         if name.endswith(".list"):
             package, _, architecture = name[len(INFO) + 1 : -len(".list")].partition(":")
-            lines = (stack.read(name) or b"").decode(errors="surrogateescape").splitlines()
-            yield Owned(name=package, architecture=architecture, paths=(line.lstrip("/") for line in lines))
+            text = (stack.read(name) or b"").decode(errors="surrogateescape")
+            yield Owned(name=package, architecture=architecture, paths=text.replace("\n/", "\n").removeprefix("/").split("\n"))
     for name in stack.files_in(STATUS_D):
         if name.endswith(".md5sums"):
             package = name[len(STATUS_D) + 1 : -len(".md5sums")]
-            lines = (stack.read(name) or b"").decode(errors="surrogateescape").splitlines()
-            yield Owned(name=package, paths=(line.partition("  ")[2].lstrip("/") for line in lines))
+            lines = (stack.read(name) or b"").decode(errors="surrogateescape").split("\n")
+            yield Owned(name=package, paths=[line.partition("  ")[2].lstrip("/") for line in lines if line])
 
 
 def _databases(stack: Stack) -> Iterator[str]:

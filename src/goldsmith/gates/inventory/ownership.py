@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from goldsmith.gates.inventory.apk import apk_owned
@@ -40,20 +40,21 @@ def owners_of(stack: Stack, wanted: Collection[str]) -> tuple[Mapping[str, Owner
     faults: list[str] = []
     if not wanted:
         return found, ()
-    merged = tuple(name for name in MERGED if name in stack.links)
+    names = _names(wanted, stack)
     for kind, read in _READERS.items():
         try:
             for owned in read(stack):
-                for path in _owned_of(owned, wanted, merged):
-                    found[path] = Owner(kind, owned.name, owned.version, owned.architecture)
+                for path in filter(names.__contains__, owned.paths):
+                    found[names[path]] = Owner(kind, owned.name, owned.version, owned.architecture)
         except (OSError, ValueError) as error:
             faults.append(f"the files of {kind} packages cannot be told: {error}")
     return found, tuple(faults)
 
 
-def _owned_of(owned: Owned, wanted: Collection[str], merged: Sequence[str]) -> Iterator[str]:
-    for path in owned.paths:
-        if path in wanted:
-            yield path
-        elif merged and path.partition("/")[0] in merged and f"usr/{path}" in wanted:
-            yield f"usr/{path}"
+def _names(wanted: Collection[str], stack: Stack) -> Mapping[str, str]:
+    """The names by which a database may know the wanted files."""
+    names = {path: path for path in wanted}
+    for top in MERGED:
+        if top in stack.links:
+            names |= {path.removeprefix("usr/"): path for path in wanted if path.startswith(f"usr/{top}/")}
+    return names

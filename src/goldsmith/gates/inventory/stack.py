@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ LARGEST = 256 << 20
 """Bytes of a file that `read` takes into memory, unless told otherwise."""
 MOST_NAMES = 5_000_000
 """Names in a tree: beyond it the walk ends with a fault."""
+_OF_THE_KERNEL = frozenset({"dev", "proc", "sys"})
 
 
 class Stack:
@@ -158,25 +159,37 @@ class Stack:
         below: dict[str, list[str]] = {}
         closed: set[str] = set()
         for number, directory in enumerate(directories, 1):
-            try:
-                entries = list(os.scandir(directory))
-            except OSError as error:
-                self._fault(directory, error)
-                continue
-            for item in entries:
+            is_lowest = number == len(directories)
+            for item in self._entries(directory):
                 name = item.name
                 if name in closed:
                     continue
                 if item.is_dir(follow_symlinks=False):
                     below.setdefault(name, []).append(item.path)
-                    if number < len(directories) and self._hides_lower(item.path):
+                    if not is_lowest and self._hides_lower(item.path):
                         closed.add(name)
                     continue
-                closed.add(name)
+                if not is_lowest:
+                    closed.add(name)
                 if name in below:
                     continue
                 if item.is_file(follow_symlinks=False):
                     files.append(prefix + name)
                 elif item.is_symlink():
-                    links[prefix + name] = str(Path(item.path).readlink())
+                    links[prefix + name] = os.readlink(item.path)  # noqa: PTH115  # thousands of them, and no path is needed
+        if not prefix:
+            self._leave_out_mounts(below)
         return [(f"{prefix}{name}/", places) for name, places in below.items()]
+
+    def _entries(self, directory: str) -> Iterator[os.DirEntry[str]]:
+        try:
+            with os.scandir(directory) as listing:
+                yield from listing
+        except OSError as error:
+            self._fault(directory, error)
+
+    def _leave_out_mounts(self, below: dict[str, list[str]]) -> None:
+        """What the kernel of a running machine shows is no part of its image, and has no end."""
+        for name in _OF_THE_KERNEL & below.keys():
+            if any(os.path.ismount(place) for place in below[name]):
+                del below[name]
