@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, get_args
 
 from goldsmith.gates.contract import Skipped
@@ -42,6 +42,16 @@ class _Entry:
     properties: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What a document of ours says of the image as a whole."""
+
+    distribution: Distribution | None = None
+    image: str = ""
+    content_sets: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
 def read_sbom(content: bytes, name: str) -> Sbom:
     """Read a document. Raises `UserError` with code `sbom.unreadable` when it is none, or tells of no package.
 
@@ -61,7 +71,9 @@ def read_sbom(content: bytes, name: str) -> Sbom:
         raise _unreadable(name, "it is neither CycloneDX (bomFormat) nor SPDX 2 (spdxVersion)")
     if not entries:
         raise _unreadable(name, "it names no package")
-    return Sbom(inventory=_inventory(entries, _cyclonedx_system(document), name), maker=maker, subject=subject)
+    return Sbom(
+        inventory=_inventory(entries, _facts(document), _cyclonedx_system(document), name), maker=maker, subject=subject
+    )
 
 
 def is_sbom(content: bytes) -> bool:
@@ -69,10 +81,11 @@ def is_sbom(content: bytes) -> bool:
     return content.lstrip()[:1] == b"{" and (b'"bomFormat"' in content or b'"spdxVersion"' in content)
 
 
-def _inventory(entries: Sequence[_Entry], system: Distribution | None, name: str) -> Inventory:
+def _inventory(entries: Sequence[_Entry], facts: _Facts, system: Distribution | None, name: str) -> Inventory:
     from packageurl import PackageURL
 
-    packages: set[Package] = set()
+    packages: dict[Package, str] = {}
+    owned: dict[str, set[str]] = {}
     skipped: dict[str, list[str]] = {}
     faults: list[str] = []
     said: list[str] = []
@@ -91,18 +104,30 @@ def _inventory(entries: Sequence[_Entry], system: Distribution | None, name: str
         elif not purl.version:
             skipped.setdefault("without a version", []).append(entry.name)
         else:
-            packages.add(_package(kind, purl, entry))
+            package = _package(kind, purl, entry)
+            packages[package] = entry.purl
+            if owner := entry.properties.get("owner", ""):
+                owned.setdefault(owner, set()).add(package.path)
             if kind in _OF_DISTRIBUTION:
                 said.append(_qualifiers(purl).get("distro", "") or f"{purl.namespace or ''}-")
     return Inventory(
-        distribution=system or _distribution(said, name),
-        packages=tuple(sorted(packages)),
-        faults=tuple(faults),
+        distribution=facts.distribution or system or _distribution(said, name),
+        packages=tuple(sorted(_with_files(packages, owned))),
+        faults=(*facts.faults, *faults),
         skipped=tuple(
             Skipped(reason=reason, count=len(names), sample=tuple(sorted(names)[:_SAMPLE]))
             for reason, names in sorted(skipped.items())
         ),
+        content_sets=facts.content_sets,
+        nvr=facts.image,
     )
+
+
+def _with_files(packages: Mapping[Package, str], owned: Mapping[str, set[str]]) -> Iterator[Package]:
+    """Packages of the distribution with the files that other components are told by."""
+    for package, purl in packages.items():
+        files = owned.get(purl, ())
+        yield replace(package, files=tuple(sorted(files))) if files else package
 
 
 def _package(kind: PackageKind, purl: PackageURL, entry: _Entry) -> Package:
@@ -112,7 +137,8 @@ def _package(kind: PackageKind, purl: PackageURL, entry: _Entry) -> Package:
     if kind not in _OF_DISTRIBUTION:
         separator = ":" if kind == "maven" else "/"
         name = f"{purl.namespace}{separator}{purl.name}" if purl.namespace else purl.name
-        return Package(kind=kind, name=name, version=version, path=told.get("path", "").lstrip("/"))
+        path = told.get("path", "").lstrip("/")
+        return Package(kind=kind, name=name, version=version, path=path, layer=told.get("layer", ""))
     upstream, _, upstream_version = qualifiers.get("upstream", "").partition("@")
     return Package(
         kind=kind,
@@ -154,6 +180,7 @@ _PROPERTIES: Mapping[str, str] = {
     "goldsmith:layer": "layer",
     "goldsmith:path": "path",
     "goldsmith:module": "module",
+    "goldsmith:owner": "owner",
     "aquasecurity:trivy:SrcName": "source",
     "aquasecurity:trivy:SrcVersion": "trivy-version",
     "aquasecurity:trivy:SrcRelease": "trivy-release",
@@ -210,6 +237,7 @@ def _spdx(document: Mapping[str, object]) -> Iterator[_Entry]:
         purls = [_text(entry, "referenceLocator") for entry in references if entry.get("referenceType") == "purl"]
         built = _BUILT_FROM.search(_text(item, "sourceInfo"))
         told = {"source": built[1], "source-version": built[2]} if built else {}
+        told |= {_PROPERTIES[name]: value for name, value in _comment(item) if name in _PROPERTIES}
         yield _Entry(_text(item, "name"), purls[0] if purls else "", told)
 
 
@@ -218,6 +246,48 @@ def _spdx_maker(document: Mapping[str, object]) -> str:
     named = [str(item) for item in creators] if isinstance(creators, list) else []
     tools = [item.removeprefix("Tool: ").rpartition("-")[0] for item in named if item.startswith("Tool: ")]
     return ", ".join(tools) or "an unknown maker"
+
+
+def _comment(item: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The lines that our own SPDX documents have in comments."""
+    for line in _text(item, "comment").split("\n"):
+        name, separator, value = line.partition("=")
+        if separator and name.startswith(_OURS):
+            yield name, value
+
+
+# ── what ours say of the image ──────────────────────────────────────────────────────────────────────────────────────────
+
+_OURS = "goldsmith:"
+
+
+def _facts(document: Mapping[str, object]) -> _Facts:
+    about = _object(_object(document.get("metadata")).get("component"))
+    pairs = [(_text(entry, "name"), _text(entry, "value")) for entry in _objects(about.get("properties"))]
+    roots = (item for item in _objects(document.get("packages")) if item.get("primaryPackagePurpose") == "OPERATING-SYSTEM")
+    pairs += [pair for item in roots for pair in _comment(item)]
+    told: dict[str, list[str]] = {}
+    for name, value in pairs:
+        told.setdefault(name.removeprefix(_OURS), []).append(value)
+    first = {name: values[0] for name, values in told.items()}
+    id = first.get("distribution", "")
+    return _Facts(
+        distribution=Distribution(
+            id=id,
+            family=family_of_id(id),
+            release=first.get("release", ""),
+            codename=first.get("codename", ""),
+            name=first.get("distribution-name", ""),
+        )
+        if id
+        else None,
+        image=first.get("image", ""),
+        content_sets=tuple(told.get("content-set", ())),
+        faults=tuple(told.get("fault", ())),
+    )
+
+
+# ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _text(item: Mapping[str, object], name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.build import LayeredResult, StepCache
-from goldsmith.gates.inventory import Package, read_inventory
+from goldsmith.gates.inventory import Identity, Package, identity, read_inventory
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.images import file_digest
 from goldsmith.images.lock import LockedPackage
@@ -37,14 +37,19 @@ def _added(image: str, layered: LayeredResult, lock_file: LockFile, cache: StepC
     roots = [cache.layers.path(layer) for layer in layered.image.layers]
     own = layered.image.parent_layers
     try:
-        installed = set(read_inventory(roots).packages)
-        inherited = set(read_inventory(roots[:own]).packages) if own else set()
+        installed = _installed(roots)
+        inherited = _installed(roots[:own]) if own else {}
     except GoldsmithError:
         return None
     lock = lock_file.lock(image)
     taken = {(item.name, item.version, item.architecture) for item in (lock.packages if lock else ())}
-    new = [item for item in installed - inherited if (item.name, item.version, item.architecture) not in taken]
+    new = [item for name, item in installed.items() if name not in inherited and name[1:] not in taken]
     return tuple(sorted(_locked(item, layered.base.packages_cache) for item in new))
+
+
+def _installed(roots: Sequence[Path]) -> Mapping[Identity, Package]:
+    """The packages of dpkg: what else there is, no archive delivers, and no lock can hold."""
+    return {identity(item): item for item in read_inventory(roots).packages if item.kind == "deb"}
 
 
 def _locked(package: Package, archives: Path | None) -> LockedPackage:

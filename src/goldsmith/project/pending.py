@@ -41,8 +41,8 @@ class Pending:
     files: Mapping[str, tuple[str, ...]]
     """Where each disk file may be, by format: the first that is there is taken, and compared with its digest."""
     file_digests: Mapping[str, str]
-    packages: Mapping[str, Sequence[tuple[str, str]]]
-    """Name and version of what each own layer brought."""
+    packages: Mapping[str, Sequence[tuple[str, str, str]]]
+    """Kind, name and version of what each own layer brought."""
     claims: tuple[Claim, ...]
     """What is to be signed about it."""
     beside: str
@@ -190,13 +190,17 @@ def _as_json(pending: Pending) -> Mapping[str, object]:
     return {**asdict(pending), "claims": claims_as_json(pending.claims)}
 
 
+def _kinded(item: Sequence[object]) -> tuple[str, str, str]:
+    """Kind, name and version; a record of before rpm and apk were known has no kind."""
+    kind, name, version = map(str, ("deb", *item)[-3:])
+    return kind, name, version
+
+
 def _read(path: Path) -> Pending:
     try:
         data = json.loads(path.read_bytes())
         data["files"] = {format: tuple(places) for format, places in data["files"].items()}
-        data["packages"] = {
-            layer: [(str(name), str(version)) for name, version in found] for layer, found in data["packages"].items()
-        }
+        data["packages"] = {layer: [_kinded(item) for item in found] for layer, found in data["packages"].items()}
         return Pending(**{**data, "claims": claims_from(data["claims"]), "gates": gates_from(data["gates"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

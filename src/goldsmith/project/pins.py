@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +39,12 @@ class LockFile:
         """What the steps of an image installed when that was recorded."""
         lock = self.lock(image) or self.before.get(image)
         return lock.added if lock is not None else ()
+
+    def checksums(self) -> Mapping[tuple[str, str, str], str]:
+        """The SHA-256 of all package files that are known, by name, version and architecture: a child has its parent's too."""
+        locks = [*self.before.values(), *self._images.values(), *self._noted.values()]
+        packages = (item for lock in locks for item in (*lock.packages, *lock.added) if item.sha256)
+        return {(item.name, item.version, item.architecture): item.sha256 for item in packages}
 
     def note_added(self, image: str, epoch: int, added: tuple[LockedPackage, ...]) -> None:
         """Record what the steps of an image installed; an image on a parent has no other pins."""

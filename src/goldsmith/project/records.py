@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldsmith.build import LayeredResult, StepCache
-from goldsmith.gates.inventory import read_inventory
+from goldsmith.gates.inventory import installed_by_layer
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.project.policy import policy_document
 from goldsmith.project.project import Project
@@ -69,7 +69,7 @@ def record_version(
             ArtifactFile(kind=format, path=path, digest=pending.file_digests[format]) for format, path in sorted(files.items())
         ],
         packages={
-            layer: [Package(purl_type="deb", name=name, version=version) for name, version in found]
+            layer: [Package(purl_type=kind, name=name, version=version) for kind, name, version in found]
             for layer, found in pending.packages.items()
         },
         builder=actor(),
@@ -124,17 +124,15 @@ def labels_text(plan: Plan) -> str:
     return json.dumps(asdict(labels), sort_keys=True)
 
 
-def packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Name and version of what each own layer brought or changed, for questions of impact."""
-    roots: list[Path] = []
-    known: set[tuple[str, str]] = set()
-    found: dict[str, Sequence[tuple[str, str]]] = {}
-    for index, layer in enumerate(layered.image.layers):
-        roots.append(cache.layers.path(layer))
-        if not (roots[-1] / "var/lib/dpkg/status").is_file():
-            continue
-        installed = {(package.name, package.version) for package in read_inventory(roots).packages}
-        if index >= layered.image.parent_layers:
+def packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[tuple[str, str, str]]]:
+    """Kind, name and version of what each own layer brought or changed, for questions of impact."""
+    layers = layered.image.layers
+    own = frozenset(layers[layered.image.parent_layers :])
+    known: frozenset[tuple[str, str, str]] = frozenset()
+    found: dict[str, Sequence[tuple[str, str, str]]] = {}
+    for layer, packages in installed_by_layer([cache.layers.path(item) for item in layers], layers):
+        installed = frozenset((kind, name, version) for kind, name, version, _ in packages)
+        if layer in own:
             found[layer] = sorted(installed - known)
         known = installed
     return found

@@ -30,7 +30,7 @@ from goldsmith.evidence import (
 )
 from goldsmith.evidence.statement import parse_statement
 from goldsmith.gates.contract import Result, Verdict
-from goldsmith.gates.inventory import components, read_inventory
+from goldsmith.gates.inventory import components, image_facts, read_inventory
 from goldsmith.images.whole import write_whole
 from goldsmith.project.project import Project
 from goldsmith.project.session import Session
@@ -153,8 +153,17 @@ def _descriptions(
     image: str, layered: LayeredResult, plan: Plan, session: Session
 ) -> tuple[tuple[str, str, Mapping[str, object]], ...]:
     ours = installed_version("goldsmith")
-    found = components(read_inventory([session.workshop.cache.layers.path(layer) for layer in layered.image.layers]))
-    described = Described(image=image, disk_digest=layered.image.disk_digest, epoch=layered.base.epoch, tool_version=ours)
+    layers = layered.image.layers
+    inventory = read_inventory([session.workshop.cache.layers.path(layer) for layer in layers], layers)
+    known = session.lock_file.checksums()
+    found = components(inventory, {("deb", *item): sha256 for item, sha256 in known.items()})
+    described = Described(
+        image=image,
+        disk_digest=layered.image.disk_digest,
+        epoch=layered.base.epoch,
+        tool_version=ours,
+        facts=image_facts(inventory),
+    )
     return (
         ("provenance", PROVENANCE, provenance(_record(image, layered, plan, session, ours))),
         ("sbom-cyclonedx", CYCLONEDX, cyclonedx(described, found)),

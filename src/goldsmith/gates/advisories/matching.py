@@ -25,10 +25,11 @@ from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.advisories.versions import Scheme, sort_key
 from goldsmith.gates.advisories.vulnerability import FeedUsed, Matches, Vulnerability
 from goldsmith.gates.contract import Skipped
-from goldsmith.gates.inventory.package import Inventory, Package
+from goldsmith.gates.inventory.package import Inventory, Package, PackageKind
 from goldsmith.hcl.diagnostics import UserError
 
 _SAMPLE = 10
+_KINDS: Mapping[Scheme, PackageKind] = {"dpkg": "deb", "rpm": "rpm", "apk": "apk"}
 _MODULE_MARKS = (".module_el", ".module+el")
 _FOREIGN_MARKS = (".remi",)
 """In the release of packages that are not the distribution's own builds: its advisories say nothing of them."""
@@ -71,7 +72,7 @@ def match(inventory: Inventory, database: Database, *, now_s: int | None = None)
 def _distribution_packages(
     inventory: Inventory, database: Database, feeds: Mapping[str, Sequence[FeedUsed]], report: _Report
 ) -> None:
-    packages = [package for package in inventory.packages if package.kind not in LANGUAGES]
+    packages = [package for package in inventory.packages if package.kind not in LANGUAGES and _is_matched(package, report)]
     if not packages:
         return
     family, eco = family_of(inventory.distribution), ecosystem(inventory.distribution)
@@ -87,6 +88,11 @@ def _distribution_packages(
         report.faults.append("no repository of the image is known to the advisories, so that nothing can be said of it")
         return
     for package in packages:
+        if package.kind != _KINDS[family.scheme]:
+            report.skip(
+                "installed by another package manager than the distribution's, whose advisories say nothing of it", package
+            )
+            continue
         if reason := _not_comparable(package, family):
             report.skip(reason, package)
             continue
@@ -97,6 +103,12 @@ def _distribution_packages(
         candidates = _asked(package, names, version, eco, family.scheme, database, report)
         fitting = [item for item in candidates if _fits(item, package, family, scope)]
         report.found += _findings(package, fitting, database, feeds[eco])
+
+
+def _is_matched(package: Package, report: _Report) -> bool:
+    if package.kind == "generic":
+        report.skip("a kernel or boot loader that no package brought, so that no advisories are about it", package)
+    return package.kind != "generic"
 
 
 def _not_comparable(package: Package, family: Family) -> str:

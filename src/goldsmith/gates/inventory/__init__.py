@@ -1,6 +1,7 @@
 """What is installed in an image, read from its files; nothing in it is run."""
 
-from goldsmith.gates.inventory.components import components
+from goldsmith.gates.inventory.components import components, image_facts
+from goldsmith.gates.inventory.layering import Identity, identity, installed_by_layer
 from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
 from goldsmith.gates.inventory.purls import package_url
 from goldsmith.gates.inventory.reading import read_inventory
@@ -10,11 +11,15 @@ from goldsmith.gates.inventory.stack import Stack
 __all__ = [
     "Distribution",
     "Found",
+    "Identity",
     "Inventory",
     "Package",
     "PackageKind",
     "Stack",
     "components",
+    "identity",
+    "image_facts",
+    "installed_by_layer",
     "package_url",
     "read_distribution",
     "read_inventory",

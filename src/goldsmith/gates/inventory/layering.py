@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from goldsmith.gates.inventory.apk import DATABASES
-from goldsmith.gates.inventory.dpkg import STATUS, STATUS_D
+from goldsmith.gates.inventory.apk import DATABASES, read_apk
+from goldsmith.gates.inventory.dpkg import STATUS, STATUS_D, read_dpkg
 from goldsmith.gates.inventory.package import Found, Package, PackageKind
-from goldsmith.gates.inventory.rpm import DIRECTORIES
+from goldsmith.gates.inventory.rpm import DIRECTORIES, read_rpm
 from goldsmith.gates.inventory.stack import Stack
 
+SYSTEM_READERS: Mapping[PackageKind, Callable[[Stack], Found]] = {"deb": read_dpkg, "rpm": read_rpm, "apk": read_apk}
+"""Readers of what distributions install."""
 Identity: TypeAlias = tuple[PackageKind, str, str, str]
 _DATABASES = (STATUS, STATUS_D, *DATABASES, *DIRECTORIES)
 
@@ -22,15 +24,17 @@ def identity(package: Package) -> Identity:
     return (package.kind, package.name, package.version, package.architecture)
 
 
-def layers_of(
-    roots: Sequence[Path], layers: Sequence[str], readers: Sequence[Callable[[Stack], Found]]
-) -> Mapping[Identity, str]:
+def installed_by_layer(roots: Sequence[Path], layers: Sequence[str]) -> Iterator[tuple[str, frozenset[Identity]]]:
+    """For each layer that touches a database: what the distribution has installed from there on, the lowest layer first."""
+    for count, (root, layer) in enumerate(zip(roots, layers, strict=True), 1):
+        if any(os.path.lexists(root / name) for name in _DATABASES):
+            stack = Stack(roots[:count])
+            yield layer, frozenset(identity(package) for read in SYSTEM_READERS.values() for package in read(stack).packages)
+
+
+def layers_of(roots: Sequence[Path], layers: Sequence[str]) -> Mapping[Identity, str]:
     """The layer since which each package of the topmost one is there, without a break."""
     since: dict[Identity, str] = {}
-    for count, (root, layer) in enumerate(zip(roots, layers, strict=True), 1):
-        if not any(os.path.lexists(root / name) for name in _DATABASES):
-            continue
-        stack = Stack(roots[:count])
-        now = {identity(package) for read in readers for package in read(stack).packages}
+    for layer, now in installed_by_layer(roots, layers):
         since = {item: since.get(item, layer) for item in now}
     return since

@@ -6,20 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from goldsmith.gates.inventory.apk import read_apk
 from goldsmith.gates.inventory.buildinfo import content_sets, image_name
-from goldsmith.gates.inventory.dpkg import read_dpkg
 from goldsmith.gates.inventory.kernels import read_kernels
-from goldsmith.gates.inventory.layering import Identity, identity, layers_of
+from goldsmith.gates.inventory.layering import SYSTEM_READERS, Identity, identity, layers_of
 from goldsmith.gates.inventory.ownership import Owner, owners_of
 from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
 from goldsmith.gates.inventory.release import read_distribution
-from goldsmith.gates.inventory.rpm import read_rpm
 from goldsmith.gates.inventory.stack import Stack
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
-SYSTEM_READERS: Mapping[PackageKind, Callable[[Stack], Found]] = {"deb": read_dpkg, "rpm": read_rpm, "apk": read_apk}
-"""Readers of what distributions install."""
 LANGUAGE_READERS: Sequence[Callable[[Stack], Found]] = ()
 """Readers of what languages' own package managers install, or is linked into programs."""
 
@@ -46,7 +41,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
         raise _no_database(distribution)
     boot = read_kernels(stack)
     others = [read(stack) for read in LANGUAGE_READERS]
-    since = layers_of(roots, layers, list(SYSTEM_READERS.values())) if layers else {}
+    since = layers_of(roots, layers) if layers else {}
     found = [*system.values(), *others, boot]
     packages = [_placed(package, stack, since) for item in found for package in item.packages]
     owners, unreadable = owners_of(stack, frozenset(package.path for package in packages if package.path))
