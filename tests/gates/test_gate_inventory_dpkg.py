@@ -111,6 +111,18 @@ def test_owners_are_found_behind_a_merged_usr(tmp_path: Path) -> None:
     assert {path: owner.name for path, owner in owners.items()} == {"usr/lib/x": "a", "usr/lib/y": "b"}
 
 
+def test_a_name_that_is_no_text_is_told_and_never_stored(tmp_path: Path) -> None:
+    root = tree(tmp_path, {"var/lib/dpkg/status": record("a")})
+    with (root / "var/lib/dpkg/status").open("ab") as file:
+        file.write(record("b").encode().replace(b"Package: b", b"Package: caf\xe9"))
+
+    found = read_inventory([root])
+
+    assert [item.name for item in found.packages] == ["a"]
+    assert "caf" in found.faults[0]
+    assert found.faults[0].isprintable()
+
+
 @given(content=st.binary(max_size=400) | st.text("Package: Version.1\n~+-Satuinled", max_size=300).map(str.encode))
 def test_any_content_is_packages_or_faults(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     root = tree(tmp_path_factory.mktemp("dpkg"), {"var/lib/dpkg/status": "", "var/lib/dpkg/info/x.list": ""})

@@ -46,10 +46,13 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
     packages = [_placed(package, stack, since) for item in found for package in item.packages]
     owners, unreadable = owners_of(stack, frozenset(package.path for package in packages if package.path))
     sets, wrong_sets = content_sets(stack)
+    told = [_printable(package) for package in _with_files(packages, owners)]
+    dumb = (f"a {item.kind} package has the name {item.name!a}, {item.version!a}" for item in told if not _is_told(item))
+    faults = (*(fault for item in found for fault in item.faults), *unreadable, *wrong_sets, *dumb, *stack.faults)
     return Inventory(
         distribution=distribution,
-        packages=tuple(sorted(_with_files(packages, owners))),
-        faults=(*(fault for item in found for fault in item.faults), *unreadable, *wrong_sets, *stack.faults),
+        packages=tuple(sorted(filter(_is_told, told))),
+        faults=tuple(map(_text, faults)),
         skipped=tuple(skipped for item in found for skipped in item.skipped),
         content_sets=sets,
         nvr=image_name(stack),
@@ -79,6 +82,24 @@ def _with_files(packages: Sequence[Package], owners: Mapping[str, Owner]) -> lis
         own = tuple(sorted(path for owner, path in files.get((package.kind, package.name), ()) if owner.is_(package)))
         told.append(replace(package, files=own) if own else package)
     return told
+
+
+def _printable(package: Package) -> Package:
+    """With paths that can be shown and stored, whatever bytes they have: from here on nobody opens them."""
+    if package.path.isascii() and all(map(str.isascii, package.files)):
+        return package
+    return replace(package, path=_text(package.path), files=tuple(map(_text, package.files)))
+
+
+def _is_told(package: Package) -> bool:
+    """Whether its name and versions are text: whatever else they are, nobody can look it up."""
+    texts = (package.name, package.version, package.architecture, package.source_name, package.source_version, package.module)
+    return all(map(str.isprintable, texts))
+
+
+def _text(path: str) -> str:
+    """Bytes that are no UTF-8 as `\\xe9`."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _no_database(distribution: Distribution) -> MachineError:
