@@ -147,7 +147,7 @@ def _language_packages(
             continue
         if owned is None:
             owned = _owned_files(inventory) if _speaks_of_all(inventory, feeds) else frozenset()
-        if package.path and package.path.lstrip("/") in owned:
+        if package.file and package.file.lstrip("/") in owned:
             report.skip("shipped by a package of the distribution, whose advisories cover it", package)
             continue
         report.feeds.update({(feed.id, feed.eco): feed for feed in feeds[language.eco]})

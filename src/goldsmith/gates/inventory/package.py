@@ -28,14 +28,22 @@ class Package:
     module: str = ""
     """The modularity label of an rpm, `name:stream:version:context:arch`, or empty."""
     path: str = ""
-    """The file in the image that says so, without a leading slash; empty for a package of the distribution."""
+    """The file in the image that says so, without a leading slash; empty for a package of the distribution.
+
+    For what is in an archive: `app.jar!/BOOT-INF/lib/inner.jar`.
+    """
     files: tuple[str, ...] = ()
     """Those of its files that other packages of the inventory are read from, without a leading slash. All files of a system
-    would be a hundred thousand names: `owners_of` finds the owners of given ones."""
+    would be a hundred thousand names: `owners_of` finds the owners of given ones. Of a Python package: all of its RECORD."""
     layer: str = ""
     """`sha256:<hex>` of the layer that brought this version, when it is known."""
     licences: tuple[str, ...] = ()
     """As the package tells them."""
+
+    @property
+    def file(self) -> str:
+        """The regular file of the image that `path` is in."""
+        return self.path.partition("!/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

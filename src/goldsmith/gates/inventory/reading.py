@@ -6,16 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from goldsmith.gates.contract import Skipped
 from goldsmith.gates.inventory.buildinfo import content_sets, image_name
+from goldsmith.gates.inventory.gem import read_gems
+from goldsmith.gates.inventory.java import read_java
 from goldsmith.gates.inventory.kernels import read_kernels
 from goldsmith.gates.inventory.layering import SYSTEM_READERS, Identity, identity, layers_of
+from goldsmith.gates.inventory.node import read_node
 from goldsmith.gates.inventory.ownership import Owner, owners_of
 from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
+from goldsmith.gates.inventory.programs import read_programs
+from goldsmith.gates.inventory.python import read_python
 from goldsmith.gates.inventory.release import read_distribution
 from goldsmith.gates.inventory.stack import Stack
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
-LANGUAGE_READERS: Sequence[Callable[[Stack], Found]] = ()
+LANGUAGE_READERS: Sequence[Callable[[Stack], Found]] = (read_python, read_node, read_java, read_gems, read_programs)
 """Readers of what languages' own package managers install, or is linked into programs."""
 
 _KINDS: Mapping[str, PackageKind] = {"debian": "deb", "ubuntu": "deb", "alpine": "apk"}
@@ -44,7 +50,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
     since = layers_of(roots, layers) if layers else {}
     found = [*system.values(), *others, boot]
     packages = [_placed(package, stack, since) for item in found for package in item.packages]
-    owners, unreadable = owners_of(stack, frozenset(package.path for package in packages if package.path))
+    owners, unreadable = owners_of(stack, frozenset(package.file for package in packages if package.path))
     sets, wrong_sets = content_sets(stack)
     told = [_printable(package) for package in _with_files(packages, owners)]
     dumb = (f"a {item.kind} package has the name {item.name!a}, {item.version!a}" for item in told if not _is_told(item))
@@ -53,7 +59,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
         distribution=distribution,
         packages=tuple(sorted(filter(_is_told, told))),
         faults=tuple(map(_text, faults)),
-        skipped=tuple(skipped for item in found for skipped in item.skipped),
+        skipped=tuple(_shown(skipped) for item in found for skipped in item.skipped),
         content_sets=sets,
         nvr=image_name(stack),
     )
@@ -66,7 +72,7 @@ def kind_of(distribution: Distribution) -> PackageKind:
 
 def _placed(package: Package, stack: Stack, since: Mapping[Identity, str]) -> Package:
     """With the layer that brought it."""
-    layer = since.get(identity(package), "") if package.kind in SYSTEM_READERS else stack.layer(package.path)
+    layer = since.get(identity(package), "") if package.kind in SYSTEM_READERS else stack.layer(package.file)
     return replace(package, layer=layer) if layer and not package.layer else package
 
 
@@ -89,6 +95,10 @@ def _printable(package: Package) -> Package:
     if package.path.isascii() and all(map(str.isascii, package.files)):
         return package
     return replace(package, path=_text(package.path), files=tuple(map(_text, package.files)))
+
+
+def _shown(skipped: Skipped) -> Skipped:
+    return replace(skipped, sample=tuple(map(_text, skipped.sample)))
 
 
 def _is_told(package: Package) -> bool:

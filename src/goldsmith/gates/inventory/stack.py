@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 
@@ -69,16 +71,26 @@ class Stack:
 
         Raises `OSError` for a file that cannot be read or is larger than `at_most` bytes.
         """
+        with self.open(name) or nullcontext() as file:
+            if file is None:
+                return None
+            status = os.fstat(file.fileno())
+            data = file.read(at_most + 1) if status.st_size <= at_most else None
+        if data is None or len(data) > at_most:
+            raise OSError(errno.EFBIG, f"it is no file of at most {at_most:,} bytes", name)
+        return data
+
+    def open(self, name: str) -> io.FileIO | None:
+        """A regular file for reading, not buffered, or None when there is none. Raises `OSError` when it cannot be read."""
         path = self.path(name)
         if path is None:
             return None
         # The tree may change under us: whatever is there now, it is neither followed nor waited for.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            status = os.fstat(file.fileno())
-            data = file.read(at_most + 1) if stat.S_ISREG(status.st_mode) and status.st_size <= at_most else None
-        if data is None or len(data) > at_most:
-            raise OSError(errno.EFBIG, f"it is no file of at most {at_most:,} bytes", name)
-        return data
+        file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            file.close()
+            raise OSError(errno.EINVAL, "it is no regular file", name)
+        return file
 
     def _shown(self, name: str) -> tuple[str, os.stat_result] | None:
         """The directory on the host whose entry a name shows, and the entry's status."""
