@@ -19,6 +19,8 @@ from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Prov
 from goldsmith.events import LayerWritten, Output, StepCached, StepFailed, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.images import DiskConfig, SealedImage, SealedTree, make_image
+from goldsmith.images.beneath import note_beneath
+from goldsmith.images.merge import copy_layer
 from goldsmith.machines import Journal, Local, Sandbox
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.sandbox import PROFILE_DIGEST
@@ -258,7 +260,7 @@ def _provision_in_sandbox(
                     continue
                 recover(recovery, name, context, _clean_up(build.cleanup, machine, context))
                 if recovery.keeps:
-                    _keep_for_a_person(directory, context, workshop)
+                    _keep_for_a_person(directory, layers, context, workshop)
                 raise
 
 
@@ -275,6 +277,7 @@ def _sandbox(
     upper, work = directory / "upper", directory / "work"
     upper.mkdir()
     work.mkdir()
+    note_beneath(upper, layers)
     caches = {place: path for place, path in ((ARCHIVES, base.packages_cache), (LISTS, base.lists_cache)) if path is not None}
     with (
         component.tools(use.config(context), context) or nullcontext({}) as shown,
@@ -299,11 +302,13 @@ def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context) ->
     return (lambda: provision(use, machine, context)) if use is not None else None
 
 
-def _keep_for_a_person(directory: Path, context: Context, workshop: Workshop) -> None:
+def _keep_for_a_person(directory: Path, layers: Sequence[str], context: Context, workshop: Workshop) -> None:
     kept = workshop.logs.parent / "kept" / directory.name
     kept.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(directory / "upper", kept, symlinks=True, ignore_dangling_symlinks=True, dirs_exist_ok=True)
-    context.emit(Output(build=context.build, text=f"What the failed step had changed is kept in {kept}", kind="error"))
+    copy_layer(directory / "upper", kept)
+    note_beneath(kept, layers)
+    text = f"What the failed step had changed is kept in {kept}; goldsmith scan takes it with the layers beneath"
+    context.emit(Output(build=context.build, text=text, kind="error"))
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def command(targets: tuple[str, ...], format: str, output: Path | None) -> int:
     from goldsmith.project import cache_directory, project_for
     from goldsmith.project.explain import fixes_of
     from goldsmith.project.rescan import held_versions
-    from goldsmith.project.scan import scan, target_of
+    from goldsmith.project.scan import scan
+    from goldsmith.project.targets import target_of
 
     project = project_for(Path.cwd())
     wanted = targets or held_versions(project_here())

@@ -14,7 +14,14 @@ _FORMATS = ("table", "json", "trivy", "sarif", "html")
 @click.command("scan")
 @click.option("-format", "format", type=click.Choice(_FORMATS), default="table", show_default=True, help="How to tell it.")
 @click.option("-output", "output", type=click.Path(dir_okay=False, path_type=Path), help="Write it to this file.")
-@click.option("-gates", "gates", default="vulnerabilities", show_default=True, metavar="A,B", help="vulnerabilities, secrets.")
+@click.option(
+    "-gates",
+    "gates",
+    default="vulnerabilities",
+    show_default=True,
+    metavar="A,B",
+    help="Of vulnerabilities, secrets, hardening.",
+)
 @click.option(
     "-report", "foreign", multiple=True, metavar="FILE", help="A result of trivy, grype or osv-scanner (JSON); may come again."
 )
@@ -23,7 +30,8 @@ _FORMATS = ("table", "json", "trivy", "sarif", "html")
 def command(target: str, format: str, output: Path | None, gates: str, foreign: tuple[str, ...], only_reports: bool) -> int:
     """Examine TARGET: a directory tree, a raw or qcow2 disk, a bill of materials (CycloneDX, SPDX), or web, web:41, web@prod.
 
-    A disk is read without mounting it; nothing of it is run. A version of the registry is examined by the bill of materials
+    Also a directory of layers, what a stopped step left, or `sandbox`: what the step that runs now has made. A tree that
+    changes meanwhile is an ERROR. A disk is read without mounting it; nothing of it is run. A version of the registry is examined by the bill of materials
     that was signed when it was made. Inside a project its gate blocks count, elsewhere the defaults. Findings of other scanners
     count by the same rules; what they have and we have not, and the other way round, is told.
 
@@ -35,7 +43,8 @@ def command(target: str, format: str, output: Path | None, gates: str, foreign: 
     from goldsmith.images.whole import write_whole
     from goldsmith.machines import Journal
     from goldsmith.project import cache_directory, project_for
-    from goldsmith.project.scan import Opinions, scan, target_of
+    from goldsmith.project.scan import Opinions, scan
+    from goldsmith.project.targets import target_of
 
     chosen = [name.strip() for name in gates.split(",") if name.strip()]
     if not chosen:

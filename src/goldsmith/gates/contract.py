@@ -52,6 +52,8 @@ class Subject:
     """kernel, initrd, cmdline: paths in the tree and the command line."""
     parent: str | None = None
     layers: tuple[str, ...] = ()
+    roots: tuple[Path, ...] = ()
+    """The directories of `layers`, as far as they are at hand: they tell what brought a package, nothing else."""
     known_secrets: tuple[KnownSecret, ...] = ()
     sensitive: tuple[str, ...] = ()
     """Names of the template's sensitive variables that have a value: their values must be among `known_secrets`."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from goldsmith.events import Emit, GateJudged
 from goldsmith.gates.contract import C, DataUsed, Facts, Finding, Gate, Result, Subject, Verdict
@@ -72,6 +72,18 @@ def judge(gate: str, facts: Facts, *, disk_digest: str, config_digest: str, star
         config_digest=config_digest,
         started=started,
         finished=finished,
+    )
+
+
+def doubted(result: Result, why: str) -> Result:
+    """The result as an ERROR for a reason that its gate could not see."""
+    return judge(
+        result.gate,
+        replace(result.facts, doubts=(*result.facts.doubts, why)),
+        disk_digest=result.disk_digest,
+        config_digest=result.config_digest,
+        started=result.started,
+        finished=result.finished,
     )
 
 

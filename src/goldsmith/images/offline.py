@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +35,9 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
             continue
         tree = work / "root"
         tree.mkdir()
-        run_tool(["debugfs", "-R", f"rdump / {tree}", _place(raw, offset)], cancellation=cancellation)
+        told = work / "rdump.log"
+        run_tool(["debugfs", "-R", f"rdump / {tree}", _place(raw, offset)], cancellation=cancellation, errors=told)
+        _check_whole(told.read_text(errors="replace"), disk)
         return tree
     raise MachineError(
         Diagnostic(
@@ -44,6 +47,20 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
             next="Scan the directory of the mounted system, or its bill of materials.",
         )
     )
+
+
+def _check_whole(told: str, disk: Path) -> None:
+    """`debugfs` goes on after what it cannot read, and returns 0: what is missing then would count as absent."""
+    complaints = [line for line in told.splitlines() if line.strip() and not re.match(r"debugfs \d", line)]
+    if complaints:
+        raise MachineError(
+            Diagnostic(
+                code="disk.damaged",
+                what=f'the file system on "{disk}" cannot be read to its end',
+                why="; ".join(complaints[:3]),
+                next="Check the disk (e2fsck -fn) or make it again.",
+            )
+        )
 
 
 def _has_release(raw: Path, offset: int, cancellation: Cancellation | None) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 from goldsmith.build import BuildResult, LayeredResult
 from goldsmith.events import Output
 from goldsmith.gates.contract import Result, Subject, Verdict
-from goldsmith.gates.judge import config_digest, run_gate
+from goldsmith.gates.judge import config_digest, doubted, run_gate
+from goldsmith.gates.steadiness import CHANGED, state_of
 from goldsmith.project.certified import Certified, Judged, last_certified, remember
 from goldsmith.project.pending import Pending, all_pending, finish, keep, writing_down
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
@@ -106,6 +107,7 @@ def _examine(
 ) -> tuple[Result, ...]:
     """Run the gates on the sealed tree: the quick ones side by side, then the slow ones when no quick one failed."""
     with examined(image, layered, subject, session) as ready:
+        before = state_of([ready.tree])
         results = _side_by_side([use for use in due if not use.gate.is_slow], ready, session)
         slow = [use for use in due if use.gate.is_slow]
         if any(result.verdict == "fail" for result in results):
@@ -113,7 +115,8 @@ def _examine(
                 session.emit(Output(build=image.name, text=f"Gate {use.name} is not run: the image is unfit already"))
         else:
             results += _side_by_side(slow, ready, session)
-    return results
+        is_steady = state_of([ready.tree]) == before
+    return results if is_steady else tuple(doubted(result, CHANGED) for result in results)
 
 
 def _side_by_side(uses: Sequence[GateUse], subject: Subject, session: Session) -> tuple[Result, ...]:

@@ -14,8 +14,9 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.project.project import Project
 from goldsmith.project.records import attest_all, open_registry
-from goldsmith.project.scan import of_version, scan
+from goldsmith.project.scan import scan
 from goldsmith.project.statements import claim_of_rescan, sign_claims, write_bundles
+from goldsmith.project.targets import of_version
 
 if TYPE_CHECKING:
     from goldsmith.registry import Registry

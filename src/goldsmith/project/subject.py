@@ -53,11 +53,12 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
 @contextmanager
 def examined(image: ImageDeclaration, layered: LayeredResult, subject: Subject, session: Session) -> Iterator[Subject]:
     """The subject with its sealed tree; a disk from the cache has its tree made again from the same layers."""
+    roots = tuple(session.workshop.cache.layers.path(layer) for layer in layered.image.layers)
     if subject.tree != NO_TREE:
-        yield subject
+        yield replace(subject, roots=roots)
         return
     tree: SealedTree = seal_tree(
-        [session.workshop.cache.layers.path(layer) for layer in layered.image.layers],
+        roots,
         disk=layered.disk,
         name=image.name,
         epoch=layered.base.epoch,
@@ -66,4 +67,4 @@ def examined(image: ImageDeclaration, layered: LayeredResult, subject: Subject, 
         emit=session.emit,
         cancellation=session.cancellation,
     )
-    yield replace(subject, tree=tree.path)
+    yield replace(subject, tree=tree.path, roots=roots)

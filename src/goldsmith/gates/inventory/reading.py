@@ -65,6 +65,13 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
     )
 
 
+def located(inventory: Inventory, roots: Sequence[Path], layers: Sequence[str]) -> Inventory:
+    """An inventory of the tree that layers became, with the layer that brought each package."""
+    stack = Stack(roots, layers)
+    since = layers_of(roots, layers, list(SYSTEM_READERS.values()))
+    return replace(inventory, packages=tuple(sorted(_placed(package, stack, since) for package in inventory.packages)))
+
+
 def kind_of(distribution: Distribution) -> PackageKind:
     """What the package manager of a distribution installs."""
     return _KINDS.get(distribution.family, "rpm")

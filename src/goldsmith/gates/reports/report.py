@@ -14,7 +14,7 @@ from goldsmith.gates.contract import Finding, Result, Verdict
 from goldsmith.gates.inventory import Inventory, package_url
 from goldsmith.gates.vulnerabilities.findings import fingerprint
 
-Kind: TypeAlias = Literal["directory", "disk", "version", "sbom"]
+Kind: TypeAlias = Literal["directory", "layers", "disk", "version", "sbom"]
 WORST: tuple[Verdict, ...] = ("pass", "warn", "fail", "error")
 _NAMESPACE = uuid.UUID("0c1f4f2a-60cb-5a0f-8ad5-8f5e2a4a3c55")
 
