@@ -31,9 +31,11 @@ def command(target: str, format: str, output: Path | None, gates: str, foreign: 
     """Examine TARGET: a directory tree, a raw or qcow2 disk, a bill of materials (CycloneDX, SPDX), or web, web:41, web@prod.
 
     Also a directory of layers, what a stopped step left, or `sandbox`: what the step that runs now has made. A tree that
-    changes meanwhile is an ERROR. A disk is read without mounting it; nothing of it is run. A version of the registry is examined by the bill of materials
-    that was signed when it was made. Inside a project its gate blocks count, elsewhere the defaults. Findings of other scanners
-    count by the same rules; what they have and we have not, and the other way round, is told.
+    changes meanwhile is an ERROR. A disk is read without mounting it; nothing of it is run. A version of the registry is
+    examined by the bill of materials that was signed when it was made.
+
+    Inside a project its gate blocks count, elsewhere the defaults. Findings of other scanners count by the same rules; what
+    they have and we have not, and the other way round, is told.
 
     \b
     Exit code: 0 PASS or WARN, 2 a gate failed, 3 a gate could not tell, 1 TARGET cannot be scanned.

@@ -68,7 +68,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
 def located(inventory: Inventory, roots: Sequence[Path], layers: Sequence[str]) -> Inventory:
     """An inventory of the tree that layers became, with the layer that brought each package."""
     stack = Stack(roots, layers)
-    since = layers_of(roots, layers, list(SYSTEM_READERS.values()))
+    since = layers_of(roots, layers)
     return replace(inventory, packages=tuple(sorted(_placed(package, stack, since) for package in inventory.packages)))
 
 
