@@ -16,6 +16,10 @@ gate "patches" {}
 
 gate "secrets" {}
 
+gate "hardening" {
+  minimum = 0.9
+}
+
 gate "boot" {
   within = "3m"
 }
@@ -28,7 +32,7 @@ channel "staging" {
 
 channel "prod" {
   after    = "staging"
-  requires = ["patches", "secrets", "boot"]
+  requires = ["patches", "secrets", "hardening", "boot"]
 }
 
 retention {

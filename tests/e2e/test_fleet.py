@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def test_every_gate_passed_and_the_boot_was_timed(fleet: Workspace) -> None:
     shown = fleet.goldsmith("show", "web")
 
-    for gate in ("patches", "secrets", "boot"):
+    for gate in ("patches", "secrets", "hardening", "boot"):
         assert re.search(rf"evidence +{gate} +(PASS|WARN)", shown), shown
     results = [item for item in statements(fleet.root / "web/output/web.evidence.jsonl") if gate_of(item) == "boot"]
     assert len(results) == 1

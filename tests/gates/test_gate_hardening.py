@@ -34,7 +34,7 @@ MUTATIONS: dict[str, dict[str, str]] = {
     "GS-007": {"etc/hostname": "ip-10-0-0-1\n"},
     "GS-008": {"root/.ssh/authorized_keys": "k"},
     "GS-010": {"var/lib/dhcp/eth0.leases": "l"},
-    "GS-011": {"etc/shadow": "root:$6$x:1:0:99999:7:::\nman:*:1:0:99999:7:::\n"},
+    "GS-011": {"etc/shadow": "root:NP:1:0:99999:7:::\nman:*:1:0:99999:7:::\n"},
     "GS-012": {"etc/shadow": "root:*:1:0:99999:7:::\nman:$6$x:1:0:99999:7:::\n"},
     "GS-016": {"etc/passwd": "root:x:0:0::/root:/usr/sbin/nologin\nman:x:6:6::/x:/bin/sh\n"},
     "GS-018": {"root/.netrc": "m"},

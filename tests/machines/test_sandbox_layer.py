@@ -35,6 +35,20 @@ def test_a_sandbox_that_did_nothing_leaves_nothing(make_sandbox: MakeSandbox, up
     assert names_below(tree) == before
 
 
+def test_steps_that_changed_nothing_leave_one_layer_that_may_be_there_twice(
+    make_sandbox: MakeSandbox, said: Said, tmp_path: Path
+) -> None:
+    first, between = tmp_path / "first", tmp_path / "between"
+    for directory, text in ((first, "first"), (between, "between")):
+        directory.mkdir()
+        (directory / "told").write_text(text)
+
+    machine = make_sandbox(first, between, first)
+
+    assert machine.run(["cat", "/told"], output=said) == 0
+    assert said.out == ["first"]
+
+
 def test_what_a_command_changed_is_in_the_upper_and_the_tree_is_as_it_was(
     make_sandbox: MakeSandbox, upper: Path, tree: Path
 ) -> None:

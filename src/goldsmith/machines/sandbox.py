@@ -87,7 +87,9 @@ class Sandbox:
         shared_caches: Mapping[str, Path] | None = None,
         epoch: int | None = None,
     ) -> None:
-        self._lowers = [path.resolve() for path in lowers]
+        # An overlay refuses a layer that is there twice, and steps that change nothing all leave the same one. The upper
+        # of two is enough: what it says hides what the lower one says.
+        self._lowers = list(reversed(dict.fromkeys(path.resolve() for path in reversed(lowers))))
         self._upper = upper.resolve()
         self._work = work.resolve()
         self._journal = journal

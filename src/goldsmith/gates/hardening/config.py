@@ -51,7 +51,7 @@ class HardeningConfig(Waivable):
         names = (*PROFILES, *(item.name for item in self.custom))
         if self.profile not in names:
             raise ValueError(f'profile = "{self.profile}": there are {", ".join(names)}')
-        words = {word for item in all_controls().values() for word in (item.asked, item.unless) if word}
+        words = {word for item in all_controls().values() for word in item.asks}
         for word in self.asks:
             if word not in words:
                 raise ValueError(f'asks has "{word}": there are {", ".join(sorted(words))}')

@@ -36,6 +36,8 @@ class Check:
     probe: str
     arguments: Arguments
     alternative: Check | None = None
+    asked: str = ""
+    """Counts only when the project asks for it by this word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,11 @@ class Control:
     """A probe of booted clones."""
     ssg: tuple[str, ...] = ()
     """Rules of ComplianceAsCode to compare with."""
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """The words by which a project chooses something about it."""
+        return frozenset({self.asked, self.unless, *(check.asked for check in self.offline)}) - {""}
 
     @property
     def weight(self) -> int:
@@ -123,6 +130,7 @@ def _check(given: Mapping[str, object], probes: Collection[str] = PROBES) -> Che
         raise ValueError(f'there is no probe "{probe}"')
     return Check(
         probe,
-        Arguments({name: value for name, value in given.items() if name not in ("probe", "or")}),
+        Arguments({name: value for name, value in given.items() if name not in ("probe", "or", "asked")}),
         _check(cast("Mapping[str, object]", alternative), probes) if alternative else None,
+        str(given.get("asked", "")),
     )

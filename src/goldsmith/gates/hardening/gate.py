@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version as installed_version
 
 from goldsmith.events import Emit
@@ -14,6 +14,7 @@ from goldsmith.gates.hardening.outcomes import Outcome, controls_digest, errors_
 from goldsmith.gates.hardening.registered import PROBES
 from goldsmith.gates.hardening.scene import Fault, NotEvaluated, Scene, Wishes
 from goldsmith.gates.inventory import Stack, read_distribution
+from goldsmith.gates.inventory.archive_index import index_digests
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.machines.cancellation import Cancellation
 
@@ -42,6 +43,10 @@ class Hardening(Gate[HardeningConfig]):
             outcomes.append(examined(control, scene, config))
         return _facts(outcomes, scene, config)
 
+    def data_digests(self, subject: Subject, config: HardeningConfig) -> Sequence[str]:
+        """The controls, and the archive's indexes that GS-082 rests on."""
+        return [controls_digest(), *(index_digests(subject.lists) if subject.lists is not None else ())]
+
 
 def wishes_of(config: HardeningConfig) -> Wishes:
     """What the block allows and asks for."""
@@ -56,7 +61,9 @@ def examined(control: Control, scene: Scene, config: HardeningConfig) -> Outcome
             return Outcome(control, "not applicable", reason=why_not)
         if not control.offline:
             return Outcome(control, "not evaluated", reason=NEEDS_BOOT)
-        faults = tuple(fault for check in control.offline for fault in _faults(check, scene))
+        faults = tuple(
+            fault for check in control.offline if check.asked in ("", *config.asks) for fault in _faults(check, scene)
+        )
     except NotEvaluated as error:
         return Outcome(control, "not evaluated", reason=str(error))
     except (OSError, ValueError, GoldsmithError) as error:

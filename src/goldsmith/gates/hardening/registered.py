@@ -12,8 +12,8 @@ from goldsmith.gates.hardening.probes import accounts, booted, files, kernel, pa
 from goldsmith.gates.hardening.scene import Arguments, Fault, Probe
 
 _MODULES: tuple[tuple[ModuleType, str], ...] = (
-    (files, "absent present no_file_named core_files empty_directories modes machine_id neutral_hostname world_writable"),
-    (files, "unowned privileged unmodified recorded"),
+    (files, "absent present no_file_named core_files empty_directories modes allow_lists machine_id neutral_hostname"),
+    (files, "world_writable unowned privileged unmodified recorded"),
     (accounts, "no_builder root_locked no_password one_root unique shadowed service_shells homes empty_group login_defs"),
     (accounts, "shell_timeout"),
     (ssh, "sshd sshd_startups sshd_algorithms sshd_allow_list sshd_banner"),

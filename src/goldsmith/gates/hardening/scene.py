@@ -117,8 +117,10 @@ def holds(value: str, wanted: str) -> bool:
 
 
 def _number(value: str) -> int | None:
-    """A whole number; `2m` is 120, as sshd reads times."""
-    match = re.fullmatch(r"(-?\d+)([smhdw]?)", value.lower())
-    if match is None:
+    """A whole number; `1m30s` is 90, as sshd reads times (TIME FORMATS of sshd_config(5))."""
+    if re.fullmatch(r"-\d+", value):
+        return int(value)
+    if not re.fullmatch(r"(\d+[smhdw]?)+", value.lower()):
         return None
-    return int(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[match[2]]
+    parts = re.findall(r"(\d+)([smhdw]?)", value.lower())
+    return sum(int(number) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[unit] for number, unit in parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import socket
 import stat
@@ -85,6 +86,13 @@ def modes(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
                 yield Fault(f"/{shown(path)} belongs to {status.st_uid}:{status.st_gid}, not to root", shown(path))
 
 
+def allow_lists(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
+    """Where a program of `lists` is, the file beside it says who may use it."""
+    for program, path in arguments.table("lists").items():
+        if scene.tree.has(program) and scene.tree.text(path) is None:
+            yield Fault(f"/{path} is missing: everybody may use /{program}", path)
+
+
 def machine_id(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """The machine id is made at first boot."""
     for path in ("etc/machine-id", "var/lib/dbus/machine-id"):
@@ -133,16 +141,20 @@ def unmodified(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     if not known.sums:
         raise NotEvaluated("the package database has no sums")
     below = arguments.texts("below")
+    diverted = {line.lstrip("/") for line in (scene.tree.text("var/lib/dpkg/diversions") or "").splitlines()[::3]}
     for path, wanted in known.sums.items():
         if not any(fnmatchcase(path, pattern) for pattern in below):
             continue
-        real = scene.tree.real(path)
-        if real is None or real != path:
+        directory, _, name = path.rpartition("/")
+        place = scene.tree.real(directory)
+        found = f"{scene.tree.root}/{place}/{name}"
+        # A missing file does no harm; a link in its place is another program. Diversions move files away openly.
+        if place is None or not os.path.lexists(found) or path in diverted:
             continue
-        status = scene.tree.status(path)
-        if status is None or not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.lstat(found).st_mode):
+            yield Fault(f"/{shown(path)} is a link, where its package brought a file", shown(path))
             continue
-        with open(f"{scene.tree.root}/{path}", "rb") as file:
+        with open(found, "rb") as file:
             if hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() != wanted:
                 yield Fault(f"/{shown(path)} is not what its package brought", shown(path))
 

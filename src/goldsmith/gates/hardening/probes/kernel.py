@@ -43,14 +43,19 @@ def _key(name: str) -> str:
 
 
 def sysctl(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
-    """Each parameter is set as wanted. A name without signs counts before one with `*`."""
+    """Each parameter is set as wanted. A name without signs counts before one with `*`, which never goes past a dot."""
     values = read_sysctl(scene)
-    patterns = [key for key in values if "*" in key]
+    patterns = [key for key in values if any(sign in key for sign in "*?[")]
     for name, wanted in arguments.table("values").items():
-        key = name if name in values else next((item for item in reversed(patterns) if fnmatchcase(name, item)), "")
+        key = name if name in values else next((item for item in reversed(patterns) if _fits(name, item)), "")
         value, path, line = values.get(key, ("", "etc/sysctl.d", 0))
         if not holds(value, wanted):
             yield Fault(f"{name} is {value or 'not set'}, {wanted} is wanted", path, line)
+
+
+def _fits(name: str, pattern: str) -> bool:
+    parts, wanted = name.split("."), pattern.split(".")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def modules_off(scene: Scene, arguments: Arguments) -> Iterator[Fault]:

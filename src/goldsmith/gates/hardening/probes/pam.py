@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from goldsmith.gates.hardening.scene import Arguments, Fault, Scene
 
+PLACES = ("etc/pam.d", "usr/lib/pam.d")
+"""Where the stacks of services are, the first that has one first (pam.d(5))."""
+
 _LINE = re.compile(r"^-?(auth|account|password|session)\s+(\[[^]]*\]|\S+)\s+(\S+)\s*(.*)$")
 
 
@@ -24,7 +27,9 @@ class Rule:
 
 def stack(scene: Scene, service: str, kind: str = "", depth: int = 0) -> Iterator[Rule]:
     """The rules of a service, in order. Raises `ValueError` when a line cannot be read or includes go in circles."""
-    path = f"etc/pam.d/{service}"
+    path = next((path for path in (f"{place}/{service}" for place in PLACES) if scene.tree.has(path)), "")
+    if not path:
+        raise ValueError(f"/{PLACES[0]}/{service} is included, and not there")
     if depth > 16:
         raise ValueError(f"/{path}: includes go in circles")
     joined = (scene.tree.text(path) or "").replace("\\\n", " ")
@@ -49,7 +54,7 @@ def stack(scene: Scene, service: str, kind: str = "", depth: int = 0) -> Iterato
 def pam_without(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """No service has a rule with one of `options`."""
     told: set[tuple[str, int]] = set()
-    for path in scene.tree.glob("etc/pam.d/*"):
+    for path in [path for place in PLACES for path in scene.tree.glob(f"{place}/*")]:
         for rule in stack(scene, path.rpartition("/")[2]):
             for option in set(rule.options) & set(arguments.texts("options")):
                 if (rule.path, rule.line) not in told:
@@ -60,7 +65,7 @@ def pam_without(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 def pam_modules(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """In each service of `services`, the `kind` stack has each module, with its options: `pam_unix.so minlen>=12`."""
     for service in arguments.texts("services"):
-        rules = list(stack(scene, service))
+        rules = list(stack(scene, service)) if any(scene.tree.has(f"{place}/{service}") for place in PLACES) else []
         for wanted in arguments.texts("modules"):
             kind, module, *options = wanted.split()
             same = [rule for rule in rules if (rule.kind, rule.module) == (kind, module)]

@@ -11,21 +11,31 @@ MAIN = "etc/sudoers"
 
 
 def sudoers_lines(scene: Scene, path: str = MAIN, depth: int = 0) -> Iterator[tuple[str, int, str]]:
-    """(file, line, text) in the order in which sudo reads them; names with a dot or `~` in a directory do not count."""
+    """(file, line, text) in the order in which sudo reads them; names with a dot or `~` in a directory do not count.
+
+    `#` begins a comment unless a number follows: that is a user by uid.
+    """
     if depth > 16:
         raise ValueError(f"/{path}: includes go in circles")
-    joined = re.sub(r"\\\n", " ", scene.tree.text(path) or "")
+    # A joined line keeps its number: what it took in is left as empty lines.
+    joined = re.sub(r"(?:.*\\\n)+.*", _one_line, scene.tree.text(path) or "")
     for number, text in enumerate(joined.splitlines(), 1):
-        line = text.strip()
+        line = re.sub(r"(^|\s)#(?!\d|include).*", "", text).strip()
         include = re.match(r"[#@]include(dir)?\s+(\S+)", line)
         if include is None:
-            if line and not line.startswith("#"):
+            if line:
                 yield path, number, line
             continue
-        for found in scene.tree.glob(include[2] + ("/*" if include[1] else "")):
+        place = include[2].strip('"')
+        place = place if place.startswith("/") else f"{path.rpartition('/')[0]}/{place}"
+        for found in scene.tree.glob(place + ("/*" if include[1] else "")):
             name = found.rpartition("/")[2]
             if not include[1] or not ("." in name or name.endswith("~")):
                 yield from sudoers_lines(scene, found, depth + 1)
+
+
+def _one_line(match: re.Match[str]) -> str:
+    return match[0].replace("\\\n", " ") + "\n" * match[0].count("\n")
 
 
 def _defaults(scene: Scene) -> dict[str, tuple[str, bool]]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
+from goldsmith.events import ignore
+from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.hardening.probes.kernel import drop_ins
 from goldsmith.gates.hardening.scene import Arguments, Fault, NotEvaluated, Scene, holds
 from goldsmith.gates.inventory import Stack, read_distribution
+from goldsmith.gates.patches import Patches, PatchesConfig
+from goldsmith.gates.waivers import day_of
+from goldsmith.machines.cancellation import Cancellation
 
 UNIT_PLACES = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _SECRET = re.compile(r"(?i)\b\w*(password|passwd|secret|token|api_?key|private_key)\w*=(?!\s|$|['\"]?\$)")
@@ -23,11 +27,16 @@ def packages_absent(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 
 
 def enabled_units(scene: Scene) -> dict[str, str]:
-    """Names of units that a target wants, and the link that says so."""
+    """Names of units that start at boot, and the link that says so."""
     found: dict[str, str] = {}
     for kind in ("wants", "requires", "upholds"):
         for path in scene.tree.glob(f"etc/systemd/system/*.{kind}/*"):
             found.setdefault(path.rpartition("/")[2], path)
+    # What has only a script of System V is started by systemd's generator for it.
+    for path in scene.tree.glob("etc/rc[2-5].d/S[0-9][0-9]*"):
+        unit = f"{path.rpartition('/')[2][3:]}.service"
+        if not any(scene.tree.has(f"{place}/{unit}") for place in UNIT_PLACES):
+            found.setdefault(unit, path)
     return found
 
 
@@ -106,7 +115,8 @@ def ini(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     name = arguments.text("file")
     places = tuple(f"{place}/{name}.d" for place in ("etc/systemd", "run/systemd", "usr/local/lib/systemd", "usr/lib/systemd"))
     found: dict[str, tuple[str, str, int]] = {}
-    for path in [f"etc/systemd/{name}", *drop_ins(scene, places)]:
+    main = next((path for place in places if scene.tree.has(path := place.removesuffix(".d"))), "")
+    for path in [main, *drop_ins(scene, places)]:
         for number, line in scene.lines(path):
             key, equals, value = line.partition("=")
             if equals:
@@ -124,7 +134,7 @@ def archives_signed(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
         for number, line in scene.lines(path):
             if re.search(r"(?i)trusted\s*[=:]\s*(yes|true|1)|allow-insecure\s*[=:]\s*(yes|true|1)", line):
                 yield Fault("an archive is trusted without signature", path, number)
-    for path in scene.tree.glob("etc/apt/apt.conf.d/*"):
+    for path in apt_configuration(scene):
         for number, line in scene.lines(path):
             wanted = r"(?i)(AllowUnauthenticated|AllowInsecureRepositories|AllowDowngradeToInsecureRepositories)\W+(true|1|yes)"
             if re.search(wanted, line):
@@ -133,9 +143,14 @@ def archives_signed(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
         yield Fault("a key for every archive stands in /etc/apt/trusted.gpg", "etc/apt/trusted.gpg")
 
 
+def apt_configuration(scene: Scene) -> list[str]:
+    """The files of apt.conf(5) in their order."""
+    return [*scene.tree.glob("etc/apt/apt.conf.d/*"), *scene.tree.glob("etc/apt/apt.conf")]
+
+
 def apt_settings(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """Settings of apt by their full names."""
-    text = "\n".join(line for path in scene.tree.glob("etc/apt/apt.conf.d/*") for _, line in scene.lines(path))
+    text = "\n".join(line for path in apt_configuration(scene) for _, line in scene.lines(path))
     for name, wanted in arguments.table("values").items():
         match = re.findall(rf'{re.escape(name)}\s+"([^"]*)"', text)
         if not match or not holds(match[-1], wanted):
@@ -143,20 +158,29 @@ def apt_settings(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 
 
 def supported(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
-    """The distribution's release gets security updates today."""
+    """The distribution's release gets security updates today, by the table that the advisories go by."""
     distribution = read_distribution(Stack([scene.subject.tree]))
-    end = arguments.table("ends").get(f"{distribution.id} {distribution.release}")
-    if end is None:
-        raise NotEvaluated(f"nobody told when {distribution.id} {distribution.release} ends")
+    end_s = published_end_s(distribution)
+    if not end_s:
+        raise NotEvaluated(f"no end of the support of {distribution.id} {distribution.release} is published")
     if not scene.subject.now_s:
         raise NotEvaluated("the time of the examination is not known")
-    if datetime.fromtimestamp(scene.subject.now_s, UTC).strftime("%Y-%m-%d") > end:
-        yield Fault(f"{distribution.name} got its last security update on {end}", "etc/os-release")
+    if scene.subject.now_s >= end_s:
+        yield Fault(f"{distribution.name} gets no security update since {day_of(end_s)}", "etc/os-release")
 
 
 def pending_updates(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
-    """Security updates are the business of a gate that has the archive's indexes."""
-    raise NotEvaluated('the gate "patches" examines this')
+    """No security update is pending, by the facts of the gate `patches`."""
+    if scene.subject.lists is None or scene.subject.keyring is None:
+        raise NotEvaluated("no signed index of the archive is here: the gate patches tells")
+    facts = Patches().examine(scene.subject, PatchesConfig(), ignore, Cancellation())
+    if facts.errors or any(floor.got < floor.wanted for floor in facts.floors):
+        raise NotEvaluated(
+            f"the gate patches could not tell: {'; '.join(facts.messages) or 'the indexes are of another image'}"
+        )
+    for finding in facts.findings:
+        if finding.rule == "security-update":
+            yield Fault(f"{finding.subject}: {finding.detail}")
 
 
 def fstab(scene: Scene) -> Iterator[tuple[int, list[str]]]:
