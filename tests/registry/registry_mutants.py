@@ -126,7 +126,7 @@ def _event_after_commit(patch: pytest.MonkeyPatch) -> None:
     right = Transaction.event
 
     def late(self: Transaction, type: str, data: Mapping[str, JSON], request: str = "") -> int:
-        self._connection.commit()
+        self.connection.commit()
         return right(self, type, data, request)
 
     patch.setattr(Transaction, "event", late)

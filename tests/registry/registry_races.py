@@ -31,8 +31,9 @@ from goldsmith.registry import (
     Version,
     open_registry,
 )
-from goldsmith.registry.db import host_clock
+from goldsmith.registry.engines import host_clock
 from tests.registry.registry_oracle import judge_all
+from tests.registry.registry_postgresql import Server
 from tests.registry.registry_workbench import ACTOR, TEST_RESULT, document, policy
 
 IMAGES, CHANNELS = ("base", "web"), ("dev", "prod")
@@ -45,6 +46,13 @@ class Site:
     """A registry that several processes use, and the file that keeps what they were told."""
 
     root: Path
+    server: Server | None = None
+    """Where its database is; None for an SQLite file in `root`."""
+    database: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.server.url(self.database) if self.server else f"sqlite:///{self.root / 'registry.db'}"
 
     @property
     def store(self) -> Path:
@@ -55,15 +63,15 @@ class Site:
         return self.root / "answers"
 
     def open(self) -> Registry:
-        return open_registry(f"sqlite:///{self.root / 'registry.db'}", self.store)
+        return open_registry(self.url, self.store)
 
-    def connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.root / "registry.db")
+    def connect(self) -> Any:
+        return self.server.connect(self.database) if self.server else sqlite3.connect(self.root / "registry.db")
 
     def copy(self, target: Path) -> Site:
         """The same registry at another place; nobody may use it meanwhile."""
         shutil.copytree(self.root, target)
-        return Site(target)
+        return Site(target, self.server, self.server.database(self.database) if self.server else "")
 
     def tell(self, **answer: object) -> None:
         """Keep an answer. One write: a process that is killed leaves a whole line or none."""
@@ -254,9 +262,8 @@ def prove(registry: Registry, version: Version, verdict: str, lasts_us: int | No
     registry.attest(version, statement, os.urandom(16), ACTOR)
 
 
-def found(root: Path) -> Site:
+def found(site: Site) -> Site:
     """A registry that racers can meet at: three bases, a web on each, all proven."""
-    site = Site(root)
     with site.open() as registry:
         for number in (1, 2, 3):
             base = add(registry, site, "base", number)

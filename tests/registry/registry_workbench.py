@@ -47,9 +47,9 @@ def policy(
 class Bench:
     """A registry in a directory. `turn` moves its clock forward."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, url: str = "") -> None:
         self.root = root
-        self.url = f"sqlite:///{root / 'registry.db'}"
+        self.url = url or f"sqlite:///{root / 'registry.db'}"
         self.now = 1_800_000_000 * SECOND
         self.statements = 0
         self.registry: Registry = open_registry(self.url, root / "store", clock=lambda: self.now)

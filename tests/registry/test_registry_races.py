@@ -17,8 +17,9 @@ import pytest
 
 from goldsmith.hcl.diagnostics import Refused
 from goldsmith.registry import Registry, RetentionPolicy, open_registry
-from goldsmith.registry.db import host_clock
+from goldsmith.registry.engines import host_clock
 from tests.registry.registry_mutants import DYING, RACING
+from tests.registry.registry_postgresql import Server
 from tests.registry.registry_races import Racer, Site, add, dying_at, fork, found, kill, prove
 from tests.registry.registry_workbench import ACTOR
 
@@ -44,7 +45,16 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture
 def site(place: Path) -> Site:
-    return found(place / "site")
+    return found(Site(place / "site"))
+
+
+@pytest.fixture
+def shared_site(place: Path, postgresql: Server) -> Iterator[Site]:
+    """As `site`, on PostgreSQL."""
+    (place / "shared").mkdir()
+    made = Site(place / "shared", postgresql, postgresql.registry())
+    yield found(made)
+    postgresql.drop(made.database)
 
 
 def race(site: Site, processes: int, seconds: float, seed: int = 0, only: Sequence[str] = ()) -> list[int]:
@@ -93,6 +103,25 @@ def test_killed_processes_leave_a_sound_registry_that_goes_on(site: Site) -> Non
     assert race(site, processes=1, seconds=0.4) == [0]
     assert site.faults() == []
     assert len(site.events()) > before > 20
+
+
+def test_processes_that_race_on_a_server_and_die_never_break_a_rule(shared_site: Site) -> None:
+
+    codes = race(shared_site, processes=4, seconds=2)
+    race_and_kill(shared_site, rounds=2, seed=7)
+
+    assert (codes, shared_site.faults()) == ([0, 0, 0, 0], [])
+    assert {kind for kind, _ in shared_site.events()} >= {"promotion.committed", "promotion.refused", "revocation.declared"}
+
+
+@pytest.mark.slow
+def test_a_long_race_on_a_server_never_breaks_a_rule(shared_site: Site) -> None:
+
+    assert race(shared_site, processes=4, seconds=15, seed=100) == [0, 0, 0, 0]
+    race_and_kill(shared_site, rounds=10, seed=100)
+
+    assert shared_site.faults() == []
+    assert {kind for kind, _ in shared_site.events()} >= EXPECTED
 
 
 @pytest.mark.slow
@@ -159,6 +188,10 @@ DONE = {
 
 @pytest.fixture
 def ready(site: Site) -> Site:
+    return _with_work(site)
+
+
+def _with_work(site: Site) -> Site:
     """A registry in which each of `ACTS` has something to do: prod went from web:1 to web:2, nothing keeps 3 and 4."""
     with site.open() as registry:
         for number in (4, 5):
@@ -169,9 +202,9 @@ def ready(site: Site) -> Site:
     return site
 
 
-def crashes(ready: Site, place: Path, name: str) -> Iterator[tuple[Site, bool]]:
+def crashes(ready: Site, place: Path, name: str, stride: int = 1) -> Iterator[tuple[Site, bool]]:
     """The registry after a death before each step of an act in turn, and at last after the whole act."""
-    for number in count(1):
+    for number in count(1, stride):
         site = ready.copy(place / f"{number}")
         _, status = os.waitpid(fork(dying_at(site, number, partial(ACTS[name], site))), 0)
         yield site, os.WIFSIGNALED(status)
@@ -182,14 +215,25 @@ def crashes(ready: Site, place: Path, name: str) -> Iterator[tuple[Site, bool]]:
 
 @pytest.mark.parametrize("name", ACTS)
 def test_a_death_before_any_step_leaves_all_or_nothing(place: Path, ready: Site, name: str) -> None:
+    _die_before_each_step(place, ready, name)
+
+
+@pytest.mark.parametrize(("name", "stride"), [("promote", 3), ("revoke", 7)])
+def test_a_death_before_a_step_on_a_server_leaves_all_or_nothing(
+    place: Path, shared_site: Site, name: str, stride: int
+) -> None:
+    _die_before_each_step(place, _with_work(shared_site), name, stride)
+
+
+def _die_before_each_step(place: Path, ready: Site, name: str, stride: int = 1) -> None:
     steps = 0
-    for site, died in crashes(ready, place, name):
+    for site, died in crashes(ready, place, name, stride):
         steps += 1
         assert site.faults() == [], f"after a death before step {steps}"
         if died:
             _finish(site, name)
             assert site.faults() == [], f"after going on from a death before step {steps}"
-    assert steps > 5
+    assert steps * stride > 5
 
 
 def _finish(site: Site, name: str) -> None:

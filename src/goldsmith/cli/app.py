@@ -33,6 +33,7 @@ COMMANDS = {
     "plan": "Show what a build would do, and why",
     "plugins": "Show which plugins of Packer are installed or required",
     "promote": "Move a channel to a version whose evidence meets the policy",
+    "registry": "Migrate, back up, restore and check the registry's database",
     "rescan": "Examine registered versions again with the advisories of now",
     "resume": "Register images that are built and kept",
     "review": "Find secrets in templates, playbooks, scripts and variable files",

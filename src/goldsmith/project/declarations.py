@@ -55,7 +55,7 @@ class SigningConfig:
 class UrlConfig:
     """`store` and `registry`: where bytes and records are kept."""
 
-    url: str = attribute(REQUIRED, "file://PATH for a store, sqlite:///PATH for a registry; relative to the project file.")
+    url: str = attribute(REQUIRED, "file://PATH for a store; sqlite:///PATH or postgresql://USER@HOST/DATABASE for a registry.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from goldsmith.registry.canonical import JSON, canonical, digest_of
+    from goldsmith.registry.check import CheckReport
     from goldsmith.registry.entities import (
         ArtifactFile,
         ArtifactRecord,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "canonical": ("JSON", "canonical", "digest_of"),
+    "check": ("CheckReport",),
     "entities": (
         "ArtifactFile",
         "ArtifactRecord",
@@ -62,6 +64,7 @@ __all__ = [
     "Assignment",
     "Channel",
     "ChannelMoved",
+    "CheckReport",
     "Evidence",
     "ExpirePlan",
     "Expired",

@@ -2,54 +2,46 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, MachineError, Refused, UserError
 from goldsmith.registry import schema
+from goldsmith.registry.engines import DatabaseEngine, host_clock
 from goldsmith.registry.transaction import Clock, Reader, Transaction
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection, Engine
-    from sqlalchemy.engine.interfaces import DBAPIConnection
-    from sqlalchemy.pool import ConnectionPoolEntry
+    from sqlalchemy.engine import Connection
 
-BUSY_MS = 30_000
-"""How long a writer waits for another one."""
-
-
-def host_clock() -> int:
-    """SQLite has no clock of its own: it is the host's."""
-    return time.time_ns() // 1000
+MOST_SKEW_US = 5 * 60 * 1_000_000
+"""How far the clocks of database and host may be apart for a change: signatures are dated by the host's."""
 
 
 class Database:
-    """A registry's database. SQLite on a local file system; readers never wait, writers wait for each other."""
+    """A registry's database. Readers never wait, writers wait for each other."""
 
-    def __init__(self, path: Path, clock: Clock = host_clock) -> None:
-        """Open the file, or make it. Raises `UserError` for a schema that is newer than this program."""
-        self.path = path
+    def __init__(self, engine: DatabaseEngine, clock: Clock | None = None, *, migrate: bool = False) -> None:
+        """Open the database, or make its tables. `clock` stands in for the database's own.
+
+        An older schema is brought up to date where a copy can be put aside first, or when `migrate` asks for it.
+        Raises `UserError` for a schema that is newer than this program, or older and not to be changed unasked.
+        """
+        self.engine = engine
         self._clock = clock
-        _make_directory(path.parent)
-        self._writing = _engine(path, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
-        self._reading = _engine(path, "BEGIN", ("query_only=ON",))
+        self.migrated_from = ""
+        """The revision before this opening changed it; empty when it was up to date or new."""
         try:
-            with _told(path):
-                self._bring_up_to_date()
+            with self._told():
+                self._bring_up_to_date(migrate)
         except BaseException:
             self.close()
             raise
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._reading.dispose()
-        self._writing.dispose()
+        """Let go of the database."""
+        self.engine.close()
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +52,8 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Reader]:
         """A consistent state, which later changes do not touch."""
-        with _told(self.path), self._reading.connect() as connection:
-            yield Reader(connection, self._clock)
+        with self._told(), self.engine.reading.connect() as connection:
+            yield Reader(connection, self._tick)
 
     @contextmanager
     def write(self, actor: str, *, dry_run: bool = False) -> Iterator[Transaction]:
@@ -69,8 +61,9 @@ class Database:
 
         `Refused` leaves through here after the event that tells of the refusal was kept. Any other error keeps nothing.
         """
-        with _told(self.path), self._writing.connect() as connection:
-            transaction = Transaction(connection, self._clock, actor)
+        with self._told(), self.engine.writing.connect() as connection:
+            transaction = Transaction(connection, self._tick, actor)
+            self._check_clocks(connection)
             try:
                 yield transaction
             except Refused:
@@ -82,32 +75,54 @@ class Database:
             if not dry_run:
                 connection.commit()
 
-    def _bring_up_to_date(self) -> None:
-        revision = self._revision()
+    @contextmanager
+    def fill(self) -> Iterator[Connection]:
+        """A transaction for copying whole tables into a registry that nobody uses yet."""
+        with self._told(), self.engine.changing() as connection:
+            yield connection
+
+    def flaws(self) -> tuple[str, ...]:
+        """What the database engine's own check finds wrong."""
+        with self._told(), self.engine.reading.connect() as connection:
+            return self.engine.flaws(connection)
+
+    def revision(self) -> str:
+        """The schema's revision; empty for a database without tables."""
+        if not self.engine.is_made():
+            return ""
+        with self.engine.reading.connect() as connection:
+            return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one())
+
+    def _tick(self, connection: Connection) -> int:
+        return self.engine.now(connection) if self._clock is None else self._clock()
+
+    def _check_clocks(self, connection: Connection) -> None:
+        if self._clock is not None or not self.engine.has_clock:
+            return
+        apart = self.engine.now(connection) - host_clock()
+        if abs(apart) > MOST_SKEW_US:
+            raise MachineError(
+                Diagnostic(
+                    code="registry.clock-skew",
+                    what=f"the clock of this host is {abs(apart) // 1_000_000} s {'behind' if apart > 0 else 'ahead of'} "
+                    "that of the database",
+                    why="what is signed here would count as too old, or as of a time to come; 300 s are allowed",
+                    next="Set the clocks of both by NTP, then run the command again; nothing was changed.",
+                )
+            )
+
+    def _bring_up_to_date(self, migrate: bool) -> None:
+        revision = self.revision()
         if revision == schema.REVISION:
             return
         if schema.is_newer(revision):
             raise self._newer(revision)
-        with _alone_in(self.path.parent):
-            if self._revision() == schema.REVISION:
-                return
-            with self._writing.connect() as connection:
+        if revision and not self.engine.keep_copy(revision) and not migrate:
+            raise self._older(revision)
+        with self.engine.changing() as connection:
+            if self.revision() != schema.REVISION:
                 schema.upgrade(connection)
-                connection.commit()
-
-    def _revision(self) -> str:
-        from sqlalchemy import text
-        from sqlalchemy.exc import OperationalError
-
-        if not self.path.exists():
-            return ""
-        try:
-            with self._reading.connect() as connection:
-                return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
-        except OperationalError as error:
-            if "no such table" in str(error.orig):
-                return ""
-            raise
+                self.migrated_from = revision
 
     def _newer(self, revision: str) -> UserError:
         with self.read() as reader:
@@ -116,83 +131,33 @@ class Database:
         return UserError(
             Diagnostic(
                 code="registry.schema-newer",
-                what=f'the registry "{self.path}" is newer than this program',
+                what=f'the registry "{self.engine.name}" is newer than this program',
                 why=f"{program} brought it to schema {revision}; this program knows {schema.REVISION}",
                 next="Update Goldsmith to that version or a later one.",
             )
         )
 
+    def _older(self, revision: str) -> UserError:
+        return UserError(
+            Diagnostic(
+                code="registry.schema-older",
+                what=f'the registry "{self.engine.name}" is older than this program',
+                why=f"it has schema {revision}, this program needs {schema.REVISION}; older programs cannot use it afterwards",
+                next="Back it up with the program that it belongs to, then: goldsmith registry migrate",
+            )
+        )
 
-def _make_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        what = f'the directory "{path}" of the registry cannot be made'
-        next = "Make it writable for this user, or name another place in the registry block."
-        raise MachineError(
-            Diagnostic(code="registry.directory", what=what, why=error.strerror or str(error), next=next)
-        ) from error
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Errors of the database in words, with what to do."""
+        from sqlalchemy.exc import DatabaseError, IntegrityError
 
-
-def _engine(path: Path, begin: str, pragmas: Sequence[str]) -> Engine:
-    from sqlalchemy import URL, create_engine, event
-
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)), connect_args={"isolation_level": None, "timeout": BUSY_MS / 1000}
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-        cursor = connection.cursor()
-        for pragma in pragmas:
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        # The driver would begin lazily and without the writer's lock, after the facts were read.
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-@contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """Two programs that find no database must not both make it."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Errors of the database in words, with what to do."""
-    from sqlalchemy.exc import DatabaseError, IntegrityError
-
-    try:
-        yield
-    except IntegrityError as error:
-        what = "the registry's own guard refused a change"
-        raise Bug(
-            Diagnostic(code="registry.guard", what=what, why=str(error.orig), next="Nothing was changed. Report this.")
-        ) from error
-    except DatabaseError as error:
-        why = str(error.orig)
-        code, next = _ADVICE.get(why, ("registry.database", f'Check the file "{path}" and the disk it is on.'))
-        raise MachineError(
-            Diagnostic(code=code, what=f'the registry "{path}" could not be used', why=why, next=next)
-        ) from error
-
-
-_ADVICE = {
-    "database is locked": ("registry.busy", "Another program is writing. Wait for it, then run the command again."),
-    "database or disk is full": ("registry.disk-full", "Free space on its disk, then run the command again."),
-    "attempt to write a readonly database": ("registry.read-only", "Make the file and its directory writable for this user."),
-    "file is not a database": (
-        "registry.not-a-database",
-        "Restore the file from a backup, or name another one in the registry block.",
-    ),
-}
+        try:
+            yield
+        except IntegrityError as error:
+            what = "the registry's own guard refused a change"
+            raise Bug(
+                Diagnostic(code="registry.guard", what=what, why=str(error.orig), next="Nothing was changed. Report this.")
+            ) from error
+        except DatabaseError as error:
+            raise MachineError(self.engine.explain(error)) from error

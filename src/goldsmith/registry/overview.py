@@ -21,8 +21,8 @@ def images(reader: Reader) -> tuple[ImageSummary, ...]:
         """SELECT i.id, i.name, (SELECT COUNT(*) FROM version v WHERE v.image = i.id) AS versions,
         (SELECT v.id FROM version v JOIN storage s ON s.version = v.id WHERE v.image = i.id
          AND s.state IN ('present', 'expiring') ORDER BY v.number DESC LIMIT 1) AS newest,
-        (SELECT SUM(size) FROM (SELECT DISTINCT a.digest, a.size FROM artifact a JOIN version v ON v.id = a.version
-         WHERE v.image = i.id AND a.state <> 'gone') AS files) AS size
+        (SELECT CAST(SUM(size) AS BIGINT) FROM (SELECT DISTINCT a.digest, a.size FROM artifact a
+         JOIN version v ON v.id = a.version WHERE v.image = i.id AND a.state <> 'gone') AS files) AS size
         FROM image i WHERE i.retired_seq IS NULL ORDER BY i.name"""
     )
     pointers = reader.rows(

@@ -8,13 +8,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
-from goldsmith.registry import channels, expire, intake, overview, pins, records, replay, retention, revoke, rollback, versions
+from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.registry import (
+    backup,
+    channels,
+    check,
+    expire,
+    intake,
+    overview,
+    pins,
+    records,
+    replay,
+    retention,
+    revoke,
+    rollback,
+    versions,
+)
 from goldsmith.registry import labels as labelling
 from goldsmith.registry import promote as promotion
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.db import Database, host_clock
+from goldsmith.registry.db import Database
+from goldsmith.registry.engine_urls import engine_of
 from goldsmith.registry.entities import (
     ArtifactFile,
     Assignment,
@@ -32,26 +47,15 @@ from goldsmith.registry.entities import (
 )
 from goldsmith.registry.transaction import Clock
 
-SQLITE = "sqlite:///"
 
+def open_registry(url: str, store: Path, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
+    """Open the registry at `sqlite:///PATH` or `postgresql://…` with the blob store at `store`; an empty one is made.
 
-def open_registry(url: str, store: Path, *, clock: Clock = host_clock) -> Registry:
-    """Open the registry at `sqlite:///PATH` with the blob store at `store`; an empty one is made.
-
-    Opening an up-to-date database compares one number. `clock` is the database's (microseconds since 1970).
-    Raises `UserError` for another kind of URL and for a database that a newer program wrote.
+    Opening an up-to-date database compares one number. `clock` stands in for the database's (microseconds since 1970).
+    Raises `UserError` for another kind of URL, for a database that a newer program wrote, and for one of an older schema
+    on a server unless `migrate` asks for the change.
     """
-    path = url.removeprefix(SQLITE)
-    if not url.startswith(SQLITE) or not path or path == ":memory:":
-        raise UserError(
-            Diagnostic(
-                code="registry.url",
-                what=f'the registry "{url}" cannot be opened',
-                why="this release keeps its registry in an SQLite file on a local file system",
-                next='Write registry { url = "sqlite:///PATH" } in goldsmith.hcl.',
-            )
-        )
-    return Registry(Database(Path(path), clock), BlobStore(store))
+    return Registry(Database(engine_of(url), clock, migrate=migrate), BlobStore(store))
 
 
 class Registry:
@@ -217,6 +221,20 @@ class Registry:
     def expire(self, policy: retention.RetentionPolicy, *, image: str | None = None, actor: str) -> expire.Expired:
         """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
         return expire.expire(self.database, self.blobs, policy, image, actor)
+
+    # ── the database itself ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def back_up(self, target: Path) -> int:
+        """Write one state of the database to a new file; gives the number of its events: see `backup.back_up`."""
+        return backup.back_up(self.database, target)
+
+    def restore(self, source: Path) -> replay.LogReport:
+        """Fill this empty registry from a backup: see `backup.restore`."""
+        return backup.restore(source, self.database)
+
+    def check(self, *, deep: bool = False) -> check.CheckReport:
+        """Look for damage in the database, its log, its tables and its blobs; `deep` reads all bytes."""
+        return check.check(self.database, self.blobs, deep=deep)
 
     # ── audit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

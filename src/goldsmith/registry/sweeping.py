@@ -24,6 +24,8 @@ AND NOT EXISTS (SELECT 1 FROM evidence e WHERE e.blob = b.digest)"""
 def admit(tx: Transaction, store: BlobStore, blobs: Iterable[Blob]) -> tuple[str, ...]:
     """Give every stored blob a live row, or give the digests of those that are being deleted, or are not there any more."""
     blobs = list({blob.digest: blob for blob in blobs}.values())
+    if not blobs:
+        return ()
     rows = tx.rows("SELECT digest, state FROM blob WHERE digest IN :digests", digests=[blob.digest for blob in blobs])
     states = {row.text("digest"): row.text("state") for row in rows}
     lost = tuple(blob.digest for blob in blobs if states.get(blob.digest) == "sweeping" or not store.has(blob.digest))
@@ -53,12 +55,17 @@ def free(tx: Transaction, version: int) -> tuple[str, ...]:
 
 def finish(database: Database, store: BlobStore, digests: Sequence[str], actor: str) -> None:
     """Take the bytes of blobs that are `sweeping`; whoever comes by may do it."""
+    if digests:
+        _take(database, store, digests, actor)
+    store.empty_trash()
+
+
+def _take(database: Database, store: BlobStore, digests: Sequence[str], actor: str) -> None:
     with database.write(actor) as tx:
         rows = tx.rows("SELECT digest FROM blob WHERE state = 'sweeping' AND digest IN :digests", digests=list(digests))
         for row in rows:
             store.bury(row.text("digest"))
         tx.unlogged("UPDATE blob SET state = 'gone' WHERE digest = :digest", [{"digest": row.text("digest")} for row in rows])
-    store.empty_trash()
 
 
 def collect(database: Database, store: BlobStore, actor: str) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import TextClause
 
 Clock = Callable[[], int]
-"""The database's clock: microseconds since 1970."""
+"""A clock: microseconds since 1970."""
 Value = int | str | None | Sequence[int] | Sequence[str]
 """What a statement takes; a sequence stands for a list behind IN."""
 Cells = Mapping[str, int | str | None]
@@ -61,9 +61,11 @@ class Row:
 class Reader:
     """Asks questions in one transaction: all answers are about the same state."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
-        self._connection = connection
-        self._clock = clock
+    def __init__(self, connection: Connection, tick: Callable[[Connection], int]) -> None:
+        """`tick` gives the database's time at the moment of asking."""
+        self.connection = connection
+        """For a copy of whole tables; all else asks through `rows`, `first` and `stream`."""
+        self._tick = tick
         self._head: Head | None = None
         self._now: int | None = None
 
@@ -89,7 +91,7 @@ class Reader:
         if self._now is None:
             # The first question begins the transaction, and a writer may wait for its lock: the clock is read after that.
             newest = self.head.at
-            self._now = max(self._clock(), newest)
+            self._now = max(self._tick(self.connection), newest)
         return self._now
 
     def rows(self, sql: str, **values: Value) -> list[Row]:
@@ -98,7 +100,8 @@ class Reader:
 
     def stream(self, sql: str, **values: Value) -> Iterator[Row]:
         """The rows of a question that may have very many."""
-        for row in self._execute(sql, values).mappings():
+        # Without it PostgreSQL's driver fetches the whole answer first.
+        for row in self._execute(sql, values, stream_results=True).mappings():
             yield Row(row)
 
     def first(self, sql: str, **values: Value) -> Row | None:
@@ -106,16 +109,19 @@ class Reader:
         row = self._execute(sql, values).mappings().first()
         return None if row is None else Row(row)
 
-    def _execute(self, sql: str, values: Mapping[str, Value]) -> CursorResult[tuple[object, ...]]:
+    def _execute(
+        self, sql: str, values: Mapping[str, Value], *, stream_results: bool = False
+    ) -> CursorResult[tuple[object, ...]]:
         lists = frozenset(name for name, value in values.items() if isinstance(value, (list, tuple)))
-        return self._connection.execute(_statement(sql, lists), values)
+        options = {"stream_results": True} if stream_results else None
+        return self.connection.execute(_statement(sql, lists), values, execution_options=options)
 
 
 class Transaction(Reader):
     """A change in the making. It holds the only writer's lock from its beginning, so nothing it reads can grow stale."""
 
-    def __init__(self, connection: Connection, clock: Clock, actor: str) -> None:
-        super().__init__(connection, clock)
+    def __init__(self, connection: Connection, tick: Callable[[Connection], int], actor: str) -> None:
+        super().__init__(connection, tick)
         self.actor = actor
         self._changes: list[RowChange] = []
         self.at = self.now
@@ -156,7 +162,7 @@ class Transaction(Reader):
     def unlogged(self, sql: str, rows: Sequence[Cells]) -> None:
         """Write rows that follow from others (ancestry, layers) or decide nothing alone (blobs)."""
         if rows:
-            self._connection.execute(_statement(sql, frozenset()), list(rows))
+            self.connection.execute(_statement(sql, frozenset()), list(rows))
 
     def event(self, type: str, data: Mapping[str, JSON], request: str = "") -> int:
         """End a change: append the event that accounts for every row since the last one. Gives its number."""

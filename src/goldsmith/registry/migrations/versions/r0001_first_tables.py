@@ -365,7 +365,7 @@ def append_only(name: str) -> None:
                 f"BEGIN SELECT RAISE(ABORT, '{name} is append-only'); END"
             )
         return
-    body = f"BEGIN RAISE EXCEPTION '{name} is append-only'; END"
+    body = f"BEGIN RAISE EXCEPTION '{name} is append-only' USING ERRCODE = '23000'; END"
     op.execute(f"CREATE FUNCTION {name}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
     op.execute(
         f"CREATE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE ON {name} "
@@ -387,7 +387,7 @@ def guard_storage() -> None:
         return
     body = (
         f"BEGIN IF NEW.state IN ('expiring','deleting') AND ({condition}) "
-        "THEN RAISE EXCEPTION 'a channel or a pin names this version'; "
+        "THEN RAISE EXCEPTION 'a channel or a pin names this version' USING ERRCODE = '23000'; "
         "END IF; RETURN NEW; END"
     )
     op.execute(f"CREATE FUNCTION storage_guard() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$")
