@@ -6,9 +6,9 @@ from goldsmith.template.decode import decode
 from goldsmith.template.inspect import inspect
 from goldsmith.template.installed_plugins import every_installation, plugin_directories
 from goldsmith.template.languages import AnyConsole, check_syntax, console, inspection, read_plan
-from goldsmith.template.legacy import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
-from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
-from goldsmith.template.legacy_values import read_variable_file
+from goldsmith.template.legacy.parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.template import LegacyTemplate, LegacyVariable, check_legacy, read_legacy
+from goldsmith.template.legacy.values import read_variable_file
 from goldsmith.template.options import LoadOptions, load_options
 from goldsmith.template.plan import Plan
 from goldsmith.template.plugins import PluginState, required_plugins

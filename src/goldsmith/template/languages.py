@@ -12,9 +12,9 @@ from goldsmith.template.discovery import is_legacy
 from goldsmith.template.faults import Faults
 from goldsmith.template.fence import check_fence
 from goldsmith.template.inspect import Line, inspect
-from goldsmith.template.legacy_console import LegacyConsole
-from goldsmith.template.legacy_inspect import inspect_legacy
-from goldsmith.template.legacy_plan import check_legacy_syntax, load_legacy
+from goldsmith.template.legacy.console import LegacyConsole
+from goldsmith.template.legacy.inspect import inspect_legacy
+from goldsmith.template.legacy.plan import check_legacy_syntax, load_legacy
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.plan import Plan
 

@@ -11,7 +11,7 @@ from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.library.json_text import quoted
 from goldsmith.hcl.source import SourceFile
-from goldsmith.template.legacy_fields import as_float, is_too_large
+from goldsmith.template.legacy.fields import as_float, is_too_large
 
 Settings: TypeAlias = dict[str, object]
 """An object: scalars, lists and objects by name."""

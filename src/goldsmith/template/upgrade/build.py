@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from goldsmith.hcl.gotime import duration_text
-from goldsmith.template.legacy import LegacyTemplate
-from goldsmith.template.legacy_parts import LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.parts import LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.upgrade.calls import Calls
 from goldsmith.template.upgrade.sources import Source
 from goldsmith.template.upgrade.writing import Plain, attribute, block, body, plain

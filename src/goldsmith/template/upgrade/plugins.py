@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from goldsmith.template.legacy import LegacyTemplate
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.upgrade.writing import attribute, block
 
 _KNOWN = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldsmith.template.legacy_parts import LegacyBuilder
+from goldsmith.template.legacy.parts import LegacyBuilder
 from goldsmith.template.upgrade.calls import Calls
 from goldsmith.template.upgrade.plugins import plugin_of
 from goldsmith.template.upgrade.writing import Plain, block, body, plain

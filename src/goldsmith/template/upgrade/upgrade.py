@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from goldsmith.hcl import format_source
 from goldsmith.hcl.diagnostics import Diagnostic, Severity
-from goldsmith.template.legacy import LegacyTemplate
-from goldsmith.template.legacy_parts import LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.parts import LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.upgrade import comments
 from goldsmith.template.upgrade.build import build_block
 from goldsmith.template.upgrade.calls import Calls

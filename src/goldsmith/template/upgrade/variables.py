@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from goldsmith.template.legacy import LegacyTemplate
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.upgrade import comments
 from goldsmith.template.upgrade.calls import Calls, is_local, referenced_variables, variable_name
 from goldsmith.template.upgrade.writing import attribute, block

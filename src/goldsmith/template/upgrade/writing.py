@@ -10,7 +10,7 @@ from typing import TypeAlias
 from goldsmith.hcl.escapes import normalized
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonScalar
 from goldsmith.hcl.lexer import is_identifier
-from goldsmith.template.legacy_fields import float_text
+from goldsmith.template.legacy.fields import float_text
 
 Plain: TypeAlias = "str | bool | int | Decimal | Sequence[Plain] | Mapping[str, Plain] | None"
 """A JSON value without its place."""

@@ -10,8 +10,8 @@ from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProper
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range, SourceFile
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_fields import Fields, is_too_large
-from goldsmith.template.legacy_parts import (
+from goldsmith.template.legacy.fields import Fields, is_too_large
+from goldsmith.template.legacy.parts import (
     LegacyBuilder,
     LegacyPostProcessor,
     LegacyProvisioner,

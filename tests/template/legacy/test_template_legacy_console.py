@@ -10,7 +10,7 @@ import pytest
 
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.template import console, inspection, load_options
-from tests.template.legacy_workplace import Json, write
+from tests.template.legacy.legacy_workplace import Json, write
 
 TEMPLATES: list[Json] = [
     {"variables": {"something": None}},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.template.legacy_workplace import Json, config, planned
+from tests.template.legacy.legacy_workplace import Json, config, planned
 
 
 @pytest.mark.parametrize(

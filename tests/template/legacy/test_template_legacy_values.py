@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from goldsmith.hcl import SourceFile
 from goldsmith.template import load_options, read_legacy
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_values import read_values
-from tests.template.legacy_workplace import Json, faults, planned
+from goldsmith.template.legacy.values import read_values
+from tests.template.legacy.legacy_workplace import Json, faults, planned
 
 BUILDERS: list[Json] = [{"type": "mock"}]
 

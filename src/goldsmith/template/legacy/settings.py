@@ -16,9 +16,9 @@ from goldsmith.packer_templates import check, render_setting
 from goldsmith.template.config_types import field_types, hcl_type, nested_configs, schema_of, setting_name, without_none
 from goldsmith.template.decode import decode
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_deprecated import is_deprecated
-from goldsmith.template.legacy_fields import type_name
-from goldsmith.template.legacy_weak import fitted
+from goldsmith.template.fixes.deprecated import is_deprecated
+from goldsmith.template.legacy.fields import type_name
+from goldsmith.template.legacy.weak import fitted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

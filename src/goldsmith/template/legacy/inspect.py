@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goldsmith.template.inspect import Line
-from goldsmith.template.legacy import LegacyTemplate
-from goldsmith.template.legacy_plan import load_legacy_leniently
+from goldsmith.template.legacy.plan import load_legacy_leniently
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.options import LoadOptions
 
 _NOTE = """

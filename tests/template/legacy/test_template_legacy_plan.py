@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import UserError
-from tests.template.legacy_workplace import Json, config, faults, planned, told
+from tests.template.legacy.legacy_workplace import Json, config, faults, planned, told
 
 
 def mock(**more: Json) -> dict[str, Json]:

@@ -15,11 +15,11 @@ from goldsmith.packer_templates import PACKER_VERSION, OutsideBuilds, user_varia
 from goldsmith.template.constraints import parse_constraints
 from goldsmith.template.faults import Faults
 from goldsmith.template.finding import ComponentFinder
-from goldsmith.template.legacy import LegacyTemplate, check_legacy, read_legacy
-from goldsmith.template.legacy_fields import type_name
-from goldsmith.template.legacy_parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
-from goldsmith.template.legacy_settings import JsonConfiguration, scalars_of
-from goldsmith.template.legacy_values import read_values, read_variable_file
+from goldsmith.template.legacy.fields import type_name
+from goldsmith.template.legacy.parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
+from goldsmith.template.legacy.settings import JsonConfiguration, scalars_of
+from goldsmith.template.legacy.template import LegacyTemplate, check_legacy, read_legacy
+from goldsmith.template.legacy.values import read_values, read_variable_file
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.plan import Plan
 from goldsmith.template.preparing import prepare

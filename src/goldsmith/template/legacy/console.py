@@ -7,7 +7,7 @@ from pathlib import Path
 from goldsmith.components import LegacyValues
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.packer_templates import FUNCTION_NAMES
-from goldsmith.template.legacy_plan import load_legacy_leniently, outside_builds
+from goldsmith.template.legacy.plan import load_legacy_leniently, outside_builds
 from goldsmith.template.options import LoadOptions
 
 HELP = """\

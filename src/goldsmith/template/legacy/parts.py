@@ -9,7 +9,7 @@ from datetime import timedelta
 from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProperty, JsonScalar
 from goldsmith.hcl.source import Range
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy_fields import Fields, type_name
+from goldsmith.template.legacy.fields import Fields, type_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from goldsmith.hcl.json_nodes import JsonArray, JsonNode, JsonObject, JsonProper
 from goldsmith.hcl.numerals import normal, parse_number
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType, MapType, Type
 from goldsmith.hcl.values import Value, boolean, null, number, object_of, string, tuple_of
-from goldsmith.template.legacy_fields import float_text, type_name
+from goldsmith.template.legacy.fields import float_text, type_name
 
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 _FALSE = ("0", "f", "F", "false", "FALSE", "False")

@@ -14,8 +14,8 @@ from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.source import Range
 from goldsmith.packer_templates import OutsideBuilds, user_variables
 from goldsmith.template.faults import Faults
-from goldsmith.template.legacy import LegacyTemplate
-from goldsmith.template.legacy_fields import type_name
+from goldsmith.template.legacy.fields import type_name
+from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.options import LoadOptions
 
 
