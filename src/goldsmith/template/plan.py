@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from goldsmith.components import DirectSource, LegacyValues
+from goldsmith.components import LegacyValues
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.display import display
@@ -18,6 +18,7 @@ from goldsmith.template.declared import ComponentName
 from goldsmith.template.faults import Faults
 from goldsmith.template.finding import ComponentFinder
 from goldsmith.template.hcp import Registry
+from goldsmith.template.making import BuildMaker
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.packer_block import RequiredPlugin
 from goldsmith.template.preparing import prepare
@@ -25,13 +26,13 @@ from goldsmith.template.selection import Selection, select
 from goldsmith.template.sources import SourceReference, find_source, joined
 from goldsmith.template.steps import PostProcessorBlock, ProvisionerBlock
 from goldsmith.template.uses import (
-    GENERATED_NAMES,
     BlockConfiguration,
     Build,
     PostProcessorUse,
     ProvisionerUse,
     SourceUse,
     Surroundings,
+    generated_names,
 )
 
 
@@ -146,7 +147,7 @@ def _title(block: PostProcessorBlock) -> str:
 # ── making builds ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Maker:
+class _Maker(BuildMaker[ProvisionerBlock, PostProcessorBlock]):
     """Makes one build of a build block and one of its sources."""
 
     def __init__(
@@ -158,33 +159,29 @@ class _Maker:
         finder: ComponentFinder,
         faults: Faults,
     ) -> None:
+        super().__init__(selection, finder)
+        self.full_name = _full_name(block, reference)
+        self.type = reference.type
+        self.source_name = reference.source_name
+        self.provisioners = block.provisioners
+        self.cleanup = block.cleanup if block.cleanup and block.cleanup.meta.applies_to(reference.local) else None
+        self.chains = block.chains
         self.block = block
         self.reference = reference
-        self.selection = selection
-        self.finder = finder
         self.faults = faults
         self.material = material
         self.surroundings = Surroundings(scope=material.scope, build_name=block.name, reference=reference)
 
-    def make(self) -> Build | None:
-        """The build without components that are missing, which are noted; None without a source."""
-        source = self._source()
-        provisioners = self._provisioners(self.block.provisioners)
-        cleanup = self._provisioners([self.block.cleanup] if self.block.cleanup else [])
-        chains = tuple(chain for blocks in self.block.chains if (chain := self._chain(blocks)))
-        if source is None:
-            return None
-        return Build(
-            full_name=_full_name(self.block, self.reference),
-            type=self.reference.type,
-            source_name=self.reference.source_name,
-            source=source,
-            provisioners=provisioners,
-            cleanup=cleanup[0] if cleanup else None,
-            chains=chains,
-        )
+    def applies(self, part: ProvisionerBlock | PostProcessorBlock) -> bool:
+        """By the name of the source as it is used here."""
+        return part.meta.applies_to(self.reference.local)
 
-    def _source(self) -> SourceUse | None:
+    def title(self, part: PostProcessorBlock) -> str:
+        """Its name, or else its type."""
+        return _title(part)
+
+    def source(self) -> SourceUse | None:
+        """The `source` block joined with what the build adds to it."""
         reference = self.reference
         declared = find_source(reference, self.block.where, self.material.sources, self.material.source_names, self.faults)
         if declared is None:
@@ -192,10 +189,7 @@ class _Maker:
         found = self.finder.find("source", reference.type, declared.label_ranges[0], f"Unknown source type {reference.type}")
         if found is None:
             return None
-        source = found()
-        if isinstance(source, DirectSource):
-            generated = (*GENERATED_NAMES, *source.generated_names())
-            self.surroundings = replace(self.surroundings, generated_names=generated)
+        self.surroundings = replace(self.surroundings, generated_names=generated_names(found))
         configuration = BlockConfiguration(
             block=joined(declared, reference),
             surroundings=self.surroundings,
@@ -211,53 +205,40 @@ class _Maker:
             generated_names=self.surroundings.generated_names,
         )
 
-    def _provisioners(self, blocks: Iterable[ProvisionerBlock]) -> tuple[ProvisionerUse, ...]:
-        wanted = (block for block in blocks if block.meta.applies_to(self.reference.local))
-        return tuple(use for block in wanted if (use := self._provisioner(block)) is not None)
-
-    def _provisioner(self, block: ProvisionerBlock) -> ProvisionerUse | None:
-        what = f'Unknown {block.block.type} type "{block.type}"'
-        found = self.finder.find("provisioner", block.type, block.block.label_ranges[0], what)
+    def provisioner(self, part: ProvisionerBlock) -> ProvisionerUse | None:
+        """A `provisioner` block, with the overrides for this source."""
+        what = f'Unknown {part.block.type} type "{part.type}"'
+        found = self.finder.find("provisioner", part.type, part.block.label_ranges[0], what)
         if found is None:
             return None
         return ProvisionerUse(
-            type=block.type,
-            name=block.meta.name,
-            where=block.block.range,
+            type=part.type,
+            name=part.meta.name,
+            where=part.block.range,
             component_class=found,
             configuration=BlockConfiguration(
-                block=block.block,
+                block=part.block,
                 surroundings=self.surroundings,
-                iterators=block.iterators,
-                override=block.overrides.get(self.reference.local_name, {}),
+                iterators=part.iterators,
+                override=part.overrides.get(self.reference.local_name, {}),
             ),
-            max_retries=block.meta.max_retries,
-            pause_before=block.pause_before,
-            timeout=block.timeout,
-            continue_on_error=block.meta.continue_on_error,
+            max_retries=part.meta.max_retries,
+            pause_before=part.pause_before,
+            timeout=part.timeout,
+            continue_on_error=part.meta.continue_on_error,
         )
 
-    def _chain(self, blocks: Iterable[PostProcessorBlock]) -> tuple[PostProcessorUse, ...]:
-        chain: list[PostProcessorUse] = []
-        for block in blocks:
-            if not block.meta.applies_to(self.reference.local):
-                continue
-            if self.selection.cuts(_title(block)):
-                break
-            use = self._post_processor(block)
-            chain += [use] if use is not None else []
-        return tuple(chain)
-
-    def _post_processor(self, block: PostProcessorBlock) -> PostProcessorUse | None:
-        what = f'Unknown post-processor type "{block.type}"'
-        found = self.finder.find("post-processor", block.type, block.block.label_ranges[0], what)
+    def post_processor(self, part: PostProcessorBlock) -> PostProcessorUse | None:
+        """A `post-processor` block."""
+        what = f'Unknown post-processor type "{part.type}"'
+        found = self.finder.find("post-processor", part.type, part.block.label_ranges[0], what)
         if found is None:
             return None
         return PostProcessorUse(
-            type=block.type,
-            name=block.meta.name,
-            where=block.block.range,
+            type=part.type,
+            name=part.meta.name,
+            where=part.block.range,
             component_class=found,
-            configuration=BlockConfiguration(block=block.block, surroundings=self.surroundings, iterators=block.iterators),
-            keep_input_artifact=block.meta.keep_input_artifact,
+            configuration=BlockConfiguration(block=part.block, surroundings=self.surroundings, iterators=part.iterators),
+            keep_input_artifact=part.meta.keep_input_artifact,
         )

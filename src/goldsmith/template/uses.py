@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
-from goldsmith.components import Component, Context, Setting
+from goldsmith.components import Component, Context, DirectSource, Setting
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import Range
@@ -38,6 +38,12 @@ GENERATED_NAMES = (
     "WinRMPassword",
 )
 """The `build.*` names that every source has; they are known once a machine is there."""
+
+
+def generated_names(source: ComponentClass) -> tuple[str, ...]:
+    """All `build.*` names that a source gives its builds."""
+    made = source()
+    return (*GENERATED_NAMES, *made.generated_names()) if isinstance(made, DirectSource) else GENERATED_NAMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

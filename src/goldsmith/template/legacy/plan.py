@@ -6,18 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.components import DirectSource, LegacyValues
+from goldsmith.components import LegacyValues
 from goldsmith.hcl import read_source, read_standard_input
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
-from goldsmith.hcl.json_nodes import JsonNode, JsonObject, JsonScalar
+from goldsmith.hcl.json_nodes import JsonNode, JsonScalar
 from goldsmith.hcl.source import Range
 from goldsmith.packer_templates import PACKER_VERSION, OutsideBuilds, user_variables
 from goldsmith.template.constraints import parse_constraints
 from goldsmith.template.faults import Faults
-from goldsmith.template.finding import ComponentFinder
-from goldsmith.template.legacy.fields import type_name
-from goldsmith.template.legacy.parts import LegacyBuilder, LegacyPostProcessor, LegacyProvisioner
-from goldsmith.template.legacy.settings import JsonConfiguration, scalars_of
+from goldsmith.template.legacy.making import LegacyMaker
+from goldsmith.template.legacy.parts import LegacyBuilder
+from goldsmith.template.legacy.settings import scalars_of
 from goldsmith.template.legacy.template import LegacyTemplate, check_legacy, read_legacy
 from goldsmith.template.legacy.values import read_values, read_variable_file
 from goldsmith.template.options import LoadOptions
@@ -25,7 +24,6 @@ from goldsmith.template.plan import Plan
 from goldsmith.template.preparing import prepare
 from goldsmith.template.secrets import redacted, secret_texts
 from goldsmith.template.selection import Selection, select_names
-from goldsmith.template.uses import GENERATED_NAMES, Build, PostProcessorUse, ProvisionerUse, SourceUse
 
 STANDARD_INPUT = Path("-")
 
@@ -56,7 +54,7 @@ class LoadedLegacy:
             possible = f"Possible: [{', '.join(self.builders)}]."
             faults.error("template.no-builds", "No builds to run", None, "-only and -except leave none.", possible)
         faults.raise_if_any()
-        makers = [_Maker(self, name, selection) for name in chosen]
+        makers = [self._maker(name, selection) for name in chosen]
         made = [build for maker in makers if (build := maker.make()) is not None]
         wrong = {maker.full_name: maker.faults.errors for maker in makers if maker.faults.errors}
         for name, error in prepare(made, self.root, self.options, faults, self.values):
@@ -84,10 +82,14 @@ class LoadedLegacy:
         """What is said of components that are not installed, each once."""
         told: set[Range | None] = set()
         for name in self.builders:
-            maker = _Maker(self, name, Selection())
+            maker = self._maker(name, Selection())
             maker.make()
             yield from (item for item in maker.faults.errors if item.where not in told)
             told |= {item.where for item in maker.faults.errors}
+
+    def _maker(self, name: str, selection: Selection) -> LegacyMaker:
+        place = outside_builds(self.values, self.options)
+        return LegacyMaker(self.template, self.builders[name], name, place, selection, self.options)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -209,131 +211,3 @@ def _settings(template: LegacyTemplate) -> Iterator[JsonNode]:
         yield from part.settings.values()
     for provisioner in provisioners:
         yield from provisioner.override.values()
-
-
-# ── making builds ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Maker:
-    """Makes the build of one builder; `faults` gets what is wrong with it."""
-
-    def __init__(self, loaded: LoadedLegacy, name: str, selection: Selection) -> None:
-        self.template = loaded.template
-        self.place = outside_builds(loaded.values, loaded.options)
-        self.name = name
-        self.builder = loaded.builders[name]
-        self.selection = selection
-        self.faults = Faults()
-        self.finder = ComponentFinder(self.faults, (), loaded.options)
-        # Packer names a build by its type as well, but only when the builder has a name of its own.
-        self.full_name = name if self.builder.name == self.builder.type else f"{self.builder.type}.{name}"
-
-    def make(self) -> Build | None:
-        """The build, without components that are missing; None when its source is."""
-        source = self._source()
-        wanted = [item for item in self.template.provisioners if self._applies(item)]
-        provisioners = self._provisioners("provisioner", wanted)
-        cleanup = self.template.error_cleanup_provisioner
-        cleanups = self._provisioners("error-cleanup-provisioner", [cleanup] if cleanup else [])
-        chains = tuple(chain for items in self.template.post_processors if (chain := self._chain(items)))
-        if source is None:
-            return None
-        return Build(
-            full_name=self.full_name,
-            type=self.builder.type,
-            source_name=self.name,
-            source=source,
-            provisioners=provisioners,
-            cleanup=cleanups[0] if cleanups else None,
-            chains=chains,
-        )
-
-    def _applies(self, part: LegacyProvisioner | LegacyPostProcessor) -> bool:
-        # Names are compared as they are written, before `{{ }}` in them is rendered.
-        return self.builder.name in part.only if part.only else self.builder.name not in part.except_
-
-    def _source(self) -> SourceUse | None:
-        builder = self.builder
-        found = self.finder.find("source", builder.type, builder.type_where, f"Unknown builder {builder.type}")
-        if found is None:
-            return None
-        source = found()
-        own = source.generated_names() if isinstance(source, DirectSource) else ()
-        return SourceUse(
-            type=builder.type,
-            name=self.name,
-            where=builder.type_where,
-            component_class=found,
-            configuration=JsonConfiguration(
-                component=builder.type, settings=builder.settings, where=builder.type_where, sees_build=False
-            ),
-            generated_names=(*GENERATED_NAMES, *own),
-        )
-
-    def _provisioners(self, word: str, parts: Iterable[LegacyProvisioner]) -> tuple[ProvisionerUse, ...]:
-        return tuple(use for part in parts if (use := self._provisioner(word, part)) is not None)
-
-    def _provisioner(self, word: str, part: LegacyProvisioner) -> ProvisionerUse | None:
-        found = self.finder.find("provisioner", part.type, part.type_where, f"Unknown {word} {part.type}")
-        if found is None:
-            return None
-        override = part.override.get(self.builder.name)
-        return ProvisionerUse(
-            type=part.type,
-            name="",
-            where=part.type_where,
-            component_class=found,
-            configuration=JsonConfiguration(
-                component=part.type,
-                settings=part.settings,
-                where=part.type_where,
-                override=self._members(override, part) if override is not None else {},
-            ),
-            max_retries=self._max_retries(part),
-            pause_before=part.pause_before.total_seconds(),
-            timeout=part.timeout.total_seconds(),
-        )
-
-    def _members(self, override: JsonNode, part: LegacyProvisioner) -> Mapping[str, JsonNode]:
-        if isinstance(override, JsonObject):
-            return {item.name: item.value for item in override.properties}
-        what = f"the override of '{self.builder.name}' must be an object, not {type_name(override)}"
-        self.faults.error("legacy.type", what, override.start)
-        return {}
-
-    def _max_retries(self, part: LegacyProvisioner) -> int:
-        try:
-            text = self.place.render(part.max_retries)
-        except ValueError as error:
-            self.faults.error("legacy.retries", "failed to interpolate `max_retries`", part.type_where, f"{error}.")
-            return 0
-        try:
-            return int(text or 0)
-        except ValueError:
-            what = f'`max_retries` must be a valid integer, not "{text}"'
-            self.faults.error("legacy.retries", what, part.type_where)
-            return 0
-
-    def _chain(self, items: Iterable[LegacyPostProcessor]) -> tuple[PostProcessorUse, ...]:
-        chain: list[PostProcessorUse] = []
-        for item in items:
-            if not self._applies(item):
-                continue
-            if self.selection.cuts(item.name):
-                break
-            use = self._post_processor(item)
-            chain += [use] if use is not None else []
-        return tuple(chain)
-
-    def _post_processor(self, item: LegacyPostProcessor) -> PostProcessorUse | None:
-        found = self.finder.find("post-processor", item.type, item.type_where, f"Unknown post-processor {item.type}")
-        if found is None:
-            return None
-        return PostProcessorUse(
-            type=item.type,
-            name=item.name,
-            where=item.type_where,
-            component_class=found,
-            configuration=JsonConfiguration(component=item.type, settings=item.settings, where=item.type_where),
-            keep_input_artifact=item.keep_input_artifact,
-        )
