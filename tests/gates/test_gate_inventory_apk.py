@@ -83,7 +83,7 @@ def test_files_have_owners_and_digests(tmp_path: Path) -> None:
         "musl": ["lib/ld-musl-x86_64.so.1", "lib/libc.musl-x86_64.so.1"],
         "libssl3": ["lib/libssl.so.3", "lib/plain", "usr/lib/engines-3/x"],
     }
-    sums = dict(apk_sums(stack))
+    sums = {path: digest for _, path, digest in apk_sums(stack)}
     assert sums["lib/ld-musl-x86_64.so.1"] == "c2de1619e143270f911ef2c2cd5092a87d888657"
     assert sums["lib/plain"] == "9e107d9d372bb6826bd81d3542a419d6"
     assert len(sums["usr/lib/engines-3/x"]) == 64
@@ -126,4 +126,4 @@ def test_any_content_is_packages_or_faults(tmp_path_factory: pytest.TempPathFact
     assert all(package.name and package.version for package in found.packages)
     assert found.packages or found.faults or not content.decode(errors="surrogateescape").strip()
     assert all(isinstance(path, str) for owned in apk_owned(stack) for path in owned.paths)
-    assert all(digest for _, digest in apk_sums(stack))
+    assert all(digest for _, _, digest in apk_sums(stack))

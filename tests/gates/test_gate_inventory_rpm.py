@@ -81,7 +81,7 @@ def test_files_have_owners_and_digests(name: str, contents: dict[str, bytes], tm
 
     stack = Stack([bench.tree_with(tmp_path / "root", name, contents[name])])
     files = {owned.name: set(owned.paths) for owned in rpm_owned(stack)}
-    sums = dict(rpm_sums(stack))
+    sums = {path: digest for _, path, digest in rpm_sums(stack)}
 
     assert {"usr/bin/hello", "usr/bin/hi"} <= files["hello"]
     assert len(files["world"]) == 302

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldsmith.components import Duration
+from goldsmith.components import Duration, Period
 from goldsmith.events import ignore
 from goldsmith.gates.contract import Result, Subject
 from goldsmith.gates.inventory.archive_index import Offer, read_suites
 from goldsmith.gates.judge import run_gate
 from goldsmith.gates.patches import Patches, PatchesConfig
+from goldsmith.gates.waivers import Ignore
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.indexes import STAMP
 from tests.sources.archive_workbench import Keys, make_keys
@@ -225,3 +226,42 @@ def test_an_old_verdict_does_not_stand_for_ever_while_an_update_waits(place: Pla
 
     assert Patches().data_digests(subject, WEEK) != Patches().data_digests(later, WEEK)
     assert Patches().data_digests(subject, PatchesConfig()) == Patches().data_digests(later, PatchesConfig())
+
+
+@pytest.mark.parametrize(
+    ("release", "database", "told"),
+    [
+        ('ID="almalinux"\nVERSION_ID="9.4"\n', "", "almalinux"),
+        ("ID=alpine\nVERSION_ID=3.23.0\n", "P:musl\nV:1.2.5-r9\nA:x86_64\n\n", "apk packages"),
+    ],
+)
+def test_an_image_of_another_family_is_an_error_that_says_what_can_be_done(
+    place: Place, release: str, database: str, told: str
+) -> None:
+    lists, tree = place.lists("now", UNFIXED), place.tree()
+    (tree / "etc/os-release").write_text(release)
+    (tree / "lib/apk/db").mkdir(parents=True)
+    (tree / "lib/apk/db/installed").write_text(database)
+    subject = Subject(image="web", disk_digest="", tree=tree, disk=None, lists=lists, keyring=place.keys.public, now_s=NOW)
+
+    result = run_gate(Patches(), PatchesConfig(), subject, ignore, Cancellation())
+
+    assert result.verdict == "error"
+    assert told in result.reasons[0]
+
+
+def test_a_distribution_past_its_end_of_life_is_an_error_unless_somebody_answers_for_it(place: Place) -> None:
+    after = 1_846_000_000  # July 2028
+    lists, tree = place.lists("now", UNFIXED, date=after), place.tree()
+    (lists / STAMP).write_text(json.dumps({"at": after - 60}))
+    subject = Subject(image="web", disk_digest="", tree=tree, disk=None, lists=lists, keyring=place.keys.public, now_s=after)
+
+    result = run_gate(Patches(), PatchesConfig(), subject, ignore, Cancellation())
+    assert result.verdict == "error"
+    assert "end of life, which was on 2028-06-30" in result.reasons[0]
+
+    answered = Ignore(finding="end-of-life", reason="moved next month", owner="ops", until="2028-08-01")
+    config = PatchesConfig(ignore=(answered,), max_ignore=Period(10_000 * DAY))
+    result = run_gate(Patches(), config, subject, ignore, Cancellation())
+    assert result.verdict == "warn"
+    assert "ops answers for it until 2028-08-01" in result.reasons[0]

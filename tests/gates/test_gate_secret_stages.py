@@ -20,6 +20,7 @@ from goldsmith.gates.secrets.generic import find_assigned
 from goldsmith.gates.secrets.packaged import packaged_files
 from goldsmith.gates.secrets.passwords import tried
 from goldsmith.gates.waivers import Ignore
+from goldsmith.images import LayerStore
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.deb import sums_of
 
@@ -160,6 +161,35 @@ def test_sums_of_apk_are_understood(tmp_path: Path) -> None:
     put(tmp_path, "lib/apk/db/installed", f"P:a\nF:usr/share\nR:x\nZ:Q1{digest}\n".encode())
 
     assert packaged_files(subject_of(tmp_path)).is_unchanged("usr/share/x", b"x")
+
+
+APK = """P:app
+V:{version}
+A:x86_64
+F:usr/share/app
+R:example
+Z:Q1{sha1}
+
+"""
+
+
+def test_an_image_of_another_family_cannot_vouch_for_its_own_files_either(tmp_path: Path) -> None:
+    store = LayerStore(tmp_path / "cache/layers")
+    sha1 = base64.b64encode(hashlib.sha1(WORDS, usedforsecurity=False).digest()).decode()
+    upper = tmp_path / "upper"
+    put(upper, "lib/apk/db/installed", APK.format(version="1-r0", sha1=sha1).encode())
+    tree = tmp_path / "tree"
+    put(tree, "lib/apk/db/installed", APK.format(version="1-r0", sha1=sha1).encode())
+    put(tree, "usr/share/app/example", WORDS)
+    lowest = store.adopt(upper, [], 0).diff_id
+    subject = subject_of(tree, layers=(lowest,), cache=tmp_path / "cache")
+
+    assert facts(subject).findings == ()
+
+    put(tree, "lib/apk/db/installed", APK.format(version="1-r1", sha1=sha1).encode())
+    found = facts(subject)
+    assert [finding.path for finding in found.findings] == ["/usr/share/app/example"]
+    assert any("of 1 packages nothing is known: app" in message for message in found.messages)
 
 
 def test_known_secrets_are_searched_for_in_packaged_files_too(installed: Subject) -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 
 from goldsmith.components import Duration, attribute
 from goldsmith.events import Emit
+from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
-from goldsmith.gates.inventory import Inventory, Package, read_inventory
+from goldsmith.gates.inventory import Inventory, Package, kind_of, read_inventory
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, index_digests, read_suites
+from goldsmith.gates.support import end_of_life
+from goldsmith.gates.waivers import Waivable
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.indexes import fetched_at
@@ -24,7 +27,7 @@ KNOWN_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PatchesConfig:
+class PatchesConfig(Waivable):
     """Attributes of a `gate "patches"` block."""
 
     within: Duration = attribute(Duration(0), "How long a security update may be pending before it fails; 0: not at all.")
@@ -51,35 +54,42 @@ class Patches(Gate[PatchesConfig]):
     def examine(self, subject: Subject, config: PatchesConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find packages that are behind. Raises `MachineError` when there is nothing to compare with."""
         inventory = read_inventory([subject.tree])
+        if kind_of(inventory.distribution) != "deb":
+            raise _other_archive(inventory)
+        ended, doubts = end_of_life(
+            inventory.distribution, published_end_s(inventory.distribution), config.ignore, subject.now_s
+        )
+        installed = tuple(package for package in inventory.packages if package.kind == "deb")
         lists, keyring = _archive(subject)
-        names = {package.name for package in inventory.packages}
+        names = {package.name for package in installed}
         read = read_suites(lists, keyring, "amd64", names)
         suites = [suite for suite in read if suite.codename == inventory.distribution.codename]
         if not suites:
             raise _no_index(inventory)
         offers = _offers_by_name(suites)
-        pending = tuple(_pending(inventory.packages, offers))
+        pending = tuple(_pending(installed, offers))
         waiting = config.within > 0 and any(item.security for _, item in pending)
         earlier, unusable = _earlier(subject, inventory, config) if waiting else ({}, ())
-        unknown = tuple(package.name for package in inventory.packages if package.name not in offers)
+        unknown = tuple(package.name for package in installed if package.name not in offers)
         expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
-        known = len(inventory.packages) - len(unknown)
+        known = len(installed) - len(unknown)
         return Facts(
             engine="goldsmith-patches",
             engine_version=installed_version("goldsmith"),
-            examined=len(inventory.packages),
+            examined=len(installed),
             evaluated=known,
             errors=len(inventory.faults) + len(expired),
             skipped=(Skipped(reason="in no index of the archive", count=len(unknown), sample=unknown[:10]),) if unknown else (),
             floors=(
                 Floor(
                     name="packages that the indexes know",
-                    wanted=math.ceil(KNOWN_SHARE * len(inventory.packages)),
+                    wanted=math.ceil(KNOWN_SHARE * len(installed)),
                     got=known,
                 ),
             ),
             data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites) + tuple(map(_data_of, earlier.values())),
-            findings=tuple(_finding(package, candidate, earlier, config) for package, candidate in pending),
+            findings=(*(_finding(package, candidate, earlier, config) for package, candidate in pending), *ended),
+            doubts=doubts,
             messages=inventory.faults + tuple(f"the index of {name} is past its Valid-Until" for name in expired) + unusable,
         )
 
@@ -98,6 +108,18 @@ def _archive(subject: Subject) -> tuple[Path, Path]:
             what="nothing is known of the archive that the image was made from",
             why="its parent's source is not in the lock file here",
             next="Build the parent image here first.",
+        )
+    )
+
+
+def _other_archive(inventory: Inventory) -> MachineError:
+    distribution = inventory.distribution
+    return MachineError(
+        Diagnostic(
+            code="patches.other-archive",
+            what=f'the gate "patches" cannot tell what is new for {distribution.id} {distribution.release}',
+            why=f"it compares with the signed indexes of Debian archives, and this image has {kind_of(distribution)} packages",
+            next='The gate "vulnerabilities" knows the fixed versions of this distribution: use it instead.',
         )
     )
 

@@ -107,7 +107,7 @@ def _inventory(entries: Sequence[_Entry], facts: _Facts, system: Distribution | 
             package = _package(kind, purl, entry)
             packages[package] = entry.purl
             if owner := entry.properties.get("owner", ""):
-                owned.setdefault(owner, set()).add(package.path)
+                owned.setdefault(owner, set()).add(package.file)
             if kind in _OF_DISTRIBUTION:
                 said.append(_qualifiers(purl).get("distro", "") or f"{purl.namespace or ''}-")
     return Inventory(

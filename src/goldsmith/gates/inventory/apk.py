@@ -46,11 +46,16 @@ def apk_owned(stack: Stack) -> Iterator[Owned]:
             yield Owned(name=fields.get("P", ""), version=fields.get("V", ""), architecture=fields.get("A", ""), paths=paths)
 
 
-def apk_sums(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Each packaged file with its digest in hexadecimal. Raises `OSError` for a database that cannot be read."""
+def apk_sums(stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Each packaged file: its package (name, version, architecture), path and digest in hexadecimal.
+
+    Raises `OSError` for a database that cannot be read.
+    """
     for name in DATABASES:
         for record in _records(_text(stack, name)):
-            yield from ((path, digest) for path, digest in _files(record) if digest)
+            fields = _fields(record)
+            package = f"{fields.get('P', '')} {fields.get('V', '')} {fields.get('A', '')}"
+            yield from ((package, path, digest) for path, digest in _files(record) if digest)
 
 
 def _text(stack: Stack, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from goldsmith.evidence import Component
-from goldsmith.gates.inventory.layering import Identity, identity
+from goldsmith.gates.inventory.layering import SYSTEM_READERS, Identity, identity
 from goldsmith.gates.inventory.package import Distribution, Inventory, Package
 from goldsmith.gates.inventory.purls import package_url
 
@@ -13,7 +13,8 @@ from goldsmith.gates.inventory.purls import package_url
 def components(inventory: Inventory, checksums: Mapping[Identity, str] | None = None) -> tuple[Component, ...]:
     """The packages as a bill of materials names them, with the SHA-256 of the package files that are known."""
     distribution = inventory.distribution
-    owners = {path: package_url(package, distribution) for package in inventory.packages for path in package.files}
+    system = [package for package in inventory.packages if package.kind in SYSTEM_READERS]
+    owners = {path: package_url(package, distribution) for package in system for path in package.files}
     return tuple(_component(package, distribution, owners, checksums or {}) for package in inventory.packages)
 
 
@@ -47,6 +48,6 @@ def _component(
         sha256=checksums.get(identity(package), ""),
         module=package.module,
         path=package.path,
-        owner=owners.get(package.path, "") if package.path else "",
+        owner=owners.get(package.file, "") if package.path else "",
         licences=package.licences,
     )

@@ -55,10 +55,14 @@ def rpm_owned(stack: Stack) -> Iterator[Owned]:
         )
 
 
-def rpm_sums(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Each packaged file with its digest in hexadecimal. Raises `ValueError` or `OSError` for a damaged database."""
+def rpm_sums(stack: Stack) -> Iterator[tuple[str, str, str]]:
+    """Each packaged file: its package (name, version, architecture), path and digest in hexadecimal.
+
+    Raises `ValueError` or `OSError` for a damaged database.
+    """
     for header in _chosen_headers(stack):
-        yield from header.digests()
+        package = f"{header.text(tags.NAME)} {_version(header)} {header.text(tags.ARCH)}"
+        yield from ((package, path, digest) for path, digest in header.digests())
 
 
 def _chosen_headers(stack: Stack) -> Iterator[Header]:

@@ -7,22 +7,26 @@ says so.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldsmith.gates.contract import Subject
+from goldsmith.gates.inventory import Stack
+from goldsmith.gates.inventory.apk import apk_sums
+from goldsmith.gates.inventory.rpm import rpm_sums
 from goldsmith.images import LayerStore
 
 INFO = "var/lib/dpkg/info"
 STATUS = "var/lib/dpkg/status"
 DIVERSIONS = "var/lib/dpkg/diversions"
-APK = "lib/apk/db/installed"
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+_ALGORITHMS: Mapping[int, str] = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
+"""By the number of hexadecimal digits."""
 _CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
 _FIELD = re.compile(r"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
@@ -32,7 +36,7 @@ class PackagedFiles:
     """Sums of files that packages brought, and where the sums come from."""
 
     sums: Mapping[str, str]
-    """By path: an MD5 of dpkg in hexadecimal, or an SHA-1 of apk."""
+    """By path, in hexadecimal: an MD5 of dpkg, an SHA-1 of apk, or what rpm took, which its length tells."""
     origin: str
     """In words, for the result."""
     unknown: tuple[str, ...] = ()
@@ -47,8 +51,8 @@ class PackagedFiles:
         known = self.sums.get(path)
         if known is None:
             return False
-        digest = hashlib.md5 if len(known) == 32 else hashlib.sha1
-        return digest(data, usedforsecurity=False).hexdigest() == known
+        algorithm = _ALGORITHMS.get(len(known))
+        return algorithm is not None and hashlib.new(algorithm, data, usedforsecurity=False).hexdigest() == known
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,14 @@ def packaged_files(subject: Subject) -> PackagedFiles:
             sums |= _listed(lowest, package)
         else:
             unknown.append(package.name)
-    origin = f"{len(cached)} packages in the cache and {len(installed) - len(cached) - len(unknown)} in the lowest layer"
+    others, others_below = _other_sums(tree), _other_sums(lowest)
+    for name in others:
+        if name in others_below:
+            sums |= others_below[name]
+        else:
+            unknown.append(name.partition(" ")[0])
+    below_count = len(installed) + len(others) - len(cached) - len(unknown)
+    origin = f"{len(cached)} packages in the cache and {below_count} in the lowest layer"
     return PackagedFiles(_resolved(sums, tree), origin, tuple(unknown))
 
 
@@ -141,7 +152,8 @@ def _own_sums(tree: Path) -> Iterator[tuple[str, str]]:
     for listing in sorted((tree / INFO).glob("*.md5sums")):
         package = listing.name.removesuffix(".md5sums").partition(":")[0]
         yield from ((_diverted(package, path), digest) for path, digest in _md5_lines(_text(listing)))
-    yield from _apk_sums(_text(tree / APK))
+    for sums in _other_sums(tree).values():
+        yield from sums.items()
 
 
 def _md5_lines(text: str) -> Iterator[tuple[str, str]]:
@@ -150,16 +162,14 @@ def _md5_lines(text: str) -> Iterator[tuple[str, str]]:
         yield name, digest
 
 
-def _apk_sums(text: str) -> Iterator[tuple[str, str]]:
-    """apk's database: F: a directory, R: a file in it, Z:Q1… its SHA-1 in base 64."""
-    directory = name = ""
-    for line in text.splitlines():
-        if line.startswith("F:"):
-            directory = line[2:]
-        elif line.startswith("R:"):
-            name = f"{directory}/{line[2:]}".lstrip("/")
-        elif line.startswith("Z:Q1"):
-            yield name, base64.b64decode(line[4:]).hex()
+def _other_sums(tree: Path) -> Mapping[str, Mapping[str, str]]:
+    """What the databases of rpm and apk say, by package; a damaged one says less, so that more files are examined in full."""
+    found: dict[str, dict[str, str]] = {}
+    for read in (rpm_sums, apk_sums):
+        with suppress(OSError, ValueError):
+            for package, path, digest in read(Stack([tree])):
+                found.setdefault(package, {})[path] = digest
+    return found
 
 
 def _resolved(sums: Mapping[str, str], tree: Path) -> Mapping[str, str]:

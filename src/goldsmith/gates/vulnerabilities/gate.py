@@ -17,17 +17,16 @@ from goldsmith.gates.contract import DataUsed, Facts, Finding, Floor, Gate, Igno
 from goldsmith.gates.inventory import Inventory, located, package_url, read_inventory
 from goldsmith.gates.ranking import likelihoods
 from goldsmith.gates.rules import RuleDoubt, RuleOutcome, apply_rules
+from goldsmith.gates.support import end_of_life
 from goldsmith.gates.vex import VexDocument, read_vex, vex_files
 from goldsmith.gates.vulnerabilities.findings import finding_of, rule_value, surroundings, without_feed
 from goldsmith.gates.vulnerabilities.policy import VulnerabilitiesConfig, effect_of, hidden_because, worse
 from goldsmith.gates.vulnerabilities.vex_matching import Contents, decide, unused
-from goldsmith.gates.waivers import NOTICE_S, day_of, ending, live_ignore, with_remarks
+from goldsmith.gates.waivers import NOTICE_S, day_of, ending, with_remarks
 from goldsmith.hcl import functions
 from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation
 
-END_OF_LIFE = "end-of-life"
-"""The finding about a distribution whose support has ended, and what an `ignore` of it is called."""
 _SAMPLE = 10
 
 
@@ -96,7 +95,7 @@ def assess(inventory: Inventory, matches: Matches, config: VulnerabilitiesConfig
     every = tuple(package_url(package, inventory.distribution) for package in inventory.packages) if documents else ()
     contents = Contents(names=(occasion.image, *occasion.names), purls=every)
     counted, ignored, notices = _set_aside(shown, documents, contents, occasion.now_s)
-    ended, doubts = _end_of_life(inventory, matches, config, occasion.now_s)
+    ended, doubts = end_of_life(inventory.distribution, matches.end_of_life_s, config.ignore, occasion.now_s)
     return Facts(
         engine="goldsmith-vulnerabilities",
         engine_version=installed_version("goldsmith"),
@@ -194,21 +193,6 @@ def _set_aside(
         if statement.lapses_s - now_s <= NOTICE_S:
             notices[finding.id] = ending(finding.id, statement.author, statement.lapses_s)
     return tuple(counted), tuple(ignored), tuple(notices.values())
-
-
-def _end_of_life(
-    inventory: Inventory, matches: Matches, config: VulnerabilitiesConfig, now_s: int
-) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """A release without support is an ERROR: nobody publishes its vulnerabilities any more. An `ignore` makes it a warning."""
-    if not 0 < matches.end_of_life_s <= now_s:
-        return (), ()
-    distribution = inventory.distribution
-    told = f"{distribution.id} {distribution.release} is past its end of life, which was on {day_of(matches.end_of_life_s)}"
-    ignore = live_ignore(config.ignore, END_OF_LIFE, now_s)
-    if ignore is None:
-        return (), (told,)
-    detail = f"{told}; {ignore.owner} answers for it until {ignore.until}: {ignore.reason}"
-    return (Finding(id=END_OF_LIFE, rule=END_OF_LIFE, severity="high", effect="warn", detail=detail, stays=True),), ()
 
 
 def _floors(inventory: Inventory, matches: Matches) -> tuple[Floor, ...]:
