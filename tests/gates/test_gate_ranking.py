@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from goldsmith.gates.advisories import FeedUsed, Severity, Vulnerability
 from goldsmith.gates.advisories.vulnerability import SEVERITIES
+from goldsmith.gates.exposure import Exposure
 from goldsmith.gates.inventory import Distribution, Package
-from goldsmith.gates.ranking import Exposure, Occurrence, Tier, likelihoods, rank, tier_of
+from goldsmith.gates.ranking import Occurrence, Tier, likelihoods, rank, tier_of
 
 DEBIAN = Distribution(id="debian", family="debian", release="12")
 FEED = FeedUsed(

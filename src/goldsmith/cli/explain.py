@@ -36,7 +36,7 @@ def command(targets: tuple[str, ...], format: str, output: Path | None) -> int:
     for name in wanted:
         with journal.work_directory(cache_directory() / "work") as work, interruptible() as cancellation:
             target = target_of(name, project, work, cancellation)
-            reports.append(scan(target, ("vulnerabilities",), project, work, cancellation))
+            reports.append(scan(target, ("vulnerabilities",), project, work, cancellation, reach=True))
     failed = [report for report in reports if report.verdict == "error"]
     fixes = fixes_of(reports)
     text = FIX_FORMATS[format](fixes)

@@ -13,6 +13,7 @@ from goldsmith.gates.advisories import Severity, Vulnerability
 from goldsmith.gates.advisories.families import LANGUAGES, family_of
 from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.advisories.vulnerability import SEVERITIES
+from goldsmith.gates.exposure import Exposure
 from goldsmith.gates.inventory import Distribution
 from goldsmith.hcl.diagnostics import UserError
 
@@ -35,19 +36,6 @@ class Tier(IntEnum):
     """Unimportant to its distribution, or set aside by a person."""
 
 
-class Exposure(IntEnum):
-    """How near a package is to an attacker. Found from files, so it misses what is loaded at run time: likely, not sure."""
-
-    NETWORK = 1
-    """In a program that listens on the network, or in a library of it."""
-    SERVICE = 2
-    """In an enabled service, or in a library of it."""
-    INSTALLED = 3
-    """Neither, as far as files tell."""
-    UNKNOWN = 4
-    """Not looked at. Counts as facing the network in the tiers: what is not known must not lower anything."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Likelihood:
     """The probability that a vulnerability is exploited within 30 days (EPSS)."""
@@ -66,6 +54,8 @@ class Occurrence:
     vulnerability: Vulnerability
     distribution: Distribution
     exposure: Exposure = Exposure.UNKNOWN
+    way: str = ""
+    """How the package is reached."""
     is_set_aside: bool = False
     """A person has decided that it does not count: an `ignore`, or VEX not_affected."""
 
@@ -100,6 +90,8 @@ class Fix:
     likelihood: Likelihood | None
     """The highest."""
     exposure: Exposure
+    way: str
+    """How that is known: which service runs what, and what that loads."""
     images: tuple[str, ...]
     fixed_since_s: int
     """Since when the oldest of them has a fix: seconds since 1970, 0 when no feed says so."""
@@ -195,6 +187,7 @@ def _fix(members: Sequence[tuple[Occurrence, Likelihood | None]]) -> Fix:
     fixable = [item for item in found if item.fixed]
     target = reduce(lambda best, item: item if is_newer(item, best) else best, fixable) if fixable else None
     worst = max(found, key=lambda item: SEVERITIES.index(item.severity))
+    nearest = min((item for item, _ in members), key=lambda item: (item.exposure, item.way))
     chances = [chance for _, chance in members if chance is not None]
     since = [item.fix_date_s for item in found if item.fix_date_s]
     return Fix(
@@ -212,7 +205,8 @@ def _fix(members: Sequence[tuple[Occurrence, Likelihood | None]]) -> Fix:
         severity=worst.severity,
         severity_source=worst.severity_source,
         likelihood=max(chances, key=lambda chance: chance.epss, default=None),
-        exposure=min(item.exposure for item, _ in members),
+        exposure=nearest.exposure,
+        way=nearest.way,
         images=tuple(sorted({item.image for item, _ in members})),
         fixed_since_s=min(since, default=0),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
@@ -12,7 +12,8 @@ from typing import Any
 
 from goldsmith.components import find, names
 from goldsmith.gates.contract import Gate, Result, Subject
-from goldsmith.gates.inventory import Inventory
+from goldsmith.gates.exposure import Reached, exposures
+from goldsmith.gates.inventory import Inventory, Package
 from goldsmith.gates.judge import doubted, run_gate
 from goldsmith.gates.reports import ScanReport
 from goldsmith.gates.steadiness import CHANGED, state_of
@@ -21,6 +22,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.project.project import Project
 from goldsmith.project.state import cache_directory
+from goldsmith.project.subject import NO_TREE
 from goldsmith.project.targets import Target
 
 OFFLINE_GATES = ("vulnerabilities", "secrets", "hardening")
@@ -43,10 +45,13 @@ def scan(
     work: Path,
     cancellation: Cancellation,
     opinions: Opinions = Opinions(),
+    *,
+    reach: bool = False,
 ) -> ScanReport:
     """Run gates over a target with the settings of the project, or with their defaults outside of one.
 
-    Raises `UserError` for a gate that does not exist, or that needs a tree where there is only a bill of materials.
+    `reach` also asks how near to an attacker each package is. Raises `UserError` for a gate that does not exist, or that
+    needs a tree where there is only a bill of materials.
     """
     now_s = int(time.time())
     given = target.sbom.inventory if target.sbom is not None else None
@@ -72,10 +77,16 @@ def scan(
         digest=target.digest if target.digest != "sha256:0" else "",
         inventory=seen.inventory,
         matches=seen.matches,
+        exposures=_exposures(target, seen.inventory) if reach else {},
         results=tuple(results),
         created_s=now_s,
         version=installed_version("goldsmith"),
     )
+
+
+def _exposures(target: Target, inventory: Inventory | None) -> Mapping[Package, Reached]:
+    """Nothing is known of what has no tree."""
+    return exposures(target.tree, inventory) if inventory is not None and target.tree != NO_TREE else {}
 
 
 def _gate(name: str, given: Inventory | None, project: Project | None, opinions: Opinions) -> tuple[Gate[Any], object]:

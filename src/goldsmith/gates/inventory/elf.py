@@ -17,6 +17,9 @@ _EXECUTABLE, _SHARED = 2, 3
 _LOAD, _DYNAMIC, _INTERPRETER = 1, 2, 3
 _NO_BITS = 8
 _FLAGS_1, _IS_PIE = 0x6FFFFFFB, 0x08000000
+_NEEDED, _STRINGS, _STRINGS_SIZE, _RPATH, _RUNPATH = 1, 5, 10, 15, 29
+"""Tags of the dynamic section (System V ABI)."""
+_LONGEST_NAME = 4096
 _WRITABLE = 2
 
 
@@ -77,6 +80,31 @@ class Program:
             return False
         return self._type == _EXECUTABLE or self._is_pie
 
+    @cached_property
+    def interpreter(self) -> str:
+        """The program that links it, `/lib64/ld-linux-x86-64.so.2`; empty for what runs by itself and for libraries."""
+        for segment in self.segments:
+            if segment.kind == _INTERPRETER:
+                return self.bytes_at(segment.offset, min(segment.size, _LONGEST_NAME)).rstrip(b"\0").decode(errors="replace")
+        return ""
+
+    @property
+    def needed(self) -> Sequence[str]:
+        """The names of the libraries that are loaded with it."""
+        return [self._name(value) for tag, value in self._dynamic if tag == _NEEDED]
+
+    @property
+    def run_paths(self) -> Sequence[str]:
+        """Where it wants its libraries to be looked for first, with `$ORIGIN` as it stands."""
+        paths = [self._name(value) for tag, value in self._dynamic if tag in (_RPATH, _RUNPATH)]
+        return [part for path in paths for part in path.split(":") if part]
+
+    @cached_property
+    def dynamic_names(self) -> bytes:
+        """The names that it asks of others and offers to others, each between two NULs."""
+        told = dict(self._dynamic)
+        return self.memory(told.get(_STRINGS, 0), min(told.get(_STRINGS_SIZE, 0), _LARGEST_TABLE))
+
     def section(self, name: bytes, at_most: int) -> bytes | None:
         """The content of a section, None when there is none. Raises `ValueError` when it is larger than `at_most`."""
         if b"\0" + name + b"\0" not in self._names:
@@ -121,12 +149,19 @@ class Program:
 
     @cached_property
     def _is_pie(self) -> bool:
+        return any(tag == _FLAGS_1 and value & _IS_PIE for tag, value in self._dynamic)
+
+    @cached_property
+    def _dynamic(self) -> Sequence[tuple[int, int]]:
         form = self._order + ("QQ" if self._is_wide else "II")
         for segment in self.segments:
             if segment.kind == _DYNAMIC:
                 entries = self.bytes_at(segment.offset, min(segment.size, _LARGEST_TABLE))
-                return any(tag == _FLAGS_1 and value & _IS_PIE for tag, value in _rows(entries, form, struct.calcsize(form)))
-        return False
+                return [(tag, value) for tag, value in _rows(entries, form, struct.calcsize(form))]
+        return ()
+
+    def _name(self, place: int) -> str:
+        return self.dynamic_names[place : place + _LONGEST_NAME].partition(b"\0")[0].decode(errors="surrogateescape")
 
 
 def open_program(file: int) -> Program | None:

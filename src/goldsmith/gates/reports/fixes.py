@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from goldsmith.gates.ranking import Exposure, Fix
+from goldsmith.gates.exposure import Exposure
+from goldsmith.gates.ranking import Fix
 from goldsmith.gates.reports.html import cells, page
 from goldsmith.gates.waivers import day_of
 
@@ -44,7 +45,7 @@ def reasons(fix: Fix) -> tuple[str, ...]:
         exploited,
         f"{fix.severity}{source}",
         told + estimated,
-        _EXPOSURES[fix.exposure],
+        _EXPOSURES[fix.exposure] + (f": {fix.way}" if fix.way else ""),
         f"leverage {fix.leverage}",
         since,
     )
@@ -109,6 +110,7 @@ def _as_json(fix: Fix) -> Mapping[str, object]:
         "epss_percentile": likely.percentile if likely is not None else None,
         "epss_is_estimated": likely.is_estimated if likely is not None else None,
         "exposure": fix.exposure.name.lower(),
+        "reached_by": fix.way,
         "leverage": fix.leverage,
         "fixed_since_s": fix.fixed_since_s,
         "sentence": sentence(fix),

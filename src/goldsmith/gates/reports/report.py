@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from goldsmith.gates.advisories import Matches, Vulnerability
 from goldsmith.gates.contract import Finding, Result, Verdict
-from goldsmith.gates.inventory import Inventory, package_url
+from goldsmith.gates.exposure import Reached
+from goldsmith.gates.inventory import Inventory, Package, package_url
 from goldsmith.gates.vulnerabilities.findings import fingerprint
 
 Kind: TypeAlias = Literal["directory", "layers", "disk", "version", "sbom"]
@@ -33,6 +34,8 @@ class ScanReport:
     inventory: Inventory | None
     """None when it could not be read; the result then says why."""
     matches: Matches | None
+    exposures: Mapping[Package, Reached] = field(default_factory=dict)
+    """How near to an attacker packages are, when that was looked at."""
     results: tuple[Result, ...]
     created_s: int
     version: str
