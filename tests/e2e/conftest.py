@@ -40,3 +40,12 @@ def project(fleet: Workspace, tmp_path: Path) -> Iterator[Workspace]:
     (copy.root / "small").mkdir()
     yield copy
     shutil.rmtree(copy.root, ignore_errors=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What boots a disk for each mutation takes half an hour: it runs only when it is asked for."""
+    if "mutations" not in config.getoption("markexpr"):
+        left_out = [item for item in items if item.get_closest_marker("mutations")]
+        if left_out:
+            config.hook.pytest_deselected(items=left_out)
+            items[:] = [item for item in items if item not in left_out]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import asyncssh
 
 PROBE_SECONDS = 3.0
+
+_KEXINIT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,29 @@ def wait_for_banner(host: str, port: int, until: float, is_alive: Callable[[], b
             pass
         time.sleep(0.3)
     return False
+
+
+def offered(host: str, port: int, timeout_s: float = 30.0) -> Mapping[str, tuple[str, ...]]:
+    """The algorithms that an ssh server offers on the wire, by the names of sshd_config: KexAlgorithms, HostKeyAlgorithms,
+    Ciphers, MACs (RFC 4253 sections 4.2, 6 and 7.1; what it sends to a client). Raises `OSError`, `ValueError` for nonsense.
+    """
+    with socket.create_connection((host, port), timeout_s) as connection, connection.makefile("rb") as stream:
+        connection.sendall(b"SSH-2.0-Goldsmith\r\n")
+        while not (line := stream.readline(1024)).startswith(b"SSH-"):
+            if not line:
+                raise OSError("the server closed the connection before its banner")
+        length, padding = struct.unpack(">IB", stream.read(5))
+        if not 0 < length <= 35_000:
+            raise ValueError(f"a packet of {length} bytes")
+        packet = stream.read(length - 1)[: length - 1 - padding]
+    if packet[:1] != bytes([_KEXINIT]):
+        raise ValueError("the first packet offers no algorithms")
+    lists, place = [], 17
+    for _ in range(8):
+        (size,) = struct.unpack_from(">I", packet, place)
+        lists.append(tuple(packet[place + 4 : place + 4 + size].decode("ascii").split(",")))
+        place += 4 + size
+    return {"KexAlgorithms": lists[0], "HostKeyAlgorithms": lists[1], "Ciphers": lists[3], "MACs": lists[5]}
 
 
 def run_commands(login: Login, commands: Mapping[str, str], timeout_s: float) -> Mapping[str, Completed]:

@@ -2,44 +2,35 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.accelerator import QEMU, Accelerator
 from goldsmith.machines.journal import Journal, process_handle
+from goldsmith.machines.name_server import answering
+from goldsmith.machines.qemu import OVMF_CODE, VmSpec, command_line
 from goldsmith.machines.qmp import Qmp
-
-OVMF_CODE, OVMF_VARS = Path("/usr/share/OVMF/OVMF_CODE.fd"), Path("/usr/share/OVMF/OVMF_VARS.fd")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VmSpec:
-    """What machine is wanted."""
-
-    name: str
-    disk: Path
-    disk_format: Literal["qcow2", "raw"]
-    firmware: Literal["uefi", "bios"]
-    memory_mib: int = 1024
-    cpus: int = 2
-    mac: str = "52:54:00:67:6f:6c"
-    credentials: Mapping[str, str] = field(default_factory=dict)
-    """systemd credentials, offered by SMBIOS strings: nothing of them is on the disk (systemd.exec(5), since 250)."""
 
 
 class Vm:
-    """A running machine. What it writes goes to a temporary file of QEMU (`snapshot=on`); the disk is opened read-only."""
+    """A running machine. What it writes goes to an overlay that ends with it; the disk is opened read-only."""
 
-    def __init__(self, process: subprocess.Popen[bytes], work: Path, ssh_port: int, control: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], work: Path, ssh_port: int, control: Path, *, answers_names: bool = False
+    ) -> None:
         self.process = process
+        self.answers_names = answers_names
+        """Whether `name_server.NAME` has an address for the machine."""
+        self.report = work / "report.log"
+        """What it wrote to its second serial line."""
         self.serial = work / "serial.log"
         self.ssh_port = ssh_port
         """On 127.0.0.1, forwarded to port 22 of the machine."""
@@ -84,74 +75,52 @@ def running(spec: VmSpec, accelerator: Accelerator, work: Path, journal: Journal
     """
     _check_tools(spec)
     work.mkdir(parents=True, exist_ok=True)
-    control = work / "qmp.sock"
-    with _free_port() as port:
-        command = _command(spec, accelerator, work, control, port)
-    log = work / "qemu.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
-    vm = Vm(process, work, port, control)
-    with journal.take("process", process_handle(process.pid)):
+    control, log = work / "qmp.sock", work / "qemu.log"
+    with ExitStack() as held:
         try:
-            _wait_for(control, process, log)
-            yield vm
-        finally:
-            vm.stop()
+            _overlay(spec, work)
+        except subprocess.CalledProcessError as error:
+            raise _not_started(error.stderr.decode(errors="replace")) from error
+        resolver = held.enter_context(_name_server(work))
+        with _free_port() as port:
+            command = command_line(spec, accelerator, work, control=control, port=port, resolver=resolver)
+        with log.open("wb") as output:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
+        vm = Vm(process, work, port, control, answers_names=resolver is not None)
+        held.enter_context(journal.take("process", process_handle(process.pid)))
+        held.callback((work / "overlay.qcow2").unlink, missing_ok=True)
+        held.callback(vm.stop)
+        _wait_for(control, process, log)
+        yield vm
 
 
-def _command(spec: VmSpec, accelerator: Accelerator, work: Path, control: Path, port: int) -> Sequence[str]:
-    # QEMU ends with the thread that started it, whatever ends that.
-    command = [
-        "setpriv",
-        "--pdeathsig",
-        "KILL",
-        "--",
-        QEMU,
-        "-name",
-        spec.name,
-        "-machine",
-        "q35",
-        "-m",
-        str(spec.memory_mib),
-        "-smp",
-        str(spec.cpus),
-    ]
-    if accelerator.name == "kvm":
-        command += ["-accel", "kvm", "-cpu", "host"]
-    else:
-        # Two threads and a large translation buffer save about half of the boot (engine.md section 11).
-        command += ["-accel", "tcg,thread=multi,tb-size=1024", "-cpu", "qemu64"]
-    command += ["-nodefaults", "-display", "none", "-vga", "std", "-no-user-config"]
-    command += ["-serial", f"file:{work / 'serial.log'}", "-qmp", f"unix:{control},server=on,wait=off"]
-    drive = f"file={_escaped(spec.disk)},format={spec.disk_format},if=none,id=root,snapshot=on,cache=unsafe"
-    command += ["-drive", drive, "-device", "virtio-blk-pci,drive=root,bootindex=0"]
-    command += ["-device", "virtio-rng-pci"]
-    command += ["-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device"]
-    command += [f"virtio-net-pci,netdev=net,mac={spec.mac},romfile="]
-    if spec.firmware == "uefi":
-        command += _firmware(work)
-    for name, value in spec.credentials.items():
-        command += ["-smbios", f"type=11,value=io.systemd.credential:{name}={value.replace(',', ',,')}"]
-    return command
+def _overlay(spec: VmSpec, work: Path) -> None:
+    """What the machine writes goes here; the image stays as small as it is."""
+    info = ["qemu-img", "info", "--output=json", "-f", spec.disk_format, str(spec.disk)]
+    size = json.loads(subprocess.run(info, capture_output=True, check=True).stdout)["virtual-size"] + spec.grow_bytes
+    backing = ["-F", spec.disk_format, "-b", str(spec.disk.resolve())]
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", *backing, str(work / "overlay.qcow2"), str(size)]
+    subprocess.run(command, capture_output=True, check=True)
 
 
-def _firmware(work: Path) -> Sequence[str]:
-    """OVMF with fresh variables: with old ones it may not look at the disk at all."""
-    variables = work / "efivars.fd"
-    shutil.copyfile(OVMF_VARS, variables)
-    return (
-        *("-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={OVMF_CODE}"),
-        *("-drive", f"if=pflash,format=raw,unit=1,file={_escaped(variables)}"),
-    )
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace(",", ",,")
+@contextmanager
+def _name_server(work: Path) -> Iterator[Path | None]:
+    """A resolv.conf for QEMU that names a server of ours; None where port 53 or a mount is not to be had."""
+    with ExitStack() as held:
+        path = None
+        if os.geteuid() == 0 and Path("/etc/resolv.conf").exists():
+            with suppress(OSError):
+                address = held.enter_context(answering())
+                path = work / "resolv.conf"
+                path.write_text(f"nameserver {address}\n")
+        yield path
 
 
 def _check_tools(spec: VmSpec) -> None:
     if shutil.which(QEMU) is None:
         raise _missing(QEMU, "qemu-system-x86")
+    if shutil.which("qemu-img") is None:
+        raise _missing("qemu-img", "qemu-utils")
     if spec.firmware == "uefi" and not OVMF_CODE.exists():
         raise _missing(str(OVMF_CODE), "ovmf")
 
@@ -192,11 +161,15 @@ def _wait_for(control: Path, process: subprocess.Popen[bytes], log: Path) -> Non
         if control.exists():
             return
         time.sleep(0.05)
-    raise MachineError(
+    raise _not_started(log.read_text(errors="replace"))
+
+
+def _not_started(why: str) -> MachineError:
+    return MachineError(
         Diagnostic(
             code="vm.not-started",
             what="QEMU did not start",
-            why=log.read_text(errors="replace").strip()[-500:],
+            why=why.strip()[-500:],
             next="goldsmith doctor shows what this machine can do.",
         )
     )

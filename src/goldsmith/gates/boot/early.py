@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.gates.boot.probes import CLIENT_SOCKETS
+from goldsmith.gates.boot.judging import CLIENT_SOCKETS
 from goldsmith.gates.contract import Declared, Finding, Subject
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines.booted import BootedSandbox, NotBooted, booted
