@@ -8,13 +8,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from goldsmith.machines.journal import Journal
     from goldsmith.machines.local import Local
+    from goldsmith.machines.remote import Remote
     from goldsmith.machines.sandbox import Sandbox
 
-__all__ = ["Journal", "Local", "Sandbox"]
+__all__ = ["Journal", "Local", "Remote", "Sandbox"]
 
 _FILES = {
     "Journal": "journal",
     "Local": "local",
+    "Remote": "remote",
     "Sandbox": "sandbox",
 }
 

@@ -32,25 +32,27 @@ def follow(
     of more than 64 KiB comes in pieces. Raises `Cancelled`, or `MachineError` with code `machine.timeout`.
     """
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
-    lines = {descriptor: _Lines(name, output) for descriptor, name in pipes.items()}
+    lines = {descriptor: Lines(name, output) for descriptor, name in pipes.items()}
     for descriptor in pipes:
         os.set_blocking(descriptor, False)
     waiting = set(pipes)
     while True:
         readable, _, _ = select.select([*waiting, ended], [], [], _LOOK_S)
-        waiting -= {descriptor for descriptor in waiting.intersection(readable) if not lines[descriptor].read(descriptor)}
+        waiting -= {descriptor for descriptor in waiting.intersection(readable) if not _read(descriptor, lines[descriptor])}
         if ended in readable:
             break
         if cancellation is not None:
             cancellation.check()
         if deadline is not None and time.monotonic() > deadline:
-            raise _too_slow(timeout_s or 0)
+            raise too_slow(timeout_s or 0)
     for descriptor, reader in lines.items():
-        reader.finish(descriptor if descriptor in waiting else None)
+        if descriptor in waiting:
+            _read_rest(descriptor, reader)
+        reader.end()
 
 
-class _Lines:
-    """Cuts the bytes of one stream into lines."""
+class Lines:
+    """Cuts the bytes of one stream into lines for an `OutputSink`."""
 
     def __init__(self, name: Literal["out", "err"], output: OutputSink | None) -> None:
         self._name = name
@@ -58,33 +60,17 @@ class _Lines:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
 
-    def read(self, descriptor: int) -> bool:
-        """Read what is there, at most one buffer; false at the end of the stream."""
-        try:
-            data = os.read(descriptor, 1 << 16)
-        except BlockingIOError:
-            return True
-        self._take(self._decoder.decode(data))
-        return bool(data)
+    def take(self, data: bytes) -> None:
+        """Hand on the lines that are whole now."""
+        self._cut(self._decoder.decode(data))
 
-    def finish(self, descriptor: int | None) -> None:
-        """Read what is left, and hand on a last line without an end."""
-        # Bounded, because a daemon may go on writing for ever.
-        left = _LEFT_AT_END
-        while descriptor is not None and left > 0:
-            try:
-                data = os.read(descriptor, 1 << 16)
-            except BlockingIOError:
-                break
-            if not data:
-                break
-            left -= len(data)
-            self._take(self._decoder.decode(data))
-        self._take(self._decoder.decode(b"", final=True))
+    def end(self) -> None:
+        """Hand on a last line without an end."""
+        self._cut(self._decoder.decode(b"", final=True))
         if self._rest:
             self._say(self._rest)
 
-    def _take(self, text: str) -> None:
+    def _cut(self, text: str) -> None:
         *complete, self._rest = (self._rest + text).split("\n")
         for line in complete:
             self._say(line)
@@ -97,7 +83,32 @@ class _Lines:
             self._output(self._name, line.removesuffix("\r"))
 
 
-def _too_slow(timeout_s: float) -> MachineError:
+def _read(descriptor: int, lines: Lines) -> bool:
+    """Read what is there, at most one buffer; false at the end of the stream."""
+    try:
+        data = os.read(descriptor, 1 << 16)
+    except BlockingIOError:
+        return True
+    lines.take(data)
+    return bool(data)
+
+
+def _read_rest(descriptor: int, lines: Lines) -> None:
+    # Bounded, because a daemon may go on writing for ever.
+    left = _LEFT_AT_END
+    while left > 0:
+        try:
+            data = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            return
+        if not data:
+            return
+        left -= len(data)
+        lines.take(data)
+
+
+def too_slow(timeout_s: float) -> MachineError:
+    """The error of a command that was ended because its time was over."""
     return MachineError(
         Diagnostic(
             code="machine.timeout",

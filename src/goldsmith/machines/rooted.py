@@ -40,7 +40,7 @@ class Rooted:
         """Copy the contents of a local directory; `exclude` are shell patterns for a name or a relative path."""
         with self._told(destination, "write"):
             self._make_directory(destination, 0o755)
-            for path in _walk(source, exclude):
+            for path in walk(source, exclude):
                 place = f"{destination.rstrip('/')}/{path.relative_to(source)}"
                 if path.is_symlink():
                     self._link(str(path.readlink()), place)
@@ -143,7 +143,7 @@ class Rooted:
             raise MachineError(_fault(error, path, verb, self._tree)) from error
 
 
-def _walk(source: Path, exclude: Sequence[str]) -> Iterator[Path]:
+def walk(source: Path, exclude: Sequence[str]) -> Iterator[Path]:
     """Everything below a directory, parents first, in order of names; links to directories are not entered."""
     for path in sorted(source.iterdir()):
         yield from _entry(path, source, exclude)
