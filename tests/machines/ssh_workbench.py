@@ -8,10 +8,12 @@ import shutil
 import socket
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from goldsmith.machines.ssh import new_key
 from tests.machines.machine_workbench import can_make_sandboxes
 
 PACKAGES = "openssh-server,openssh-sftp-server,base-files,dash,bash,coreutils,grep,tar"
@@ -66,8 +68,8 @@ def _furnish(tree: Path) -> None:
 def make_host_key(tree: Path) -> None:
     """Give the server another identity."""
     key = tree / "etc" / "ssh" / "host_key"
-    key.unlink(missing_ok=True)
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+    key.write_text(new_key()[0])
+    key.chmod(0o600)
 
 
 class SshServer:
@@ -110,3 +112,64 @@ class SshServer:
                 stream = connection.fileno()
                 server = subprocess.Popen(command, stdin=stream, stdout=stream, stderr=subprocess.DEVNULL)
                 self._servers.append(server)
+
+
+class SocksServer:
+    """A SOCKS proxy that knows one user, on a port of 127.0.0.1. A context manager."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._login = bytes([1, len(user)]) + user.encode() + bytes([len(password)]) + password.encode()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[threading.Thread] = []
+        self.port = int(self._listener.getsockname()[1])
+
+    def __enter__(self) -> SocksServer:
+        self._start(self._serve)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(5)
+
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._start(self._answer, client)
+
+    def _answer(self, client: socket.socket) -> None:
+        with client:
+            client.recv(64)
+            client.sendall(b"\x05\x02")
+            if client.recv(256) != self._login:
+                client.sendall(b"\x01\x01")
+                return
+            client.sendall(b"\x01\x00")
+            request = client.recv(512)
+            try:
+                target = socket.create_connection((request[5:-2].decode(), int.from_bytes(request[-2:], "big")))
+            except OSError:
+                client.sendall(b"\x05\x05\x00\x01\0\0\0\0\0\0")
+                return
+            client.sendall(b"\x05\x00\x00\x01\0\0\0\0\0\0")
+            with target:
+                self._start(_pump, target, client)
+                _pump(client, target)
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(1 << 16):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+    except OSError:
+        return

@@ -30,12 +30,25 @@ def test_null_makes_packers_artifact(new_context: Callable[..., Context]) -> Non
     assert artifact.text == "Did not export anything. This is the null builder"
 
 
-def test_null_refuses_a_communicator(new_context: Callable[..., Context]) -> None:
+def test_null_tells_all_that_is_missing_to_log_in(new_context: Callable[..., Context]) -> None:
     with pytest.raises(UserError) as caught:
-        Null().check(NullConfig(ssh_host="example.test"), new_context())
+        Null().check(NullConfig(ssh_file_transfer_method="rsync", ssh_local_tunnels=("80",)), new_context())
 
-    assert caught.value.diagnostics[0].code == "null.communicator"
-    assert 'communicator = "none"' in caught.value.diagnostics[0].next
+    codes = [diagnostic.code for diagnostic in caught.value.diagnostics]
+    assert codes == [
+        "communicator.no-user",
+        "source.invalid-value",
+        "source.invalid-value",
+        "null.no-host",
+        "communicator.no-credentials",
+    ]
+
+
+def test_null_refuses_windows(new_context: Callable[..., Context]) -> None:
+    with pytest.raises(UserError) as caught:
+        Null().check(NullConfig(communicator="winrm", winrm_host="example.test"), new_context())
+
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["communicator.winrm"]
 
 
 def test_null_takes_a_communicator_that_is_not_known_yet(new_context: Callable[..., Context]) -> None:

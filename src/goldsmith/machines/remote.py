@@ -158,6 +158,7 @@ class Remote:
         if self._connection is not None:
             self._connection.close()
             await self._connection.wait_closed()
+        await self._door.close()
 
     def _live(self) -> asyncssh.SSHClientConnection:
         assert self._connection is not None

@@ -73,6 +73,7 @@ class Door:
         self.timeout_s = timeout_s
         self._is_there = is_there
         self._host_key: asyncssh.SSHKey | None = None
+        self._bastion: asyncssh.SSHClientConnection | None = None
 
     def wait(self, cancellation: Cancellation | None, until: float) -> None:
         """Wait until something answers as an ssh server does. Raises `MachineError` with code `ssh.no-answer`."""
@@ -106,16 +107,18 @@ class Door:
                     raise self._no_answer(f"{type(error).__name__}: {error}") from error
             await asyncio.sleep(PAUSE_SECONDS)
 
+    async def close(self) -> None:
+        """End the connection to the bastion, if there is one."""
+        if self._bastion is not None:
+            self._bastion.close()
+            await self._bastion.wait_closed()
+
     async def _connect(self, login_s: float) -> asyncssh.SSHClientConnection:
         access = self.access
-        bastion = await _connected(access.bastion, login_s) if access.bastion else None
-        try:
-            pinned: Pinned | None = ([self._host_key], [], []) if self._host_key else None
-            connection = await _connected(access, login_s, pinned, bastion)
-        except BaseException:
-            if bastion is not None:
-                bastion.close()
-            raise
+        if access.bastion and (self._bastion is None or self._bastion.is_closed()):
+            self._bastion = await _connected(access.bastion, login_s)
+        pinned: Pinned | None = ([self._host_key], [], []) if self._host_key else None
+        connection = await _connected(access, login_s, pinned, self._bastion)
         self._host_key = connection.get_server_host_key()
         for tunnel in access.local_tunnels:
             await connection.forward_local_port("127.0.0.1", tunnel.port, tunnel.host, tunnel.host_port)

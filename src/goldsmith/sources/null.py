@@ -1,64 +1,86 @@
-"""Source `null`: makes nothing; for trying provisioners and post-processors."""
+"""Source `null`: makes nothing, and provisions a machine that is there already, or none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from goldsmith.components import Artifact, Context, DirectSource, attribute
+from goldsmith.components import Artifact, Context, DirectSource
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.machine import Machine
-from goldsmith.packer_templates import UNKNOWN_TEXT
+from goldsmith.machines.ssh_access import Door
+from goldsmith.sources.communicator import CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NullConfig:
+class NullConfig(CommunicatorSettings):
     """Attributes of a `source "null"` block; names and defaults are Packer's."""
-
-    communicator: str = attribute("ssh", 'How the machine is reached; only "none" is supported.')
-    ssh_host: str = attribute("", "The host to provision.")
-    ssh_port: int = attribute(22, "The port of its ssh server.")
-    ssh_username: str = attribute("", "The user to log in as.")
-    ssh_password: str = attribute("", "The user's password.", in_key=False)
-    ssh_private_key_file: str = attribute("", "A private key of the user.", names_file=True)
 
 
 class Null(DirectSource[NullConfig]):
-    """Runs the provisioners without a machine and exports nothing."""
+    """Runs the provisioners on a machine that is there already, and exports nothing."""
 
     Config: ClassVar[type[NullConfig]] = NullConfig
 
     def check(self, config: NullConfig, context: Context) -> None:
-        """Refuse a communicator: a build must not believe that it changed a machine."""
-        # A value that is not known yet is checked when the build runs.
-        if config.communicator not in ("none", UNKNOWN_TEXT):
-            raise UserError(
-                Diagnostic(
-                    code="null.communicator",
-                    what=f'a source "null" cannot use the communicator "{config.communicator}" yet',
-                    why="It makes no machine, and reaching one that exists is not supported.",
-                    next='Write communicator = "none"; only steps that act on this host can then run.',
-                )
-            )
+        """Packer's checks of the settings: a host and one way to log in, unless there is no machine at all."""
+        if found := tuple(_faults(config)):
+            raise UserError(*found)
 
     def run(self, config: NullConfig, context: Context, provision: Callable[[Machine, Mapping[str, str]], None]) -> Artifact:
-        """Run the provisioners; there is nothing else to do."""
+        """Run the provisioners. Raises `MachineError` when nobody can log in."""
         self.check(config, context)
-        provision(NoMachine("null"), _generated(context))
+        if config.communicator == "none":
+            provision(NoMachine("null"), _of_no_machine(context))
+        else:
+            access = config.access(context, config.ssh_host, config.ssh_port)
+            with connected(config, Door(access, config.timeout_s), context) as machine:
+                provision(machine, {**_NO_SERVER, **generated(config, access, "Null", context.run_uuid)})
         return Artifact(builder_id="fnoeding.null", id="Null", text="Did not export anything. This is the null builder")
 
 
-def _generated(context: Context) -> dict[str, str]:
-    """The `build.*` values that Packer gives when there is a communicator of the kind "none"."""
-    missing = {
-        name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
-        for name, code in (
-            ("PackerHTTPIP", "HTTP_IP"),
-            ("PackerHTTPPort", "HTTP_PORT"),
-            ("PackerHTTPAddr", "HTTP_ADDR"),
+def _faults(config: NullConfig) -> Iterator[Diagnostic]:
+    yield from config.communicator_faults()
+    if config.communicator != "ssh":
+        return
+    if not config.ssh_host:
+        yield Diagnostic(
+            code="null.no-host",
+            what="a Host must be specified, please reference your communicator documentation",
+            why='a source "null" makes no machine: it logs in to one that is there',
+            next='Write ssh_host, or communicator = "none" when only this host is to act.',
         )
-    }
+    ways = [bool(config.ssh_agent_auth), bool(config.ssh_password), bool(config.ssh_private_key_file)]
+    if not any(ways):
+        yield Diagnostic(
+            code="communicator.no-credentials",
+            what="one authentication method must be specified, please reference your communicator documentation",
+            why='a source "null" brings no key in: the machine is there already',
+            next="Write ssh_private_key_file, ssh_password or ssh_agent_auth.",
+        )
+    elif sum(ways) > 1:
+        yield Diagnostic(
+            code="communicator.two-ways",
+            what="only one of ssh_agent_auth, ssh_password, and ssh_private_key_file must be specified",
+            why="there is one way to log in",
+            next="Remove the others.",
+        )
+
+
+_NO_SERVER = {
+    name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
+    for name, code in (
+        ("PackerHTTPIP", "HTTP_IP"),
+        ("PackerHTTPPort", "HTTP_PORT"),
+        ("PackerHTTPAddr", "HTTP_ADDR"),
+    )
+}
+"""What Packer tells of the HTTP server of a source that has none."""
+
+
+def _of_no_machine(context: Context) -> dict[str, str]:
+    """The `build.*` values that Packer gives when there is a communicator of the kind "none"."""
     empty = dict.fromkeys(("Host", "User", "Password", "SSHPublicKey", "SSHPrivateKey"), "")
-    return {**missing, **empty, "ID": "Null", "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}
+    return {**_NO_SERVER, **empty, "ID": "Null", "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}
