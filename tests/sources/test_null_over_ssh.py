@@ -66,7 +66,7 @@ def server(tree: Path) -> Iterator[SshServer]:
 def build(server: SshServer, root: Path, *more: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
     (root / "there.pkr.hcl").write_text(TEMPLATE % (server.port, "\n".join(more)))
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "PKR_VAR_password": password}
-    command = [GOLDSMITH, "build", "there.pkr.hcl"]
+    command = [str(GOLDSMITH), "build", "there.pkr.hcl"]
     return subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=60)
 
 
