@@ -54,6 +54,8 @@ class Subject:
     layers: tuple[str, ...] = ()
     roots: tuple[Path, ...] = ()
     """The directories of `layers`, as far as they are at hand: they tell what brought a package, nothing else."""
+    parent_layers: int = 0
+    """How many of them, from the bottom, are the parent's."""
     known_secrets: tuple[KnownSecret, ...] = ()
     sensitive: tuple[str, ...] = ()
     """Names of the template's sensitive variables that have a value: their values must be among `known_secrets`."""

@@ -33,6 +33,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         boot=sealed.boot,
         parent=sealed.parent,
         layers=sealed.layers,
+        parent_layers=sealed.parent_layers if sealed.parent else 0,
         known_secrets=tuple(
             KnownSecret(name=f"sensitive value {number}", value=value) for number, value in enumerate(plan.secrets, 1)
         ),

@@ -9,6 +9,7 @@ from goldsmith.components import REQUIRED, attribute
 from goldsmith.gates.contract import Effect
 from goldsmith.gates.hardening.controls import PROFILES, Control, all_controls
 from goldsmith.gates.waivers import Waivable
+from goldsmith.hcl.diagnostics import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,8 @@ class HardeningConfig(Waivable):
     asks: tuple[str, ...] = attribute((), "What is wanted besides: banner, ssh-allow-list, partitions, router, …")
     setuid: tuple[str, ...] = attribute((), "Paths that may be setuid, setgid or have capabilities, besides the known ones.")
     services: tuple[str, ...] = attribute((), "Units that may be enabled, besides declared and known ones.")
+    ssh_groups: tuple[str, ...] = attribute((), "Groups that may log in by ssh: AllowGroups must name some of them, no other.")
+    values: Mapping[str, str] = attribute({}, 'What is wanted in place of a control\'s own value: { MaxAuthTries = "1..3" }.')
     custom: tuple[Custom, ...] = attribute((), "Profiles of the project's own.")
 
     def __post_init__(self) -> None:
@@ -55,20 +58,22 @@ class HardeningConfig(Waivable):
         for word in self.asks:
             if word not in words:
                 raise ValueError(f'asks has "{word}": there are {", ".join(sorted(words))}')
+        known = {name for item in all_controls().values() for check in item.checks for name in check.arguments.table("values")}
+        for name in self.values:
+            if name not in known:
+                raise ValueError(f'values has "{name}", which no control looks at. {did_you_mean(name, sorted(known))}'.strip())
         for item in self.ignore:
             if item.finding.startswith("GS-") and item.finding not in all_controls():
                 raise ValueError(f'ignore "{item.finding}": there is no such control')
 
     def controls(self) -> tuple[Control, ...]:
         """The controls of the profile."""
-        own = self._own()
-        if own is None:
-            return tuple(item for item in all_controls().values() if self.profile in item.profiles)
-        return tuple(
-            item
-            for item in all_controls().values()
-            if (item.id in own.add or own.extends in item.profiles) and item.id not in own.remove
-        )
+        return tuple(item.wanting(self.values) for item in all_controls().values() if self._has(item))
+
+    @property
+    def words(self) -> frozenset[str]:
+        """What the project asks for, by the words of the controls."""
+        return frozenset((*self.asks, *(("ssh-allow-list",) if self.ssh_groups else ())))
 
     def must(self) -> frozenset[str]:
         """Ids that fail the image whatever the score."""
@@ -77,9 +82,9 @@ class HardeningConfig(Waivable):
 
     def why_not(self, control: Control) -> str:
         """Why a control is not for this project; empty when it is."""
-        if control.asked and control.asked not in self.asks:
+        if control.asked and control.asked not in self.words:
             return f'the project does not ask for "{control.asked}"'
-        if control.unless and control.unless in self.asks:
+        if control.unless and control.unless in self.words:
             return f'the project asks for "{control.unless}"'
         return ""
 
@@ -87,6 +92,12 @@ class HardeningConfig(Waivable):
         """What it means when a control fails."""
         effects: Mapping[str, Effect] = {"fail": "fail", "warn": "warn", "info": "info"}
         return "fail" if control.id in self.must() else effects[self.failed]
+
+    def _has(self, control: Control) -> bool:
+        own = self._own()
+        if own is None:
+            return self.profile in control.profiles
+        return (control.id in own.add or own.extends in control.profiles) and control.id not in own.remove
 
     def _own(self) -> Custom | None:
         return next((item for item in self.custom if item.name == self.profile), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import cast
@@ -39,6 +39,14 @@ class Check:
     asked: str = ""
     """Counts only when the project asks for it by this word."""
 
+    def wanting(self, values: Mapping[str, str]) -> Check:
+        """The same check with other wanted values; names that it does not look at are left out."""
+        own = self.arguments.table("values")
+        if own.keys().isdisjoint(values):
+            return self
+        mine = {name: values.get(name, wanted) for name, wanted in own.items()}
+        return replace(self, arguments=Arguments({**self.arguments.given, "values": mine}))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
@@ -67,6 +75,16 @@ class Control:
     def asks(self) -> frozenset[str]:
         """The words by which a project chooses something about it."""
         return frozenset({self.asked, self.unless, *(check.asked for check in self.offline)}) - {""}
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What is looked at, on the tree and at boot."""
+        return (*self.offline, *((self.boot,) if self.boot else ()))
+
+    def wanting(self, values: Mapping[str, str]) -> Control:
+        """The same control with other wanted values, by their names."""
+        boot = self.boot.wanting(values) if self.boot else None
+        return replace(self, offline=tuple(check.wanting(values) for check in self.offline), boot=boot)
 
     @property
     def weight(self) -> int:

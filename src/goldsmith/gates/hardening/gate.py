@@ -49,8 +49,8 @@ class Hardening(Gate[HardeningConfig]):
 
 
 def wishes_of(config: HardeningConfig) -> Wishes:
-    """What the block allows and asks for."""
-    return Wishes(asks=frozenset(config.asks), setuid=frozenset(config.setuid), services=frozenset(config.services))
+    """What the block allows."""
+    return Wishes(setuid=frozenset(config.setuid), services=frozenset(config.services), ssh_groups=frozenset(config.ssh_groups))
 
 
 def examined(control: Control, scene: Scene, config: HardeningConfig) -> Outcome:
@@ -62,7 +62,7 @@ def examined(control: Control, scene: Scene, config: HardeningConfig) -> Outcome
         if not control.offline:
             return Outcome(control, "not evaluated", reason=NEEDS_BOOT)
         faults = tuple(
-            fault for check in control.offline if check.asked in ("", *config.asks) for fault in _faults(check, scene)
+            fault for check in control.offline if check.asked in ("", *config.words) for fault in _faults(check, scene)
         )
     except NotEvaluated as error:
         return Outcome(control, "not evaluated", reason=str(error))

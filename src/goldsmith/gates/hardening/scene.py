@@ -58,11 +58,11 @@ class Arguments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the project allows and asks for beyond the controls' own arguments."""
+    """What the project allows beyond the controls' own arguments."""
 
-    asks: frozenset[str] = frozenset()
     setuid: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    ssh_groups: frozenset[str] = frozenset()
 
 
 class Scene:

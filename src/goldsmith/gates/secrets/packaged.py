@@ -13,7 +13,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.inventory import Stack
@@ -28,6 +30,7 @@ MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _ALGORITHMS: Mapping[int, str] = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """By the number of hexadecimal digits."""
 _CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
+_ONE_READS = Lock()
 _FIELD = re.compile(r"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -75,14 +78,21 @@ def packaged_files(subject: Subject) -> PackagedFiles:
         return PackagedFiles(
             _resolved(own, tree), "the examined tree itself" if own else "nowhere: no package database is known"
         )
+    # Two gates ask at the same time: the second one waits for what the first one reads.
+    with _ONE_READS:
+        return _from_outside(tree, subject.layers[0], subject.cache)
+
+
+@lru_cache(maxsize=2)
+def _from_outside(tree: Path, layer: str, cache: Path) -> PackagedFiles:
     installed = _installed(_text(tree / STATUS))
-    debs = {path.name: path for path in (subject.cache / "packages/archives").glob("*/*.deb")}
+    debs = {path.name: path for path in (cache / "packages/archives").glob("*/*.deb")}
     cached = [package for package in installed if package.file in debs]
     sums: dict[str, str] = {}
     with ThreadPoolExecutor(2, thread_name_prefix="sums") as pool:
         for package, found in zip(cached, pool.map(lambda item: _sums_of(debs[item.file]), cached), strict=True):
             sums |= {_diverted(package.name, path): digest for path, digest in found.items()}
-    lowest = _lowest_layer(subject)
+    lowest = _lowest_layer(layer, cache)
     below = {package.name: package for package in _installed(_text(lowest / STATUS))}
     unknown = []
     for package in installed:
@@ -103,12 +113,12 @@ def packaged_files(subject: Subject) -> PackagedFiles:
     return PackagedFiles(_resolved(sums, tree), origin, tuple(unknown))
 
 
-def _lowest_layer(subject: Subject) -> Path:
-    store = subject.cache / "layers"
+def _lowest_layer(layer: str, cache: Path) -> Path:
+    store = cache / "layers"
     if store.is_dir():
         layers = LayerStore(store)
-        if layers.has(subject.layers[0]):
-            return layers.path(subject.layers[0])
+        if layers.has(layer):
+            return layers.path(layer)
     return Path("/nonexistent")
 
 

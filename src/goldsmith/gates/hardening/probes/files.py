@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import replace
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
 
 from goldsmith.gates.hardening.scene import Arguments, Fault, NotEvaluated, Scene
 from goldsmith.gates.hardening.tree import shown
 from goldsmith.gates.secrets.packaged import packaged_files
+
+LARGEST_PROGRAM = 256 << 20
+"""Bytes of a file whose content is compared with its package's."""
 
 
 def absent(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
@@ -132,30 +133,43 @@ def privileged(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     allowed = {*arguments.texts("allowed"), *scene.wishes.setuid}
     for path in scene.walk.privileged:
         if not any(fnmatchcase(path, pattern.lstrip("/")) for pattern in allowed):
-            yield Fault(f"/{path} runs with rights that its caller has not, and is on no list", path)
+            told = f"/{path} runs with rights that its caller has not, and is on no list{_since(scene, path)}"
+            yield Fault(told, path)
+
+
+def _since(scene: Scene, path: str) -> str:
+    subject = scene.subject
+    if not (subject.parent_layers and subject.roots):
+        return ""
+    is_new = any(os.path.lexists(layer / path) for layer in subject.roots[subject.parent_layers :])
+    return ": it is new against the parent" if is_new else ": it came with the parent"
 
 
 def unmodified(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
-    """Packaged programs, libraries of PAM and units have the content that their packages say."""
-    known = packaged_files(replace(scene.subject, layers=()))
-    if not known.sums:
-        raise NotEvaluated("the package database has no sums")
-    below = arguments.texts("below")
-    diverted = {line.lstrip("/") for line in (scene.tree.text("var/lib/dpkg/diversions") or "").splitlines()[::3]}
-    for path, wanted in known.sums.items():
-        if not any(fnmatchcase(path, pattern) for pattern in below):
-            continue
+    """Packaged programs, libraries of PAM and units have the content that their packages say, as far as that is known.
+
+    For a built image the sums come from verified packages, not from the image, which could have changed them too.
+    """
+    known = packaged_files(scene.subject)
+    fits = re.compile("|".join(translate(pattern) for pattern in arguments.texts("below"))).match
+    paths = [path for path in known.sums if fits(path)]
+    if not paths:
+        raise NotEvaluated("nothing is known of what the packages brought")
+    for path in paths:
         directory, _, name = path.rpartition("/")
         place = scene.tree.real(directory)
         found = f"{scene.tree.root}/{place}/{name}"
-        # A missing file does no harm; a link in its place is another program. Diversions move files away openly.
-        if place is None or not os.path.lexists(found) or path in diverted:
+        # A missing file does no harm; a link in its place is another program.
+        if place is None or not os.path.lexists(found):
             continue
         if not stat.S_ISREG(os.lstat(found).st_mode):
             yield Fault(f"/{shown(path)} is a link, where its package brought a file", shown(path))
             continue
+        if os.lstat(found).st_size > LARGEST_PROGRAM:
+            yield Fault(f"/{shown(path)} is larger than any packaged program", shown(path))
+            continue
         with open(found, "rb") as file:
-            if hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest() != wanted:
+            if not known.is_unchanged(path, file.read()):
                 yield Fault(f"/{shown(path)} is not what its package brought", shown(path))
 
 

@@ -143,9 +143,15 @@ def sshd_algorithms(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 
 
 def sshd_allow_list(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
-    """Who may log in is listed."""
+    """Who may log in is listed, and of groups only those that the project names."""
     settings = read_sshd(scene)
-    if not any(settings.everywhere.get(name) for name in ("allowusers", "allowgroups")):
+    wanted, groups = scene.wishes.ssh_groups, settings.everywhere.get("allowgroups")
+    others = sorted(set(groups.text.split()) - wanted) if groups else []
+    if wanted and groups is None:
+        yield Fault(f"AllowGroups is not set: only {', '.join(sorted(wanted))} may log in", MAIN)
+    elif wanted and groups is not None and others:
+        yield Fault(f"AllowGroups lets {', '.join(others)} in", groups.path, groups.line)
+    elif not any(settings.everywhere.get(name) for name in ("allowusers", "allowgroups")):
         yield Fault("neither AllowUsers nor AllowGroups is set", MAIN)
 
 
