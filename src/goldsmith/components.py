@@ -282,6 +282,9 @@ class ImageLookup(Protocol):
 class LayeredSource(Component[C]):
     """A source whose builds are made of layers in a sandbox and sealed into a disk."""
 
+    boots_from_disk: ClassVar[bool] = False
+    """Whether a machine runs from the very disk that is delivered: its free blocks are then searched for secrets too."""
+
     @abstractmethod
     def base(self, config: C, context: Context, images: ImageLookup) -> Base:
         """Resolve where the build starts. May use the network; must be quick when nothing changed."""

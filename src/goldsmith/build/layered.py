@@ -56,6 +56,8 @@ class LayeredResult:
     base: Base
     disk: DiskConfig
     steps: tuple[StepRecord, ...]
+    machine_booted: bool = False
+    """A machine ran from the disk while it was built, so that deleted files may still be in its free blocks."""
 
 
 @dataclass
@@ -361,7 +363,7 @@ def _seal(
         image = cache.sealed(key) if workshop.use_cache else None
         if image is not None:
             context.emit(StepCached(build=context.build, step="seal", key=key.key, saved_s=0.0))
-            return LayeredResult(image=image, tree=None, base=base, disk=disk, steps=tuple(progress.steps))
+            return _result(image, None, source, base, disk, progress)
         made, tree = make_image(
             [cache.layers.path(layer) for layer in progress.layers],
             layer_digests=tuple(progress.layers),
@@ -377,7 +379,25 @@ def _seal(
             cancellation=context.cancellation,
         )
         sealed = cache.keep_sealed(key, made)
-        return LayeredResult(image=sealed, tree=tree, base=base, disk=disk, steps=tuple(progress.steps))
+        return _result(sealed, tree, source, base, disk, progress)
+
+
+def _result(
+    image: SealedImage,
+    tree: SealedTree | None,
+    source: LayeredSource[object],
+    base: Base,
+    disk: DiskConfig,
+    progress: _Progress,
+) -> LayeredResult:
+    return LayeredResult(
+        image=image,
+        tree=tree,
+        base=base,
+        disk=disk,
+        steps=tuple(progress.steps),
+        machine_booted=source.boots_from_disk,
+    )
 
 
 def generated_values(context: Context) -> dict[str, str]:

@@ -18,8 +18,9 @@ _EXIT_CODES = {"pass": 0, "warn": 0, "fail": 2, "error": 3}
 
 @click.command("review")
 @flag("json", "Print the result as JSON.")
+@flag("sarif", "Print the result as SARIF 2.1.0.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def command(json: bool, paths: tuple[Path, ...]) -> int:
+def command(json: bool, sarif: bool, paths: tuple[Path, ...]) -> int:
     """Review PATHS for secrets: templates (HCL and JSON), variable files, playbooks, roles and scripts; directories as a whole.
 
     Rules and ignore blocks of the gate "secrets" of a project file above are used. No secret is ever shown.
@@ -29,14 +30,18 @@ def command(json: bool, paths: tuple[Path, ...]) -> int:
     """
     import json as json_module
     import time
+    from importlib.metadata import version as installed_version
 
     from goldsmith.assist import review
+    from goldsmith.assist.sarif import review_sarif
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.gates.secrets import SecretsConfig
     from goldsmith.gates.secrets.rules import rule_set
     from goldsmith.project import project_for
     from goldsmith.project.fingerprints import salt_of
 
+    if json and sarif:
+        raise click.UsageError("-json and -sarif exclude each other.")
     project = project_for(paths[0])
     use = project.gates.get("secrets") if project is not None else None
     config = use.config if use is not None and isinstance(use.config, SecretsConfig) else SecretsConfig()
@@ -51,6 +56,8 @@ def command(json: bool, paths: tuple[Path, ...]) -> int:
     )
     if json:
         click.echo(json_module.dumps(_as_json(found), indent=2))
+    elif sarif:
+        click.echo(review_sarif(found, installed_version("goldsmith")), nl=False)
     else:
         for remark in found.remarks:
             click.echo(_line(remark))

@@ -38,6 +38,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
             KnownSecret(name=f"sensitive value {number}", value=value) for number, value in enumerate(plan.secrets, 1)
         ),
         sensitive=plan.sensitive,
+        booted_build=layered.machine_booted,
         salt=salt_of(session.project),
         declared=image.declared,
         keyring=layered.base.keyring,
