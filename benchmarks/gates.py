@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import advisories
+from benchmarks import advisories, static_set
 from benchmarks.measuring import Line, machine
 
 RUNS = 3
@@ -62,7 +62,7 @@ def main() -> None:
         sys.exit("usage: python -m benchmarks.gates TREE")
     tree = Path(sys.argv[1])
     print(machine())
-    for line in (*secrets_gate(tree), *advisories.measure()):
+    for line in (*static_set.measure(tree), *secrets_gate(tree), *advisories.measure()):
         print(line)
 
 

@@ -82,11 +82,12 @@ class Stack:
 
     def open(self, name: str) -> io.FileIO | None:
         """A regular file for reading, not buffered, or None when there is none. Raises `OSError` when it cannot be read."""
-        path = self.path(name)
-        if path is None:
+        found = self._shown(name)
+        if found is None or not stat.S_ISREG(found[1].st_mode):
             return None
+        place = f"{found[0]}/{name.rpartition('/')[2]}"
         # The tree may change under us: whatever is there now, it is neither followed nor waited for.
-        file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+        file = io.FileIO(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             file.close()
             raise OSError(errno.EINVAL, "it is no regular file", name)
