@@ -42,6 +42,8 @@ class HardeningConfig(Waivable):
     services: tuple[str, ...] = attribute((), "Units that may be enabled, besides declared and known ones.")
     ssh_groups: tuple[str, ...] = attribute((), "Groups that may log in by ssh: AllowGroups must name some of them, no other.")
     values: Mapping[str, str] = attribute({}, 'What is wanted in place of a control\'s own value: { MaxAuthTries = "1..3" }.')
+    oscap: str = attribute("", "A SCAP data stream beside the project file: oscap is asked for a second opinion.")
+    oscap_profile: str = attribute("", "The profile of that data stream; empty: its default.")
     custom: tuple[Custom, ...] = attribute((), "Profiles of the project's own.")
 
     def __post_init__(self) -> None:

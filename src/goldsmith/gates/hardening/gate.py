@@ -10,12 +10,14 @@ from goldsmith.events import Emit
 from goldsmith.gates.contract import DataUsed, Facts, Floor, Gate, Subject
 from goldsmith.gates.hardening.config import HardeningConfig
 from goldsmith.gates.hardening.controls import FACTS, Check, Control
+from goldsmith.gates.hardening.opinion import with_second_opinion
 from goldsmith.gates.hardening.outcomes import Outcome, controls_digest, errors_of, findings_of, score_of, skipped_of
 from goldsmith.gates.hardening.registered import PROBES
 from goldsmith.gates.hardening.scene import Fault, NotEvaluated, Scene, Wishes
 from goldsmith.gates.inventory import Stack, read_distribution
 from goldsmith.gates.inventory.archive_index import index_digests
 from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation
 
 EVALUATED_SHARE = 0.9
@@ -41,11 +43,14 @@ class Hardening(Gate[HardeningConfig]):
         for control in config.controls():
             cancellation.check()
             outcomes.append(examined(control, scene, config))
-        return _facts(outcomes, scene, config)
+        facts = _facts(outcomes, scene, config)
+        return with_second_opinion(facts, outcomes, subject, config, cancellation) if config.oscap else facts
 
     def data_digests(self, subject: Subject, config: HardeningConfig) -> Sequence[str]:
-        """The controls, and the archive's indexes that GS-082 rests on."""
-        return [controls_digest(), *(index_digests(subject.lists) if subject.lists is not None else ())]
+        """The controls, the archive's indexes that GS-082 rests on, and the content for oscap."""
+        content = subject.root / config.oscap
+        asked = [file_digest(content)] if config.oscap and content.is_file() else []
+        return [controls_digest(), *(index_digests(subject.lists) if subject.lists is not None else ()), *asked]
 
 
 def wishes_of(config: HardeningConfig) -> Wishes:
