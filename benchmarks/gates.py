@@ -47,20 +47,6 @@ def secrets_gate(tree: Path) -> list[Line]:
     ]
 
 
-def hardening_gate(tree: Path) -> list[Line]:
-    """All controls of `strict`, with the one walk over all inodes."""
-    from goldsmith.events import ignore
-    from goldsmith.gates.contract import Subject
-    from goldsmith.gates.hardening import Hardening, HardeningConfig
-    from goldsmith.machines.cancellation import Cancellation
-
-    config = HardeningConfig(profile="strict")
-    subject = Subject(image="tree", disk_digest="", tree=tree, disk=None, now_s=int(time.time()))
-    facts = Hardening().examine(subject, config, ignore, Cancellation())
-    print(f"{facts.evaluated} controls, {facts.measures['inodes']} inodes; errors: {facts.errors}")
-    return [Line("hardening", _seconds(lambda: Hardening().examine(subject, config, ignore, Cancellation())), goal=0.5)]
-
-
 def _seconds(act: Callable[[], object]) -> list[float]:
     taken = []
     for _ in range(RUNS):
@@ -76,7 +62,7 @@ def main() -> None:
         sys.exit("usage: python -m benchmarks.gates TREE")
     tree = Path(sys.argv[1])
     print(machine())
-    for line in (*static_set.measure(tree), *secrets_gate(tree), *hardening_gate(tree), *advisories.measure()):
+    for line in (*static_set.measure(tree), *secrets_gate(tree), *advisories.measure()):
         print(line)
 
 

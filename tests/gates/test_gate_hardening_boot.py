@@ -119,6 +119,15 @@ def test_a_second_boot_that_changes_something_is_told() -> None:
     assert failed(clone(GOOD, again={**again, "failed": "growroot.service loaded failed failed G\n"})) == {"GS-095"}
 
 
+def test_one_clone_that_was_rebooted_is_enough() -> None:
+    second = BootFacts(name="bios", answers=SECOND)
+    told = judge_boot(STRICT, [clone(GOOD), second], DECLARED, NOW_S)
+
+    assert (told.evaluated, told.findings) == (29, ())
+    waiting = judge_boot(STRICT, [BootFacts(name="uefi", answers=GOOD), second], DECLARED, NOW_S)
+    assert [item.sample for item in waiting.skipped] == [("GS-095",)]
+
+
 @pytest.mark.parametrize("reading", READINGS)
 def test_a_reading_without_an_answer_passes_no_control(reading: str) -> None:
     answers = {name: text for name, text in GOOD.items() if name != reading}

@@ -30,10 +30,13 @@ ClonesProbe: TypeAlias = Callable[[Sequence[BootFacts], Arguments, Declared], It
 
 _BOOTED = (
     "booted_sysctl booted_mounts not_loaded modprobe_refuses sockets_declared no_failed_unit host_keys_made ssh_offers "
-    "time_in_sync kernel_locked core_limit audit_runs access_control started_with firewall_denies second_boot_changes_nothing"
+    "time_in_sync kernel_locked core_limit audit_runs access_control started_with firewall_denies"
 )
 CLONE_PROBES: Mapping[str, CloneProbe] = {name: getattr(booted, name) for name in _BOOTED.split()}
 """Probes that are put to each booted clone."""
 
-CLONES_PROBES: Mapping[str, ClonesProbe] = {"clones_differ": booted.clones_differ}
-"""Probes that compare clones."""
+CLONES_PROBES: Mapping[str, ClonesProbe] = {
+    "clones_differ": booted.clones_differ,
+    "second_boot_changes_nothing": booted.second_boot_changes_nothing,
+}
+"""Probes that see all clones at once."""

@@ -155,15 +155,17 @@ def firewall_denies(clone: BootFacts, arguments: Arguments, declared: Declared) 
         yield Fault("no chain of the hook input has the policy drop")
 
 
-def second_boot_changes_nothing(clone: BootFacts, arguments: Arguments, declared: Declared) -> Iterator[Fault]:
-    """After a reboot nothing has failed, and id, host keys and size of the root are as before."""
-    if not clone.again:
-        raise NotEvaluated(f"the {clone.name} clone was not rebooted")
-    for name in AGAIN:
-        if name not in clone.again:
-            raise NotEvaluated(f"the {clone.name} clone did not answer to {name} after its reboot")
-        after = clone.again[name].strip()
-        if name == "failed" and after:
-            yield Fault(f"{after.split()[0]} failed at the second boot")
-        elif name != "failed" and after != clone.answer(name):
-            yield Fault(f"the second boot changed {name}")
+def second_boot_changes_nothing(clones: Sequence[BootFacts], arguments: Arguments, declared: Declared) -> Iterator[Fault]:
+    """After a reboot of at least one clone nothing has failed, and id, host keys and size of the root are as before."""
+    rebooted = [clone for clone in clones if clone.again]
+    if not rebooted:
+        raise NotEvaluated("no clone was rebooted")
+    for clone in rebooted:
+        for name in AGAIN:
+            if name not in clone.again:
+                raise NotEvaluated(f"the {clone.name} clone did not answer to {name} after its reboot")
+            after = clone.again[name].strip()
+            if name == "failed" and after:
+                yield Fault(f"{after.split()[0]} failed at the second boot (of {clone.name})")
+            elif name != "failed" and after != clone.answer(name):
+                yield Fault(f"the second boot changed {name} (of {clone.name})")
