@@ -13,6 +13,7 @@ from goldsmith.gates.contract import Declared, Result, Subject
 from goldsmith.gates.hardening import Hardening, HardeningConfig
 from goldsmith.gates.hardening.controls import all_controls
 from goldsmith.gates.judge import run_gate
+from goldsmith.gates.waivers import Ignore
 from goldsmith.machines.cancellation import Cancellation
 from tests.gates.hardened_tree import FILES, give, make_hardened, write
 
@@ -214,6 +215,15 @@ def test_one_thing_broken_fails_exactly_its_control(control: str, broken: Break,
 
     assert failed(result) == [control], result.reasons
     assert result.facts.findings[0].fix
+
+
+def test_a_release_past_its_end_is_an_error_until_somebody_answers_for_it(tmp_path: Path) -> None:
+    tree = make_hardened(tmp_path)
+    write(tree, "etc/os-release", 'ID=debian\nVERSION_ID="10"\n')
+
+    assert judged(tree).verdict == "error"
+    waiver = Ignore(finding="end-of-life", reason="it is replaced next week", owner="team-ops", until="2026-12-01")
+    assert judged(tree, HardeningConfig(profile="strict", asks=ASKS, ignore=(waiver,))).verdict == "warn"
 
 
 def test_a_value_of_the_project_takes_the_place_of_the_controls(tmp_path: Path) -> None:

@@ -80,7 +80,9 @@ class HardeningConfig(Waivable):
     def must(self) -> frozenset[str]:
         """Ids that fail the image whatever the score."""
         own = self._own()
-        return frozenset((*(own.must if own else ()), *(item.id for item in self.controls() if item.must)))
+        return frozenset(
+            (*(own.must if own else ()), *(item.id for item in all_controls().values() if item.must and self._has(item)))
+        )
 
     def why_not(self, control: Control) -> str:
         """Why a control is not for this project; empty when it is."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import version as installed_version
 
 from goldsmith.events import Emit
+from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.contract import DataUsed, Facts, Floor, Gate, Subject
 from goldsmith.gates.hardening.config import HardeningConfig
 from goldsmith.gates.hardening.controls import FACTS, Check, Control
@@ -16,6 +18,7 @@ from goldsmith.gates.hardening.registered import PROBES
 from goldsmith.gates.hardening.scene import Fault, NotEvaluated, Scene, Wishes
 from goldsmith.gates.inventory import Stack, read_distribution
 from goldsmith.gates.inventory.archive_index import index_digests
+from goldsmith.gates.support import end_of_life
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation
@@ -37,13 +40,15 @@ class Hardening(Gate[HardeningConfig]):
 
     def examine(self, subject: Subject, config: HardeningConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find which controls are met. Raises `MachineError` when the distribution is not known."""
-        read_distribution(Stack([subject.tree]))
+        distribution = read_distribution(Stack([subject.tree]))
+        waived, ended = end_of_life(distribution, published_end_s(distribution), config.ignore, subject.now_s)
         scene = Scene(subject, wishes_of(config))
         outcomes = []
         for control in config.controls():
             cancellation.check()
             outcomes.append(examined(control, scene, config))
         facts = _facts(outcomes, scene, config)
+        facts = replace(facts, findings=(*facts.findings, *waived), doubts=(*facts.doubts, *ended))
         return with_second_opinion(facts, outcomes, subject, config, cancellation) if config.oscap else facts
 
     def data_digests(self, subject: Subject, config: HardeningConfig) -> Sequence[str]:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.hardening.accounts import Accounts, read_accounts
 from goldsmith.gates.hardening.tree import Tree, Walk, walk
+from goldsmith.gates.inventory import read_inventory
 
 _INSTALLED = re.compile(r"^Package: (\S+)\nStatus: \S+ ok installed$", re.MULTILINE)
 
@@ -85,11 +86,14 @@ class Scene:
 
     @cached_property
     def packages(self) -> frozenset[str]:
-        """Names of installed packages of dpkg. Raises `ValueError` without a database."""
+        """Names of the packages that the distribution's database lists. Raises `ValueError` without a database."""
         status = self.tree.text("var/lib/dpkg/status")
-        if not status:
-            raise ValueError("/var/lib/dpkg/status is missing or empty")
-        return frozenset(_INSTALLED.findall(status))
+        if status:
+            return frozenset(_INSTALLED.findall(status))
+        found = read_inventory([self.subject.tree])
+        if not (names := frozenset(package.name for package in found.packages if package.kind in ("rpm", "apk"))):
+            raise ValueError("no database of dpkg, rpm or apk lists a package")
+        return names
 
     def lines(self, path: str) -> Iterator[tuple[int, str]]:
         """The lines of a file with their numbers, without blank ones and comments; nothing when it is not there."""
