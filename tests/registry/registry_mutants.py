@@ -11,9 +11,11 @@ import pytest
 from goldsmith.registry import (
     channels,
     expire,
+    fitness,
     intake,
     promote,
     records,
+    requests,
     retention,
     revoke,
     rollback,
@@ -24,8 +26,9 @@ from goldsmith.registry import (
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, digest_of_bytes
 from goldsmith.registry.channels import Pointer
-from goldsmith.registry.entities import ArtifactFile, Evidence, Version
-from goldsmith.registry.fitness import Facts
+from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version
+from goldsmith.registry.fitness import Facts, Unmet
+from goldsmith.registry.policy import Policy
 from goldsmith.registry.registry import Registry
 from goldsmith.registry.transaction import Reader, Transaction
 
@@ -185,6 +188,37 @@ def _clock_before_the_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(promote, "gather", early)
 
 
+def _approvals_outlive_a_move(patch: pytest.MonkeyPatch) -> None:
+    """A request serves for the same version whatever has become of the channel meanwhile."""
+
+    def any_of(reader: Reader, targets: Sequence[Mapping[str, JSON]]) -> Request | None:
+        wanted = {(item["image"], item["channel"], item["version"]) for item in targets}
+        rows = reader.rows("SELECT id FROM request WHERE kind = 'promotion' ORDER BY id")
+        found = [requests.show(reader, row.whole("id")) for row in rows]
+        fit = [
+            item
+            for item in found
+            if {(target["image"], target["channel"], target["version"]) for target in item.targets} == wanted
+        ]
+        return max(fit, key=lambda item: len(item.approvals), default=None)
+
+    patch.setattr(requests, "standing", any_of)
+    patch.setattr(requests, "close", lambda tx, request, result: None)
+
+
+def _one_approval_is_enough(patch: pytest.MonkeyPatch) -> None:
+    right = fitness._of_approvals
+
+    def lenient(policy: Policy, facts: Facts) -> list[Unmet]:
+        return [] if facts.approvals else right(policy, facts)
+
+    patch.setattr(fitness, "_of_approvals", lenient)
+
+
+def _glass_breaks_everything(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(promote, "NEVER_BROKEN", ())
+
+
 _MOVES = ("promote", "prove_anew")
 _REVOCATIONS = ("promote", "revoke", "restore")
 _RETENTION = ("promote", "build", "expire", "pin")
@@ -199,6 +233,9 @@ RACING: Mapping[str, tuple[Mutate, Sequence[str]]] = {
     "an older pass wins": (_older_pass_wins, _MOVES),
     "expired evidence counts": (_expired_evidence_counts, _MOVES),
     "rollback to anything": (_rollback_without_check, (*_REVOCATIONS, "roll_back")),
+    "approvals outlive a move": (_approvals_outlive_a_move, ("ask", "approve")),
+    "one approval is enough": (_one_approval_is_enough, ("ask", "approve")),
+    "broken glass passes by a revocation": (_glass_breaks_everything, ("break_glass", "revoke", "restore")),
     "check, then delete": (_check_then_delete, _RETENTION),
     "living children ignored": (_living_children_ignored, _RETENTION),
 }

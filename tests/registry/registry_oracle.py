@@ -25,6 +25,7 @@ class Version:
     parent: str | None
     disks: list[str]
     blobs: list[str]
+    builder: str
     storage: str = "present"
 
 
@@ -48,6 +49,9 @@ class World:
     withdrawn: set[int] = field(default_factory=set)
     exempted: set[tuple[int, str]] = field(default_factory=set)
     pins: dict[tuple[str, str, str], int | None] = field(default_factory=dict)
+    frozen: set[tuple[str, str]] = field(default_factory=set)
+    requests: dict[int, dict[str, Any]] = field(default_factory=dict)
+    approvals: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     faults: list[str] = field(default_factory=list)
 
     def lineage(self, version: str) -> list[str]:
@@ -85,16 +89,16 @@ def judge_all(connection: Connection, store: Path) -> list[str]:
             world.faults.append(f"I7 event {seq} is not linked to the one before it")
         before, last_at = own, at
         document = json.loads(body)
-        _judge_event(world, seq, at, document["type"], document["data"])
+        _judge_event(world, seq, at, document["actor"], document["type"], document["data"])
     _judge_end(world, connection, store)
     return world.faults
 
 
-def _judge_event(world: World, seq: int, at: int, kind: str, data: dict[str, Any]) -> None:
+def _judge_event(world: World, seq: int, at: int, actor: str, kind: str, data: dict[str, Any]) -> None:
     channel = (data.get("image", ""), data.get("channel", ""))
     version = data.get("version")
     if kind == "version.registered":
-        world.versions[data["version"]] = Version(data["image"], data["parent"], data["disks"], data["blobs"])
+        world.versions[data["version"]] = Version(data["image"], data["parent"], data["disks"], data["blobs"], data["builder"])
         for ancestor in world.lineage(data["version"])[1:]:
             if world.versions[ancestor].storage == "expiring":
                 world.versions[ancestor].storage = "present"
@@ -105,12 +109,22 @@ def _judge_event(world: World, seq: int, at: int, kind: str, data: dict[str, Any
         world.evidence[data["version"]].append(data)
     elif kind == "policy.set":
         world.policies[channel] = data["document"]
-    elif kind in ("promotion.committed", "promotion.refused"):
+    elif kind in ("channel.frozen", "channel.opened"):
+        world.frozen = world.frozen | {channel} if kind == "channel.frozen" else world.frozen - {channel}
+    elif kind == "request.opened":
+        world.requests[data["request"]] = {**data, "by": actor}
+    elif kind == "approval.given":
+        world.approvals[data["request"]].append(data)
+    elif kind in ("promotion.committed", "promotion.refused", "promotion.broke_glass"):
         if version and world.versions[version].storage == "expiring" and "decision" in data:
             world.versions[version].storage = "present"
         if kind == "promotion.committed":
             _judge_promotion(world, seq, at, channel, data)
             _move(world, seq, at, channel, data, "promote")
+        elif kind == "promotion.broke_glass":
+            if not data["reason"] or data["until"] <= at:
+                world.faults.append(f"I1 event {seq} breaks the glass of {channel} without a reason or an end")
+            _move(world, seq, at, channel, data, "break_glass")
     elif kind == "rollback.committed":
         if data["version"] not in [stop.version for stop in world.stops[channel]]:
             world.faults.append(f"I1 event {seq} goes back to a version that was never in {channel}")
@@ -163,12 +177,32 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
                 world.faults.append(f"I1 event {seq} promotes on old evidence")
             elif newest["expires_at"] is not None and newest["expires_at"] <= at:
                 world.faults.append(f"I1 event {seq} promotes on expired evidence")
-    if policy["approvals"]["count"]:
-        world.faults.append(f"I1 event {seq} promotes without the approvals that {channel} needs")
+    if channel in world.frozen:
+        world.faults.append(f"I1 event {seq} promotes to {channel}, which is frozen")
+    if policy["approvals"]["count"] and _approved(world, at, channel, data) < policy["approvals"]["count"]:
+        world.faults.append(f"I9 event {seq} promotes without the approvals that {channel} needs")
     if policy["after"]:
         stays = _stays(world, (channel[0], policy["after"]), version, at)
         if not stays or max(stays) < policy["soak_s"] * 1_000_000:
             world.faults.append(f"I1 event {seq} promotes to {channel} before its time in {policy['after']}")
+
+
+def _approved(world: World, at: int, channel: tuple[str, str], data: dict[str, Any]) -> int:
+    """How many different people, by name and by key, approved exactly this move of an open request."""
+    request = world.requests.get(data["request"] or 0)
+    generation = len(world.stops[channel])
+    wanted = {"image": channel[0], "channel": channel[1], "version": data["version"], "generation": generation}
+    if request is None or request["expires_at"] <= at or {**wanted, "policy": data["policy"]} not in request["targets"]:
+        return 0
+    made_by = {world.versions[data["version"]].builder, request["by"]}
+    keys = {item["signer"] for item in world.evidence[data["version"]]}
+    able = {
+        (item["name"], item["key"])
+        for item in world.policies[channel]["approvals"]["approvers"]
+        if item["user"] not in made_by and item["key"] not in keys
+    }
+    found = {(item["approver"], item["key"]) for item in world.approvals[data["request"]]} & able
+    return min(len({name for name, _ in found}), len({key for _, key in found}))
 
 
 def _stays(world: World, channel: tuple[str, str], version: str, at: int) -> list[int]:
@@ -176,7 +210,7 @@ def _stays(world: World, channel: tuple[str, str], version: str, at: int) -> lis
     stays = []
     for place, stop in enumerate(stops):
         after = stops[place + 1] if place + 1 < len(stops) else None
-        if stop.version == version and (after is None or after.kind == "promote"):
+        if stop.version == version and stop.kind != "break_glass" and (after is None or after.kind == "promote"):
             stays.append((at if after is None else after.at) - stop.at)
     return stays
 

@@ -23,20 +23,26 @@ from typing import Any
 
 from goldsmith.hcl.diagnostics import MachineError, Refused, UserError
 from goldsmith.registry import (
+    Approval,
     ArtifactFile,
     Assignment,
+    Order,
     Registry,
     RetentionPolicy,
+    Target,
     VerifiedStatement,
     Version,
+    digest_of,
     open_registry,
 )
 from goldsmith.registry.engines import host_clock
 from tests.registry.registry_oracle import judge_all
 from tests.registry.registry_postgresql import Server
-from tests.registry.registry_workbench import ACTOR, TEST_RESULT, document, policy
+from tests.registry.registry_workbench import ACTOR, TEST_RESULT, digest, document, policy
 
 IMAGES, CHANNELS = ("base", "web"), ("dev", "prod")
+GUARDED, APPROVERS = "guarded", ("alice", "bob", "carol")
+"""A channel that wants two approvals of these."""
 AT_ONCE = RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0)
 MOVES = ("promotion.committed", "rollback.committed")
 
@@ -149,6 +155,9 @@ class Racer:
             self.build: 3,
             self.expire: 2,
             self.pin: 1,
+            self.ask: 3,
+            self.approve: 4,
+            self.break_glass: 1,
         }
         self.acts = [act for act, weight in weights.items() for _ in range(weight) if not only or act.__name__ in only]
 
@@ -192,6 +201,29 @@ class Racer:
             ),
             demanded=seen,
         )
+
+    def ask(self) -> None:
+        version = self.version()
+        moved = self.registry.promote(version.image, GUARDED, version.ref, again=True, reason="race", actor=ACTOR)
+        self.told(moved, demanded=None)
+
+    def approve(self) -> None:
+        for request in self.registry.requests()[-3:]:
+            name = self.random.choice(APPROVERS)
+            time.sleep(self.random.random() * 0.002)
+            given = Approval(
+                approver=name,
+                key=f"key:{name}",
+                binds_digest=digest_of(request.binding),
+                statement_digest=digest(f"{name} {request.id}"),
+                bundle=f"signed by {name}",
+            )
+            self.registry.approve(request.id, given, actor=f"user:{name}")
+
+    def break_glass(self) -> None:
+        version = self.version()
+        target = Target(image=version.image, channel=GUARDED, reference=version.ref)
+        self.registry.promote_all([target], Order(reason="race", break_glass_s=1), actor=ACTOR)
 
     def roll_back(self) -> None:
         image, channel = self.random.choice(IMAGES), self.random.choice(CHANNELS)
@@ -270,6 +302,7 @@ def found(site: Site) -> Site:
             prove(registry, base, "pass")
             prove(registry, add(registry, site, "web", number, base), "pass")
         for image in IMAGES:
+            registry.declare_channel(image, GUARDED, policy(approvals=2, approvers=APPROVERS, keep=1), ACTOR)
             registry.declare_channel(image, "dev", policy(keep=1), ACTOR)
             registry.declare_channel(image, "prod", policy("boot", after="dev", keep=1), ACTOR)
     return site

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from goldsmith.registry import ArtifactFile, Evidence, Package, Registry, VerifiedStatement, Version, open_registry
+from goldsmith.registry import (
+    Approval,
+    ArtifactFile,
+    Evidence,
+    Package,
+    Registry,
+    Request,
+    VerifiedStatement,
+    Version,
+    digest_of,
+    open_registry,
+)
 
 ACTOR = "user:tester"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -32,14 +43,28 @@ def document(image: str, build: int, parent: str | None = None, disks: int = 1) 
     }
 
 
+def approver(name: str, user: str = "", key: str = "") -> dict[str, Json]:
+    return {"name": name, "user": user or f"user:{name}", "key": key or f"key:{name}"}
+
+
 def policy(
-    *gates: str, after: str = "", soak_s: int = 0, max_age_s: int = 0, strict: bool = False, approvals: int = 0, keep: int = 5
+    *gates: str,
+    after: str = "",
+    soak_s: int = 0,
+    max_age_s: int = 0,
+    strict: bool = False,
+    approvals: int = 0,
+    approvers: Sequence[str | dict[str, Json]] = (),
+    keep: int = 5,
 ) -> dict[str, Json]:
     return {
         "after": after,
         "soak_s": soak_s,
         "requires": [{"gate": gate, "max_age_s": max_age_s, "strict": strict} for gate in gates],
-        "approvals": {"count": approvals},
+        "approvals": {
+            "count": approvals,
+            "approvers": [approver(item) if isinstance(item, str) else item for item in approvers],
+        },
         "rollback": {"keep": keep},
     }
 
@@ -97,6 +122,13 @@ class Bench:
         self.turn(1)
         statement = self.statement(version, gate, verdict, **changes)
         return self.registry.attest(version, statement, f"bundle {self.statements}".encode(), ACTOR)
+
+    def approve(self, request: int, name: str, **changes: str) -> Request:
+        """As approver `name`, with the key of that name."""
+        self.turn(1)
+        binds = digest_of(self.registry.request(request).binding)
+        given = {"approver": name, "key": f"key:{name}", "binds_digest": binds, "bundle": f"signed by {name}"} | changes
+        return self.registry.approve(request, Approval(statement_digest=digest(str(given)), **given), actor=f"user:{name}")
 
     def promote(self, image: str, channel: str, reference: str) -> int:
         """The generation that the channel is at now."""

@@ -13,6 +13,7 @@ from goldsmith.hcl.diagnostics import GoldsmithError, MachineError, UserError
 from goldsmith.registry import db, open_registry, schema
 from goldsmith.registry.engines import host_clock
 from goldsmith.registry.postgresql import next_step
+from goldsmith.registry.transaction import Cells
 from tests.registry.registry_postgresql import Server
 from tests.registry.registry_workbench import ACTOR, Bench, policy
 
@@ -132,6 +133,56 @@ def test_a_newer_schema_on_a_server_is_refused_and_left_alone(shared: Bench, pos
         open_registry(shared.url, shared.root / "store", migrate=True)
 
     assert code_of(caught) == "registry.schema-newer"
+
+
+def old_registry(url: str, root: Path) -> None:
+    """A registry of the first revision with a fact in a table that has grown since."""
+    with open_registry(url, root / "store") as registry, registry.database.write(ACTOR) as tx:
+        image = tx.insert("image", {"name": "web", "labels": "{}", "seq": tx.seq, "retired_seq": None})
+        made: Cells = {"image": image, "number": 1, "digest": "sha256:" + "1" * 64, "manifest": "{}", "builder": "x"}
+        empty: Cells = {"parent": None, "inputs_digest": "", "build": None, "created_at": 1, "seq": tx.seq}
+        version = tx.insert("version", {**made, **empty})
+        row: Cells = {
+            "version": version,
+            "effective_at": 1,
+            "reason": "bad",
+            "actor": ACTOR,
+            "channels": "leave",
+            "seq": tx.seq,
+        }
+        tx.insert("revocation", row)
+        tx.event("revocation.declared", {})
+
+
+def test_an_older_file_is_copied_and_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"sqlite:///{tmp_path / 'registry.db'}"
+    with monkeypatch.context() as older:
+        older.setattr(schema, "REVISION", "0001")
+        old_registry(url, tmp_path)
+
+    with open_registry(url, tmp_path / "store") as registry:
+        assert (registry.database.migrated_from, registry.database.revision()) == ("0001", schema.REVISION)
+        faults = {fault.code for fault in registry.verify_chain().faults}
+    with closing(sqlite3.connect(tmp_path / "registry.db.0001")) as copy:
+        assert copy.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+    # The made-up version has a digest that is not that of its document; the revocation is as the log says.
+    assert faults == {"audit.document"}
+
+
+def test_an_older_server_is_migrated_only_when_asked(
+    tmp_path: Path, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql.url(postgresql.database())
+    with monkeypatch.context() as older:
+        older.setattr(schema, "REVISION", "0001")
+        old_registry(url, tmp_path)
+
+    with pytest.raises(UserError) as caught:
+        open_registry(url, tmp_path / "store")
+    assert code_of(caught) == "registry.schema-older"
+    with open_registry(url, tmp_path / "store", migrate=True) as registry:
+        assert registry.database.migrated_from == "0001"
+        assert {fault.code for fault in registry.verify_chain().faults} == {"audit.document"}
 
 
 # ── backups ───────────────────────────────────────────────────────────────────────────────────────────────────────────

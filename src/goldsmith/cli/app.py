@@ -17,6 +17,7 @@ from goldsmith.cli.saying import give_up_output, say
 
 COMMANDS = {
     "advisories": "Fetch, pass on and show what is known to be vulnerable",
+    "approve": "Approve a promotion that waits, or list those that do",
     "build": "Build images from templates",
     "clean": "Release what killed runs left behind, or prune the cache",
     "console": "Evaluate expressions of a template",
@@ -25,6 +26,7 @@ COMMANDS = {
     "explain": "Show what to fix first, and why",
     "fix": "Bring a legacy JSON template up to date",
     "fmt": "Rewrite templates in the canonical format",
+    "freeze": "Let only rollbacks and revocations move a channel",
     "hcl2_upgrade": "Write a legacy JSON template as HCL",
     "images": "List images, their versions and channels",
     "init": "Show which required plugins are built in, installed or missing",

@@ -39,7 +39,10 @@ def command(json: bool, reference: str) -> int:
     for child in detail.children:
         click.echo(f"  child     {child.ref}  {short(child.digest)}")
     for channel in detail.channels:
-        click.echo(f"  channel   {channel.name} (generation {channel.generation})")
+        state = f", {channel.state}: {channel.reason}" if channel.state != "open" else ""
+        click.echo(f"  channel   {channel.name} (generation {channel.generation}){state}")
+        if late := registry.overdue(channel.image, channel.name):
+            click.echo(f"            OVERDUE: {late}")
     for artifact in detail.artifacts:
         click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
         if artifact.in_store:

@@ -14,6 +14,8 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
 CYCLONEDX = "https://cyclonedx.org/bom"
 SPDX = "https://spdx.dev/Document"
+VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
+APPROVAL = "urn:goldsmith:approval:v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

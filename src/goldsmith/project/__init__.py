@@ -1,10 +1,11 @@
 """`goldsmith.hcl` and the pipeline that joins build, gates and registry."""
 
+from goldsmith.project.approval import approve, sign_decisions
 from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
 from goldsmith.project.pending import all_pending, finish
-from goldsmith.project.project import Project, load_project, project_for, size_bytes
+from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.retention import expiry_policy
 from goldsmith.project.session import Request, Session
@@ -20,6 +21,7 @@ __all__ = [
     "actor",
     "advisories_directory",
     "all_pending",
+    "approve",
     "build_fleet",
     "build_template",
     "cache_directory",
@@ -35,5 +37,7 @@ __all__ = [
     "open_registry",
     "project_for",
     "public_key_here",
+    "seconds",
+    "sign_decisions",
     "size_bytes",
 ]

@@ -30,7 +30,16 @@ class ChannelConfig:
     max_age: Duration = attribute(Duration(0), "How old the evidence may be; 0 for any age.")
     strict: bool = attribute(False, "Whether a warning counts as unmet.")
     approvals: int = attribute(0, "How many people must approve.")
+    approvers: tuple[str, ...] = attribute((), "Who may; all approvers of the project when empty.")
     keep: int = attribute(5, "How many earlier assignments stay available for a rollback.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproverConfig:
+    """`approver "NAME"`: somebody who may approve promotions with a key of their own."""
+
+    key: str = attribute(REQUIRED, "The file of the public key, beside the project file.")
+    user: str = attribute("", "The account on the hosts that build and promote; the name when empty.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

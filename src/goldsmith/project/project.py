@@ -18,6 +18,7 @@ from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import object_of, string
 from goldsmith.project.declarations import (
     DAY_S,
+    ApproverConfig,
     CacheConfig,
     ChannelConfig,
     ImageConfig,
@@ -63,6 +64,7 @@ class Project:
     images: Mapping[str, ImageDeclaration]
     gates: Mapping[str, GateUse]
     channels: Mapping[str, ChannelConfig]
+    approvers: Mapping[str, ApproverConfig] = field(default_factory=dict)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
     store: Path
@@ -105,8 +107,8 @@ def project_for(place: Path) -> Project | None:
     return load_project(path) if path is not None else None
 
 
-BLOCKS = ("cache", "channel", "gate", "image", "registry", "retention", "signing", "store")
-_LABELLED = ("channel", "gate", "image")
+BLOCKS = ("approver", "cache", "channel", "gate", "image", "registry", "retention", "signing", "store")
+_LABELLED = ("approver", "channel", "gate", "image")
 
 
 class _Reader:
@@ -128,6 +130,8 @@ class _Reader:
         gates = self._gates()
         channels = self._labelled("channel", ChannelConfig)
         self._check_channels(channels, gates)
+        approvers = self._labelled("approver", ApproverConfig)
+        self._check_approvers(channels, approvers)
         retention = self._single("retention", RetentionConfig) or RetentionConfig()
         signing = self._single("signing", SigningConfig) or SigningConfig()
         store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
@@ -138,6 +142,7 @@ class _Reader:
             images=images,
             gates=gates,
             channels={name: config for name, (config, _) in channels.items()},
+            approvers={name: config for name, (config, _) in approvers.items()},
             retention=retention,
             signing=signing,
             store=self._store(store),
@@ -252,6 +257,28 @@ class _Reader:
                         _place(block, "requires"),
                         next=did_you_mean(gate, gates) or f'Add gate "{gate}" {{}}.',
                     )
+
+    def _check_approvers(
+        self, channels: dict[str, tuple[ChannelConfig, Block]], approvers: dict[str, tuple[ApproverConfig, Block]]
+    ) -> None:
+        for name, (config, block) in channels.items():
+            for approver in config.approvers:
+                if approver not in approvers:
+                    self._fault(
+                        "project.unknown-approver",
+                        f'channel "{name}" names the approver "{approver}", whom the project does not have',
+                        _place(block, "approvers"),
+                        next=did_you_mean(approver, approvers)
+                        or f'Add approver "{approver}" {{ key = "keys/{approver}.pub" }}.',
+                    )
+            able = len(config.approvers or approvers)
+            if config.approvals > able:
+                self._fault(
+                    "project.too-few-approvers",
+                    f'channel "{name}" wants {config.approvals} approvals, and {able} may approve',
+                    _place(block, "approvals"),
+                    next='Add approver "NAME" { key = "keys/NAME.pub" }; goldsmith approve -new-key keys/NAME.key makes both.',
+                )
 
     def _store(self, config: UrlConfig) -> Path:
         if not config.url.startswith("file://"):

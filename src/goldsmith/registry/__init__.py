@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from goldsmith.registry.canonical import JSON, canonical, digest_of
     from goldsmith.registry.check import CheckReport
     from goldsmith.registry.entities import (
+        Approval,
         ArtifactFile,
         ArtifactRecord,
         Assignment,
@@ -21,13 +22,15 @@ if TYPE_CHECKING:
         Labels,
         LoggedEvent,
         Package,
+        Request,
         Revocation,
+        Target,
         VerifiedStatement,
         Version,
         VersionDetail,
     )
     from goldsmith.registry.expire import Expired
-    from goldsmith.registry.promote import ChannelMoved
+    from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
     from goldsmith.registry.registry import Registry, open_registry
     from goldsmith.registry.replay import LogReport
     from goldsmith.registry.retention import ExpirePlan, Expiring, Kept, RetentionPolicy
@@ -36,6 +39,9 @@ _PLACES = {
     "canonical": ("JSON", "canonical", "digest_of"),
     "check": ("CheckReport",),
     "entities": (
+        "Target",
+        "Request",
+        "Approval",
         "ArtifactFile",
         "ArtifactRecord",
         "Assignment",
@@ -51,7 +57,7 @@ _PLACES = {
         "VersionDetail",
     ),
     "expire": ("Expired",),
-    "promote": ("ChannelMoved",),
+    "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
     "registry": ("Registry", "open_registry"),
     "replay": ("LogReport",),
     "retention": ("ExpirePlan", "Expiring", "Kept", "RetentionPolicy"),
@@ -59,6 +65,7 @@ _PLACES = {
 
 __all__ = [
     "JSON",
+    "Approval",
     "ArtifactFile",
     "ArtifactRecord",
     "Assignment",
@@ -74,13 +81,17 @@ __all__ = [
     "Labels",
     "LogReport",
     "LoggedEvent",
+    "Order",
     "Package",
     "Registry",
+    "Request",
     "RetentionPolicy",
     "Revocation",
+    "Target",
     "VerifiedStatement",
     "Version",
     "VersionDetail",
+    "WaitsForApproval",
     "canonical",
     "digest_of",
     "open_registry",

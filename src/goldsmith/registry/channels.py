@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldsmith.hcl.diagnostics import Bug, Diagnostic
+from goldsmith.hcl.diagnostics import Bug, Diagnostic, UserError
 from goldsmith.registry.canonical import JSON, canonical, digest_of, parse
 from goldsmith.registry.entities import Assignment, AssignmentKind, Channel, ChannelState
 from goldsmith.registry.policy import Policy, read_policy
@@ -142,7 +142,17 @@ def stops(reader: Reader, channel: int) -> tuple[Stop, ...]:
     return tuple(Stop(version=row.whole_or_none("version"), assignment=_assignment(row)) for row in rows)
 
 
-def move(tx: Transaction, channel: Pointer, version: int, kind: AssignmentKind, reason: str, decision: str) -> int:
+def move(
+    tx: Transaction,
+    channel: Pointer,
+    version: int,
+    kind: AssignmentKind,
+    reason: str,
+    decision: str,
+    *,
+    request: int | None = None,
+    expires_at: int | None = None,
+) -> int:
     """Point a channel at a version; gives the new generation. The caller has decided, and writes the event."""
     generation = channel.generation + 1
     tx.insert(
@@ -152,9 +162,9 @@ def move(tx: Transaction, channel: Pointer, version: int, kind: AssignmentKind, 
             "generation": generation,
             "version": version,
             "kind": kind,
-            "request": None,
+            "request": request,
             "decision_digest": decision,
-            "expires_at": None,
+            "expires_at": expires_at,
             "reason": reason,
             "seq": tx.seq,
         },
@@ -163,6 +173,35 @@ def move(tx: Transaction, channel: Pointer, version: int, kind: AssignmentKind, 
     kept = {"reason": channel.reason if channel.state == "frozen" else ""}
     tx.update("channel", {"id": channel.id}, {**values, **kept}, generation=channel.generation)
     return generation
+
+
+def freeze(tx: Transaction, image: str, name: str, reason: str) -> Channel:
+    """Let only rollbacks, revocations and broken glass move a channel. Raises `UserError` without a reason."""
+    channel = pointer(tx, image, name)
+    if not reason.strip():
+        what = f"freezing {image}@{name} needs a reason"
+        raise UserError(Diagnostic(code="freeze.no-reason", what=what, next="Say why: whoever is refused will ask."))
+    if (channel.state, channel.reason) != ("frozen", reason):
+        tx.update("channel", {"id": channel.id}, {"state": "frozen", "reason": reason})
+        tx.event("channel.frozen", {"image": image, "channel": name, "reason": reason})
+    return show(tx, image, name)
+
+
+def thaw(tx: Transaction, image: str, name: str, reason: str) -> Channel:
+    """Open a frozen or quarantined channel again; an open one stays as it is."""
+    channel = pointer(tx, image, name)
+    if channel.state != "open":
+        tx.update("channel", {"id": channel.id}, {"state": "open", "reason": ""})
+        tx.event("channel.opened", {"image": image, "channel": name, "was": channel.state, "reason": reason})
+    return show(tx, image, name)
+
+
+def assignment_at(reader: Reader, channel: int, generation: int) -> Assignment:
+    """The move that brought a channel to a generation that it had."""
+    where = "WHERE a.channel = :channel AND a.generation = :generation"
+    row = reader.first(_ASSIGNMENT + where, channel=channel, generation=generation)
+    assert row is not None
+    return _assignment(row)
 
 
 def newest_assignment(reader: Reader, channel: int) -> Assignment:

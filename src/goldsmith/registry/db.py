@@ -62,7 +62,7 @@ class Database:
         `Refused` leaves through here after the event that tells of the refusal was kept. Any other error keeps nothing.
         """
         with self._told(), self.engine.writing.connect() as connection:
-            transaction = Transaction(connection, self._tick, actor)
+            transaction = Transaction(connection, self._tick, actor, is_kept=not dry_run)
             self._check_clocks(connection)
             try:
                 yield transaction

@@ -166,6 +166,50 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One move of a promotion."""
+
+    image: str
+    channel: str
+    reference: str
+    if_generation: int | None = None
+    """The generation that the channel must be at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A yes that somebody signed."""
+
+    approver: str
+    key: str
+    """The id of the key that signed."""
+    binds_digest: str
+    """The digest of what was approved: `Request.binding`."""
+    statement_digest: str
+    bundle: str = ""
+    """The signed statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A promotion that waits for approvals."""
+
+    id: int
+    targets: tuple[Mapping[str, JSON], ...]
+    """Each with image, channel, version, generation and policy: what was asked for, and of which state."""
+    created_by: str
+    expires_at: int
+    state: str
+    """open, committed, expired or superseded: a channel or a policy is another one by now."""
+    approvals: tuple[Approval, ...]
+
+    @property
+    def binding(self) -> Mapping[str, JSON]:
+        """What an approval is given for; its digest is signed."""
+        return {"request": self.id, "targets": [dict(item) for item in self.targets], "expires_at": self.expires_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSummary:
     """A line of `goldsmith images`."""
 
@@ -186,6 +230,8 @@ class Revocation:
     reason: str
     actor: str
     effective_at: int
+    owner: str = ""
+    """Who sees to it that it is mended."""
     moved: tuple[Assignment, ...] = ()
     """The channels that left the version or one of its descendants in the same transaction."""
     quarantined: tuple[str, ...] = ()

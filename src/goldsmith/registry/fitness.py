@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.entities import Evidence, Version
+from goldsmith.registry.entities import Approval, Evidence, Version
 from goldsmith.registry.policy import Policy, Requirement
 
 SECOND_US = 1_000_000
@@ -36,6 +36,12 @@ class Facts:
     stay: Stay | None = None
     frozen: str | None = None
     """Why the channel is frozen, or None when it is open."""
+    approvals: tuple[Approval, ...] = ()
+    """Those of the request that asks for exactly this move."""
+    requester: str = ""
+    """Who asks."""
+    evidence_keys: frozenset[str] = frozenset()
+    """The keys that the version's evidence is signed with: who holds one of them made it."""
     rolled_back: bool = False
     """Whether the channel was rolled back from this version, and the caller does not ask for it again."""
 
@@ -70,8 +76,7 @@ def decide(policy: Policy, facts: Facts) -> tuple[Unmet, ...]:
         found = (gate_unmet(requirement, item, facts) for item in by_disk.values())
         unmet += [item for item in found if item is not None][:1]
     unmet += _of_stay(policy, facts)
-    if policy.approvals:
-        unmet.append(_approvals(policy, facts))
+    unmet += _of_approvals(policy, facts)
     return tuple(unmet)
 
 
@@ -126,6 +131,8 @@ def _bad_verdict(gate: str, evidence: Evidence, facts: Facts, requirement: Requi
 def _too_old(requirement: Requirement, evidence: Evidence, facts: Facts) -> Unmet | None:
     age_s = (facts.at - evidence.issued_at) // SECOND_US
     again = "Run goldsmith build: it examines the image again."
+    if requirement.gate == "vulnerabilities":
+        again = f"goldsmith advisories update, then: goldsmith rescan {facts.version.ref}"
     if evidence.expires_at is not None and evidence.expires_at <= facts.at:
         found = f"expired {spoken((facts.at - evidence.expires_at) // SECOND_US)} ago"
         return Unmet(
@@ -205,11 +212,37 @@ def _of_stay(policy: Policy, facts: Facts) -> list[Unmet]:
     return []
 
 
-def _approvals(policy: Policy, facts: Facts) -> Unmet:
-    channel = facts.channel.split(" ")[-1]
-    why = "this release has no way to give an approval"
-    next = f'Set approvals = 0 in channel "{channel}" of goldsmith.hcl, or wait for a release that has goldsmith approve.'
-    return Unmet(code="approvals", need="approvals", found=f"0 of {policy.approvals}", why=why, next=next)
+def _of_approvals(policy: Policy, facts: Facts) -> list[Unmet]:
+    """People and keys are both counted: one person with two keys, or two with one, are one."""
+    if not policy.approvals:
+        return []
+    judged = [(item, why_not_counted(item.approver, item.key, policy, facts)) for item in facts.approvals]
+    counted = [item for item, why_not in judged if not why_not]
+    found = min(len({item.approver for item in counted}), len({item.key for item in counted}))
+    if found >= policy.approvals:
+        return []
+    reasons = [f"{item.approver}'s does not count: {why_not}" for item, why_not in judged if why_not]
+    names = ", ".join(item.name for item in policy.approvers)
+    image, channel = facts.channel.split(" ")
+    why = "; ".join(reasons) or (f"these may: {names}" if names else f"{image}@{channel} has no approver")
+    next = (
+        f"goldsmith promote {facts.channel} {facts.version.ref} asks for them when all else is met; then: goldsmith approve"
+        if names
+        else 'Add approver "NAME" { key = "keys/NAME.pub" } to goldsmith.hcl.'
+    )
+    return [Unmet(code="approvals", need="approvals", found=f"{found} of {policy.approvals}", why=why, next=next)]
+
+
+def why_not_counted(approver: str, key: str, policy: Policy, facts: Facts) -> str:
+    """Why somebody's approval of a version does not count, or an empty string."""
+    known = next((item for item in policy.approvers if item.name == approver), None)
+    if known is None or known.key != key:
+        return f"{approver} with this key is no approver of {facts.channel.replace(' ', '@')}"
+    if known.user == facts.requester:
+        return f"{known.user} asks for the promotion"
+    if known.user == facts.version.builder or key in facts.evidence_keys:
+        return f"{approver} built {facts.version.ref} or signed its evidence"
+    return ""
 
 
 def spoken(seconds: int) -> str:

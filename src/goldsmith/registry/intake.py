@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESULT
+from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESULT, VERIFICATION_SUMMARY
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, Refused
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, is_digest
@@ -20,7 +20,7 @@ PREDICATE_TYPES = frozenset(
         TEST_RESULT,
         CYCLONEDX,
         SPDX,
-        "https://slsa.dev/verification_summary/v1",
+        VERIFICATION_SUMMARY,
         "https://in-toto.io/attestation/vulns/v0.2",
         "https://in-toto.io/attestation/svr/v0.2",
     }

@@ -25,6 +25,17 @@ class Requirement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approver:
+    """Somebody who may approve: known by a name, an account and a key."""
+
+    name: str
+    user: str
+    """The account, as actors are named: `user:alice`. Who asks for a promotion or built the version does not approve it."""
+    key: str
+    """The id of the public key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A policy document, read."""
 
@@ -32,29 +43,45 @@ class Policy:
     soak_s: int = 0
     requires: tuple[Requirement, ...] = ()
     approvals: int = 0
+    """How many different people must approve."""
+    approvers: tuple[Approver, ...] = ()
     keep: int = 5
     """How many assignments before the present one stay available for a rollback."""
     rollback_requires: tuple[str, ...] = ()
     """Gates whose verdict must still be good when the channel goes back to a version."""
+
+    @property
+    def demands(self) -> int:
+        """How many things it asks for."""
+        return len(self.requires) + bool(self.after) + bool(self.approvals)
 
 
 def read_policy(document: Mapping[str, JSON]) -> Policy:
     """Read a policy document. Raises `UserError` with all that it does not understand: an unknown demand is never ignored."""
     faults: list[Diagnostic] = []
     _known_keys(document, ("after", "soak_s", "requires", "approvals", "rollback"), "policy", faults)
-    approvals = _part(document, "approvals", ("count",), faults)
+    approvals = _part(document, "approvals", ("count", "approvers"), faults)
     rollback = _part(document, "rollback", ("requires", "keep"), faults)
     policy = Policy(
         after=_text(document, "after", faults),
         soak_s=_whole(document, "soak_s", faults),
         requires=tuple(_requirement(item, faults) for item in _parts(document, "requires", faults)),
         approvals=_whole(approvals, "count", faults),
+        approvers=tuple(_approver(item, faults) for item in _parts(approvals, "approvers", faults)),
         keep=_whole(rollback, "keep", faults, 5),
         rollback_requires=_texts(rollback, "requires", faults),
     )
     if faults:
         raise UserError(*faults)
     return policy
+
+
+def _approver(document: Mapping[str, JSON], faults: list[Diagnostic]) -> Approver:
+    _known_keys(document, ("name", "user", "key"), "approvers", faults)
+    name, user, key = (_text(document, entry, faults) for entry in ("name", "user", "key"))
+    if not (name and user and key):
+        faults.append(_fault("an approver lacks a name, a user or a key"))
+    return Approver(name=name, user=user, key=key)
 
 
 def _requirement(document: Mapping[str, JSON], faults: list[Diagnostic]) -> Requirement:

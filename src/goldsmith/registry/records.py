@@ -185,6 +185,7 @@ def _added(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactF
             "number": number,
             "version": registration.digest,
             "parent": registration.parent,
+            "builder": registration.builder,
             "disks": sorted(registration.disks.values()),
             "blobs": sorted({blob.digest for blob in blobs.values()}),
             "packages": packages,

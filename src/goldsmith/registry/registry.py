@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from goldsmith.evidence.bundle import SignedStatement
+from goldsmith.evidence.statement import Statement
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import (
     backup,
@@ -19,9 +21,11 @@ from goldsmith.registry import (
     pins,
     records,
     replay,
+    requests,
     retention,
     revoke,
     rollback,
+    summary,
     versions,
 )
 from goldsmith.registry import labels as labelling
@@ -31,6 +35,7 @@ from goldsmith.registry.canonical import JSON
 from goldsmith.registry.db import Database
 from goldsmith.registry.engine_urls import engine_of
 from goldsmith.registry.entities import (
+    Approval,
     ArtifactFile,
     Assignment,
     Channel,
@@ -40,7 +45,9 @@ from goldsmith.registry.entities import (
     LoggedEvent,
     OnChannels,
     Package,
+    Request,
     Revocation,
+    Target,
     VerifiedStatement,
     Version,
     VersionDetail,
@@ -155,12 +162,73 @@ class Registry:
         dry_run: bool = False,
         actor: str,
     ) -> Assignment:
-        """Move a channel to a version if its policy is met now: see `promote.promote`. A refusal is an event too."""
+        """Move one channel: see `promote_all`."""
+        target = Target(image=image, channel=channel, reference=reference, if_generation=if_generation)
+        order = promotion.Order(reason=reason, again=again)
+        return self.promote_all([target], order, dry_run=dry_run, actor=actor)[0]
+
+    def promote_all(
+        self, targets: Sequence[Target], order: promotion.Order, *, dry_run: bool = False, actor: str
+    ) -> tuple[Assignment, ...]:
+        """Move channels to versions, all or none, if every policy is met now: see `promote.promote`. A refusal is an event."""
         with self.database.write(actor, dry_run=dry_run) as tx:
-            assignment = promotion.promote(
-                tx, image, channel, reference, if_generation=if_generation, reason=reason, again=again
-            )
-        return replace(assignment, moved=assignment.moved and not dry_run)
+            assignments = promotion.promote(tx, targets, order)
+        return tuple(replace(item, moved=item.moved and not dry_run) for item in assignments)
+
+    def demands(self, image: str, channel: str) -> int:
+        """How many things the policy of a channel asks for."""
+        with self.database.read() as reader:
+            return channels.pointer(reader, image, channel).policy.demands
+
+    def request(self, request: int) -> Request:
+        """A promotion that waits, or waited, for approvals."""
+        with self.database.read() as reader:
+            return requests.show(reader, request)
+
+    def requests(self) -> tuple[Request, ...]:
+        """The promotions that wait for approvals."""
+        with self.database.read() as reader:
+            return requests.waiting(reader)
+
+    def approve(self, request: int, approval: Approval, *, actor: str) -> Request:
+        """Record an approval whose signature the caller has verified: see `requests.approve`."""
+        with self.database.write(actor) as tx:
+            return requests.approve(tx, request, approval)
+
+    def freeze(self, image: str, channel: str, reason: str, *, actor: str) -> Channel:
+        """Let only rollbacks and revocations move a channel."""
+        with self.database.write(actor) as tx:
+            return channels.freeze(tx, image, channel, reason)
+
+    def thaw(self, image: str, channel: str, reason: str = "", *, actor: str) -> Channel:
+        """Open a frozen or quarantined channel again."""
+        with self.database.write(actor) as tx:
+            return channels.thaw(tx, image, channel, reason)
+
+    def overdue(self, image: str, channel: str) -> str:
+        """Why a channel whose glass was broken should long be mended, or an empty string."""
+        with self.database.read() as reader:
+            return promotion.overdue(reader, image, channel)
+
+    def unsigned(self) -> tuple[str, ...]:
+        """The decisions that moved a channel and have no signed summary yet."""
+        with self.database.read() as reader:
+            return summary.unsigned(reader)
+
+    def summary_of(self, decision: str) -> Statement:
+        """What is to be signed about a decision: see `summary.statement_of`."""
+        with self.database.read() as reader:
+            return summary.statement_of(reader, decision)
+
+    def bundle_of_decision(self, decision: str) -> str | None:
+        """The signed summary of a decision; None while it is pending."""
+        with self.database.read() as reader:
+            return summary.bundle_of(reader, decision)
+
+    def record_summary(self, decision: str, signed: SignedStatement, *, actor: str) -> None:
+        """Keep the signed summary of a decision."""
+        with self.database.write(actor) as tx:
+            summary.record(tx, decision, signed)
 
     def unmet(self, image: str, channel: str) -> tuple[Diagnostic, ...]:
         """What the version that a channel holds lacks of the channel's policy now; nothing for an empty channel."""

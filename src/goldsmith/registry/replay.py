@@ -109,7 +109,7 @@ def _fold(audit: _Audit, document: Mapping[str, object]) -> None:
         if "gone" in change:
             del table[key]
         else:
-            table.setdefault(key, {}).update(values)
+            table.setdefault(key, dict(schema.ADDED.get(change["table"], {}))).update(values)
     data = document["data"]
     if document["type"] == "version.registered" and isinstance(data, dict):
         audit.packages.update(data["packages"])

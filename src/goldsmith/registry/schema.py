@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISION = "0001"
+REVISION = "0002"
 """The revision that this program reads and writes; migrations/versions/ holds the way to it."""
 
 CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -26,6 +26,7 @@ CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "waiver": ("id",),
         "policy": ("digest",),
         "decision": ("digest",),
+        "summary": ("decision",),
         "channel": ("id",),
         "assignment": ("channel", "generation"),
         "request": ("id",),
@@ -46,9 +47,14 @@ NAMED_BY_DIGEST: Mapping[str, tuple[str, str]] = MappingProxyType(
         "policy": ("doc", "digest"),
         "decision": ("doc", "digest"),
         "certificate": ("doc", "digest"),
+        "approval": ("bundle", "bundle_digest"),
+        "summary": ("bundle", "bundle_digest"),
     }
 )
 """Columns that events leave out, because another column of the row is their SHA-256."""
+
+ADDED: Mapping[str, Mapping[str, str]] = MappingProxyType({"revocation": MappingProxyType({"owner": ""})})
+"""What rows have in columns that are younger than the events that wrote them."""
 
 
 def is_newer(revision: str) -> bool:

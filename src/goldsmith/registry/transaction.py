@@ -120,8 +120,10 @@ class Reader:
 class Transaction(Reader):
     """A change in the making. It holds the only writer's lock from its beginning, so nothing it reads can grow stale."""
 
-    def __init__(self, connection: Connection, tick: Callable[[Connection], int], actor: str) -> None:
+    def __init__(self, connection: Connection, tick: Callable[[Connection], int], actor: str, *, is_kept: bool = True) -> None:
         super().__init__(connection, tick)
+        self.is_kept = is_kept
+        """Whether it is to be committed; else it answers what would happen."""
         self.actor = actor
         self._changes: list[RowChange] = []
         self.at = self.now
