@@ -270,6 +270,8 @@ class Base:
     """Fetches the archive's signed indexes of today, for the gate that looks for newer packages; the lock stays as it is."""
     lists_before: Callable[[], Sequence[Path]] | None = None
     """The signed indexes of other days that this host still has: they tell since when an update is offered."""
+    offered: Callable[[Path, Sequence[str]], Mapping[str, Path]] | None = None
+    """Packages of the archive by their SHA-256 in the signed indexes of a directory: their changelogs tell what they fix."""
 
 
 class ImageLookup(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import subprocess
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from goldsmith.components import Duration, Period
 from goldsmith.events import ignore
+from goldsmith.gates.changelogs import entries
 from goldsmith.gates.contract import Result, Subject
 from goldsmith.gates.inventory.archive_index import Offer, read_suites
 from goldsmith.gates.judge import run_gate
@@ -65,13 +67,15 @@ class Place:
         )
         return tree
 
-    def lists(self, name: str, suites: Suites, date: int = NOW, keys: Keys | None = None) -> Path:
+    def lists(self, name: str, suites: Suites, date: int = NOW, keys: Keys | None = None, sha256: str = "") -> Path:
         directory = self.root / name
         directory.mkdir()
         for suite, packages in suites.items():
             prefix = f"archive.test_debian_dists_{suite}_"
             content = "\n".join(
-                f"Package: {package}\nVersion: {version}\nArchitecture: amd64\n" for package, version in packages.items()
+                f"Package: {package}\nVersion: {version}\nArchitecture: amd64\nSize: 1\n"
+                + (f"SHA256: {sha256}\n" if sha256 else "")
+                for package, version in packages.items()
             ).encode()
             (directory / f"{prefix}main_binary-amd64_Packages").write_bytes(content)
             digest = hashlib.sha256(content).hexdigest()
@@ -193,7 +197,7 @@ def test_a_list_of_any_size_is_read_in_little_memory_and_nothing_of_it_is_lost(p
 
     assert suite.listed == 20_000
     assert suite.offers == tuple(
-        Offer(name=f"package-{number}", version=f"{number}.0", architecture="amd64", sha256="")
+        Offer(name=f"package-{number}", version=f"{number}.0", architecture="amd64", sha256="", size=1)
         for number in (0, 777, 10_000, 19_999)
     )
     assert next(lists.glob("*_Packages")).stat().st_size > 20_000_000
@@ -265,3 +269,106 @@ def test_a_distribution_past_its_end_of_life_is_an_error_unless_somebody_answers
     result = run_gate(Patches(), config, subject, ignore, Cancellation())
     assert result.verdict == "warn"
     assert "ops answers for it until 2028-08-01" in result.reasons[0]
+
+
+# ── what updates fix, by their changelogs ───────────────────────────────────────────────────────────────────────────────
+
+CHANGELOG = """curl (7.88-1+deb12u2) bookworm-security; urgency=high
+
+  * Fix CVE-2024-0002 and CVE-2024-0003.
+  * Another change of (CVE-2024-0002).
+
+ -- A Person <a@example.org>  {newest}
+
+curl (7.88-1+deb12u1) bookworm-security; urgency=medium
+
+  * CVE-2023-0001: a fault.
+
+ -- A Person <a@example.org>  {first}
+
+curl (7.88-1) unstable; urgency=medium
+
+  * CVE-2022-9999 was fixed long ago.
+
+ -- A Person <a@example.org>  Mon, 02 Jan 2023 10:00:00 +0000
+"""
+
+
+def deb(directory: Path, changelog: str, name: str = "changelog.Debian.gz") -> Path:
+    place = directory / "deb/usr/share/doc/curl"
+    place.mkdir(parents=True)
+    (place / name).write_bytes(gzip.compress(changelog.encode()))
+    (directory / "deb/DEBIAN").mkdir()
+    (directory / "deb/DEBIAN/control").write_text(
+        "Package: curl\nVersion: 7.88-1+deb12u2\nArchitecture: amd64\nMaintainer: a <a@b.c>\nDescription: x\n"
+    )
+    subprocess.run(["dpkg-deb", "-b", "--root-owner-group", directory / "deb", directory / "curl.deb"], check=True)
+    return directory / "curl.deb"
+
+
+def with_changelog(place: Place, days: float, config: PatchesConfig = WEEK, text: str = CHANGELOG) -> Result:
+    """curl has an update whose first version is so many days old."""
+    dates = {"newest": formatdate(NOW - DAY), "first": formatdate(NOW - int(days * DAY))}
+    package = deb(place.root, text.format(**dates))
+    subject = Subject(
+        image="web",
+        disk_digest="sha256:aa",
+        tree=place.tree(),
+        disk=None,
+        lists=place.lists("now", {**FIXED, "bookworm-security": {"curl": "7.88-1+deb12u2"}}, sha256="ab" * 32),
+        keyring=place.keys.public,
+        offered=lambda _, digests: dict.fromkeys(digests, package),
+        now_s=NOW,
+    )
+    return run_gate(Patches(), config, subject, ignore, Cancellation())
+
+
+def test_an_update_tells_what_its_changelog_says_above_the_installed_version(place: Place) -> None:
+    result = with_changelog(place, 20)
+
+    (finding,) = result.facts.findings
+    assert finding.aliases == ("CVE-2024-0002", "CVE-2024-0003", "CVE-2023-0001")
+    assert "it fixes CVE-2024-0002, CVE-2024-0003, CVE-2023-0001" in finding.detail
+    assert "of 2026-12-" in finding.detail
+    assert result.verdict == "fail"
+
+
+def test_the_first_version_above_the_installed_one_decides_how_old_an_update_is(place: Place) -> None:
+    assert with_changelog(place, 5).verdict == "warn"
+
+
+def test_without_a_grace_period_a_young_update_fails_too(place: Place) -> None:
+    assert with_changelog(place, 2, PatchesConfig()).verdict == "fail"
+
+
+@pytest.mark.parametrize("text", ["", "no changelog\n", "curl (7.88-1) x; y\n\n -- a  not a date\n"])
+def test_a_changelog_that_says_nothing_makes_no_update_young(place: Place, text: str) -> None:
+    result = with_changelog(place, 1, text=text)
+
+    assert result.verdict == "fail"
+    assert result.facts.findings[0].aliases == ()
+
+
+def test_what_cannot_be_had_is_told(place: Place) -> None:
+    lists = place.lists("now", FIXED)
+    subject = Subject(
+        image="web",
+        disk_digest="sha256:aa",
+        tree=place.tree(),
+        disk=None,
+        lists=lists,
+        keyring=place.keys.public,
+        offered=lambda _, digests: {},
+        now_s=NOW,
+    )
+
+    result = run_gate(Patches(), WEEK, subject, ignore, Cancellation())
+
+    assert result.verdict == "fail"
+    assert "the changelogs of curl are not at hand: what these updates fix is not told" in result.facts.messages
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400))
+def test_no_text_ends_the_reading_of_changelogs(text: str) -> None:
+    for entry in entries(f"{text}\ncurl (1-1) x; urgency=low\n{text}\n"):
+        assert entry.version

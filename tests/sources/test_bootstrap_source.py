@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
@@ -154,6 +155,27 @@ def test_packages_are_fetched_once_and_shown_under_apts_names(
         "libthing_1.2-3+deb12u1_amd64.deb",
         "tool_1.0_amd64.deb",
     }
+
+
+def test_packages_are_had_by_their_digest_in_the_lists_and_what_is_gone_is_left_out(
+    config: BootstrapConfig, server: Server, repository: Repository, new_context: Callable[..., Context]
+) -> None:
+    from goldsmith.sources.bootstrap import _request
+    from goldsmith.sources.resolution import Archive
+
+    context = new_context()
+    archive = Archive(_request(config, context), context)
+    lists, _ = archive.refresh()
+    tool, gone = repository.root / "pool/tool_1.0_amd64.deb", repository.root / "pool/libthing_1.2-3+deb12u1_amd64.deb"
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (tool, gone)]
+    gone.unlink()
+
+    found = archive.offered(lists, [*digests, "0" * 64])
+
+    assert {digest: path.read_bytes() for digest, path in found.items()} == {digests[0]: tool.read_bytes()}
+    server.requests.clear()
+    archive.offered(lists, digests[:1])
+    assert not server.requests
 
 
 @pytest.mark.parametrize(("change", "code"), [("remove", "lock.package-gone"), ("replace", "archive.mismatch")])

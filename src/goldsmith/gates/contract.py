@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias, TypeVar
@@ -72,6 +72,8 @@ class Subject:
     """The package manager's cached lists with their signed InRelease files."""
     earlier_lists: tuple[Path, ...] = ()
     """The same of other days, as far as this host still has them."""
+    offered: Callable[[Path, Sequence[str]], Mapping[str, Path]] | None = field(default=None, repr=False)
+    """Gets packages of the archive by their SHA-256 in the lists, each verified; those that cannot be had are left out."""
     work: Path = Path("/tmp")
     """A private directory for the gate, removed afterwards; what is to be kept is named in `Facts.artefacts`."""
     cache: Path = Path("/nonexistent")

@@ -16,6 +16,7 @@ from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
 from goldsmith.gates.inventory import Inventory, Package, kind_of, read_inventory
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, index_digests, read_suites
+from goldsmith.gates.pending_changes import Candidate, Changes, told_by_changelogs
 from goldsmith.gates.support import end_of_life
 from goldsmith.gates.waivers import Waivable
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
@@ -33,16 +34,6 @@ class PatchesConfig(Waivable):
     within: Duration = attribute(Duration(0), "How long a security update may be pending before it fails; 0: not at all.")
     max_age: Duration = attribute(Duration(48 * 3600), "How old the archive's indexes may be.")
     other: str = attribute("warn", "What a newer package that is no security update means: fail, warn or info.")
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """The newest offer of a package and the suite that has it."""
-
-    offer: Offer
-    suite: SuiteIndex
-    security: tuple[SuiteIndex, ...]
-    """The security suites that offer this version, or an older one that is still newer than what is installed."""
 
 
 class Patches(Gate[PatchesConfig]):
@@ -68,6 +59,7 @@ class Patches(Gate[PatchesConfig]):
             raise _no_index(inventory)
         offers = _offers_by_name(suites)
         pending = tuple(_pending(installed, offers))
+        changes, untold = told_by_changelogs([item for item in pending if item[1].security], subject, lists)
         waiting = config.within > 0 and any(item.security for _, item in pending)
         earlier, unusable = _earlier(subject, inventory, config) if waiting else ({}, ())
         unknown = tuple(package.name for package in installed if package.name not in offers)
@@ -88,9 +80,15 @@ class Patches(Gate[PatchesConfig]):
                 ),
             ),
             data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites) + tuple(map(_data_of, earlier.values())),
-            findings=(*(_finding(package, candidate, earlier, config) for package, candidate in pending), *ended),
+            findings=(
+                *(_finding(package, candidate, earlier, changes, subject.now_s, config) for package, candidate in pending),
+                *ended,
+            ),
             doubts=doubts,
-            messages=inventory.faults + tuple(f"the index of {name} is past its Valid-Until" for name in expired) + unusable,
+            messages=inventory.faults
+            + tuple(f"the index of {name} is past its Valid-Until" for name in expired)
+            + unusable
+            + untold,
         )
 
     def data_digests(self, subject: Subject, config: PatchesConfig) -> Sequence[str]:
@@ -186,19 +184,34 @@ def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) ->
     return Candidate(offer, suite, tuple(item[2] for item in newer if item[2].is_security))
 
 
-def _finding(package: Package, candidate: Candidate, earlier: Mapping[str, SuiteIndex], config: PatchesConfig) -> Finding:
+def _finding(
+    package: Package,
+    candidate: Candidate,
+    earlier: Mapping[str, SuiteIndex],
+    changes: Mapping[str, Changes],
+    now_s: int,
+    config: PatchesConfig,
+) -> Finding:
     kind, effect, since = "update", _effect(config), ""
+    cves: tuple[str, ...] = ()
     if candidate.security:
         shown = _not_yet_offered(package, candidate, earlier)
-        kind, effect, since = "security update", "fail" if shown is None else "warn", _since(shown, config)
+        change = changes.get(package.source_name or package.name) or Changes()
+        # A changelog is written before its version comes out: by its date nothing looks younger than it is.
+        is_young = shown is not None or 0 < now_s - change.since_s <= config.within
+        kind, effect, since = "security update", "warn" if is_young else "fail", _since(shown, change, config)
+        cves = change.cves
+    fixes = f"; it fixes {', '.join(cves)}" if cves else ""
     return Finding(
         id=f"{package.name} {candidate.offer.version}",
         rule="security-update" if candidate.security else "update",
         severity="high" if candidate.security else "low",
         effect=effect,
         subject=package.name,
+        layer=package.layer,
+        aliases=cves,
         fix="goldsmith lock -upgrade, then build again",
-        detail=f"{kind} pending: {package.version} → {candidate.offer.version} in {candidate.suite.name}{since}",
+        detail=f"{kind} pending: {package.version} → {candidate.offer.version} in {candidate.suite.name}{since}{fixes}",
     )
 
 
@@ -214,9 +227,11 @@ def _not_yet_offered(package: Package, candidate: Candidate, earlier: Mapping[st
     return min(dates)
 
 
-def _since(not_yet: int | None, config: PatchesConfig) -> str:
+def _since(not_yet: int | None, change: Changes, config: PatchesConfig) -> str:
     if not_yet is not None:
         return f", not yet offered on {datetime.fromtimestamp(not_yet, UTC):%Y-%m-%d %H:%M} UTC"
+    if change.since_s:
+        return f", of {datetime.fromtimestamp(change.since_s, UTC):%Y-%m-%d}"
     return f"; no index on this host shows that it is younger than {int(config.within) // 3600} h" if config.within else ""
 
 

@@ -105,6 +105,7 @@ def _with_archive_of(source: Base, base: Base) -> Base:
         keyring=source.keyring,
         lists_now=source.lists_now,
         lists_before=source.lists_before,
+        offered=source.offered,
     )
 
 

@@ -43,6 +43,7 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
         declared=image.declared,
         keyring=layered.base.keyring,
         lists=lists,
+        offered=layered.base.offered,
         earlier_lists=tuple(layered.base.lists_before()) if layered.base.lists_before is not None else (),
         work=work,
         cache=session.cache,

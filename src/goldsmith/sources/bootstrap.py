@@ -82,6 +82,7 @@ class Bootstrap(LayeredSource[BootstrapConfig]):
             keyring=request.keyring,
             lists_now=archive.lists_of_today,
             lists_before=archive.earlier_lists,
+            offered=archive.offered,
         )
 
     def disk(self, config: BootstrapConfig) -> DiskConfig:

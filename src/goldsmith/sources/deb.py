@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
 import shutil
 import tarfile
 import zlib
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
+_LARGEST_CHANGELOG = 32 << 20
 _XZ, _ZSTD = b"data.tar.xz", b"data.tar.zst"
 
 
@@ -88,6 +90,24 @@ def sums_of(package: IO[bytes]) -> dict[str, str]:
     wanted = conffiles - sums.keys() if sums else None
     with _as_value_error(), _archive(package, members[b"data"]) as archive:
         return sums | _data_sums(archive, wanted)
+
+
+def changelog_of(package: IO[bytes]) -> str:
+    """The Debian changelog that a .deb brings; empty when it has none of its own. Raises `ValueError` when it is broken."""
+    data = next((member for member in _members(package) if member.name.startswith(b"data.tar")), None)
+    if data is None:
+        raise ValueError("it has no data")
+    with _as_value_error(), _archive(package, data) as archive:
+        found = ""
+        for entry in archive:
+            place, _, name = entry.name.rpartition("/")
+            if not entry.isfile() or not re.fullmatch(r"(\./)?usr/share/doc/[^/]+", place):
+                continue
+            if name in ("changelog.Debian.gz", "changelog.gz") and (file := archive.extractfile(entry)) is not None:
+                found = gzip.GzipFile(fileobj=file).read(_LARGEST_CHANGELOG).decode(errors="replace")
+                if name == "changelog.Debian.gz":
+                    break
+        return found
 
 
 def _data_sums(archive: tarfile.TarFile, wanted: set[str] | None) -> dict[str, str]:

@@ -7,7 +7,7 @@ import json
 import re
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from goldsmith.images.lock import ImageLock, LockedPackage, LockedSuite
 from goldsmith.sources.apt import Apt, Download, index_fault
 from goldsmith.sources.archive import ArchiveRequest, ArchiveSuite, suites, translated
 from goldsmith.sources.debstore import PackageStore
-from goldsmith.sources.indexes import IndexStore, is_fresh, lists_package
+from goldsmith.sources.indexes import IndexStore, is_fresh, listed, lists_package
 
 _ESSENTIAL = ("?essential", "?priority(required)", "apt")
 """What every image of the Debian family has: mmdebstrap's variant minbase."""
@@ -113,6 +113,21 @@ class Archive:
         if missing:
             raise _not_fetched(missing[0], len(missing), complaints)
 
+    def offered(self, lists: Path, digests: Sequence[str]) -> Mapping[str, Path]:
+        """The packages with these digests (SHA-256), as far as signed indexes name them and the archive still has them."""
+        names = {digest: fields for digest in digests if (fields := listed(lists, digest)) is not None}
+        places = list(dict.fromkeys(item.recorded.rstrip("/") for item in suites(self.request.archive)[0]))
+        found: dict[str, Path] = {}
+        for place in places:
+            asked = [_offer(digest, fields, place) for digest, fields in names.items() if digest not in found]
+            if not asked:
+                break
+            with suppress(GoldsmithError):
+                # What another archive has is gone here: the next place is asked for it.
+                self.fetch(asked)
+            found |= {item.sha256: self.packages.path(item) for item in asked if not self.packages.missing([item])}
+        return found
+
     def _fetch_from(self, chosen: Sequence[ArchiveSuite], missing: Sequence[LockedPackage]) -> str:
         with self._directory() as directory:
             apt = Apt(directory / "apt", self.request.architecture, self._context.cancellation)
@@ -159,6 +174,17 @@ class Archive:
         work = self._context.work
         with tempfile.TemporaryDirectory(prefix="archive-", dir=work if work.is_dir() else None) as directory:
             yield Path(directory)
+
+
+def _offer(digest: str, fields: Mapping[str, str], place: str) -> LockedPackage:
+    return LockedPackage(
+        name=fields["Package"],
+        version=fields["Version"],
+        architecture=fields["Architecture"],
+        sha256=digest,
+        size=int(fields["Size"]),
+        url=f"{place}/{fields['Filename']}",
+    )
 
 
 def _size_of(directory: Path) -> int:

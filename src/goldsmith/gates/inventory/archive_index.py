@@ -16,7 +16,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
 _HASH_LINE = re.compile(r"^ ([0-9a-f]{64}) +(\d+) (\S+)$", re.MULTILINE)
 _NAME = re.compile(rb"^Package:[ \t]*(.*?)[ \t]*$", re.MULTILINE)
-_PACKAGE = re.compile(r"^(Package|Version|Architecture|SHA256):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_PACKAGE = re.compile(r"^(Package|Version|Architecture|SHA256|Source|Size):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 _AT_ONCE = 1 << 18
 """Bytes of a package list in memory: the list of a whole distribution has 50 MB."""
 
@@ -29,6 +29,9 @@ class Offer:
     version: str
     architecture: str
     sha256: str
+    source: str = ""
+    """The source package, when it has another name."""
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,8 @@ def _parse(paragraph: str) -> Iterator[Offer]:
             version=fields["Version"],
             architecture=fields.get("Architecture", ""),
             sha256=fields.get("SHA256", ""),
+            source=fields.get("Source", "").partition(" ")[0],
+            size=int(fields["Size"]) if fields.get("Size", "").isdigit() else 0,
         )
 
 
