@@ -22,6 +22,7 @@ gate "hardening" {
 
 gate "boot" {
   within = "3m"
+  tests  = "tests/"
 }
 
 channel "dev" {}

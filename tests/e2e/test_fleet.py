@@ -25,6 +25,8 @@ def test_every_gate_passed_and_the_boot_was_timed(fleet: Workspace) -> None:
     measures = results[0]["predicate"]["goldsmith_result"]["facts"]["measures"]
     assert measures["boot_uefi_ms"] > 1000
     assert measures["boot_bios_ms"] > 1000
+    assert measures["reboot_uefi_ms"] > 1000
+    assert measures["down_uefi_ms"] > 0
 
 
 def test_a_booted_machine_asks_the_resolver_that_its_network_names(fleet: Workspace) -> None:
@@ -34,7 +36,24 @@ def test_a_booted_machine_asks_the_resolver_that_its_network_names(fleet: Worksp
 
     for firmware in ("uefi", "bios"):
         assert any(told.startswith(f"{firmware}: asks 10.0.2.3") for told in facts["messages"]), facts["messages"]
+        assert f"{firmware}: way in: credentials" in facts["messages"]
     assert facts["findings"] == []
+
+
+def test_the_boot_is_told_in_pictures_and_reports(fleet: Workspace) -> None:
+    (boot,) = (item for item in statements(fleet.root / "web/output/web.evidence.jsonl") if gate_of(item) == "boot")
+    digests = boot["predicate"]["goldsmith_result"]["facts"]["artefacts"]
+    (place,) = {path.parent for path in (fleet.root / ".goldsmith/evidence").glob("*/boot/uefi-waterfall.svg")} & {
+        path.parent
+        for path in (fleet.root / ".goldsmith/evidence").glob("*/boot/uefi-serial.log")
+        if "web login" in path.read_text()
+    }
+
+    assert set(digests) >= {"uefi-serial.log", "uefi-screen.png", "uefi-probes.json", "uefi-timings.json", "tests-checks.xml"}
+    assert (place / "uefi-screen.png").read_bytes().startswith(b"\x89PNG")
+    assert "ssh.service (" in (place / "uefi-waterfall.svg").read_text()
+    assert 'name="service fleet-agent.timer"' in (place / "tests-checks.xml").read_text()
+    assert json.loads((place / "uefi-probes.json").read_text())["again"]["failed"]["output"] == ""
 
 
 def statements(path: Path) -> list[dict[str, Any]]:

@@ -66,6 +66,7 @@ _TOOLS = (
     _Tool("grub-mkimage", "grub-common", "disks that boot by BIOS"),
     _Tool("qemu-img", "qemu-utils", "qcow2 and other disk formats", version=("--version",)),
     _Tool("gpgv", "gpgv", "the patches gate: who signed the archive's indexes"),
+    _Tool("ssh", "openssh-client", "the boot gate's tests in Python", required=False),
     _Tool("sgdisk", "gdisk", "checking partition tables in tests", required=False),
 )
 

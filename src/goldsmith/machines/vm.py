@@ -36,11 +36,17 @@ class Vm:
         """On 127.0.0.1, forwarded to port 22 of the machine."""
         self.started = time.monotonic()
         self._control = control
+        self._log = work / "qemu.log"
 
     @property
     def is_running(self) -> bool:
         """Whether QEMU runs."""
         return self.process.poll() is None
+
+    def check_alive(self) -> None:
+        """Raise `MachineError` with code `vm.not-started` when QEMU broke; a machine that turned itself off is none."""
+        if self.process.poll():
+            raise _not_started(self._log.read_text(errors="replace") or f"it ended with {self.process.returncode}")
 
     def console(self) -> str:
         """What the machine has written to its serial line."""

@@ -115,6 +115,7 @@ class _Visit:
             names_server=vm.answers_names,
         )
         if not self._wait(vm, vm.started + self.plan.within_s):
+            vm.check_alive()
             return clone
         clone = replace(clone, answered=True, ready_ms=_since(vm.started))
         self.plan.say(f"{firmware}: up after {clone.ready_ms // 1000} s, way in: {self.way.name}")

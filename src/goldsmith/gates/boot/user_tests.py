@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from xml.etree import ElementTree
 
 from goldsmith.gates.boot.checks import Check, read_checks
 from goldsmith.gates.boot.junit import Case, write_report
 from goldsmith.gates.contract import Finding
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.journal import Journal, process_handle
 from goldsmith.machines.ssh import Login
@@ -239,6 +240,15 @@ def _need_testinfra() -> None:
                 what="tests in Python need the Python package pytest-testinfra",
                 why="it belongs to the extra [boottests], which is not installed",
                 next='uv pip install "goldsmith[boottests]", or write the tests in YAML.',
+            )
+        )
+    if which("ssh") is None:
+        raise MachineError(
+            Diagnostic(
+                code="tool.missing",
+                what='"ssh" is not installed',
+                why="tests in Python reach the machine by it",
+                next="apt-get install --no-install-recommends openssh-client, or write the tests in YAML.",
             )
         )
 

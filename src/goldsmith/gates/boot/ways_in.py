@@ -57,7 +57,9 @@ def choose(subject: Subject, firmware: Firmware, public_key: str, work: Path) ->
     if not refused:
         refused = f"it has neither cloud-init nor systemd {CREDENTIALS_SINCE} (it has {version or 'none'})"
     if firmware == "direct" and version:
-        run = f'systemd.run="/bin/sh {SCRIPT_DEVICE}" systemd.run_success_action=none systemd.run_failure_action=none'
+        # Not the script itself: it waits for the end of the boot, and what the command line names is a part of the boot.
+        script = f"/usr/bin/systemd-run --no-block --unit=boot-gate-report /bin/sh {SCRIPT_DEVICE}"
+        run = f'systemd.run="{script}" systemd.run_success_action=none systemd.run_failure_action=none'
         return WayIn(name="command line", why=refused, arguments=run)
     return WayIn(name="console", why=refused)
 
