@@ -85,7 +85,7 @@ def _failed_unit(disk: Disk) -> None:
 
 
 def _listening(disk: Disk) -> None:
-    script = "use IO::Socket::INET; IO::Socket::INET->new(LocalPort=>8099,Listen=>5,ReuseAddr=>1) or die; sleep 1 while 1"
+    script = "use IO::Socket::INET; @s=IO::Socket::INET->new(LocalPort=>8099,Listen=>5,ReuseAddr=>1) or die; sleep 1 while 1"
     disk.enable("extra.service", f"[Service]\nExecStart=/usr/bin/perl -e '{script}'\n")
 
 

@@ -239,6 +239,9 @@ class _Session:
         asked = [clone for clone in self.clones if clone.answers]
         if first.answered and second.answered and not asked:
             yield "no clone could be asked anything: only consoles were read"
+        elif first.answered and second.answered and len(asked) < 2:
+            silent = ", ".join(f"{clone.firmware} ({clone.way})" for clone in self.clones if clone not in asked)
+            yield f"that two clones differ is not shown: nothing could be asked of {silent}"
         if self.config.tests and first.answered and not first.answers:
             yield f"the tests need someone who can log in: the way in is {first.way}"
 
