@@ -47,6 +47,20 @@ def secrets_gate(tree: Path) -> list[Line]:
     ]
 
 
+def inventory(tree: Path) -> list[Line]:
+    """All readers of packages over the tree, and the walk that they share by itself."""
+    from goldsmith.gates.inventory import Stack, read_inventory
+
+    found = read_inventory([tree])
+    print(
+        f"{len(found.packages)} packages in {len(Stack([tree]).names)} files; faults: {'; '.join(found.faults[:3]) or 'none'}"
+    )
+    return [
+        Line("inventory: all readers", _seconds(lambda: read_inventory([tree])), goal=0.5),
+        Line("inventory: the walk", _seconds(lambda: Stack([tree]).names), goal=0.3),
+    ]
+
+
 def _seconds(act: Callable[[], object]) -> list[float]:
     taken = []
     for _ in range(RUNS):
@@ -62,7 +76,7 @@ def main() -> None:
         sys.exit("usage: python -m benchmarks.gates TREE")
     tree = Path(sys.argv[1])
     print(machine())
-    for line in (*static_set.measure(tree), *secrets_gate(tree), *advisories.measure()):
+    for line in (*inventory(tree), *static_set.measure(tree), *secrets_gate(tree), *advisories.measure()):
         print(line)
 
 
