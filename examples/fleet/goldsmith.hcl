@@ -14,6 +14,11 @@ image "web" {
 
 gate "patches" {}
 
+# What is published about installed packages needs advisories on this host: goldsmith advisories update, or import a file
+# where there is no network. With them, take this gate and name it in prod's requires:
+#
+#   gate "vulnerabilities" {}
+
 gate "secrets" {}
 
 gate "hardening" {

@@ -14,8 +14,9 @@ from goldsmith.cli.app import run
 from goldsmith.evidence import Described, cyclonedx, spdx
 from goldsmith.gates.inventory import components, read_inventory
 from goldsmith.gates.sboms import read_sbom
+from goldsmith.gates.waivers import day_of
 from goldsmith.hcl.diagnostics import UserError
-from tests.gates.advisory_workbench import CLEAN, Host, advisory, package, told, tree
+from tests.gates.advisory_workbench import CLEAN, NOW, Host, advisory, package, told, tree
 from tests.gates.foreign_reports import trivy
 
 needs_tools = pytest.mark.skipif(not (shutil.which("mke2fs") and shutil.which("qemu-img")), reason="needs mke2fs and qemu-img")
@@ -218,3 +219,51 @@ def test_the_result_of_another_scanner_counts_and_differences_are_told(
     assert run(["scan", "-report=broken.json", root]) == 3
     assert "line 1, column 21" in capsys.readouterr().out
     assert run(["scan", "-only-reports", root]) == 1
+
+
+PROJECT = """
+image "web" {{ template = "web" }}
+gate "vulnerabilities" {{
+  vex = ["vex/*.json"]
+  ignore "CVE-2024-1" {{
+    reason = "not reachable"
+    owner  = "team-web"
+    until  = "{until}"
+  }}
+  rule "any" {{
+    when    = finding.severity == "critical"
+    message = "rule says ${{finding.id}}"
+  }}
+}}
+"""
+
+
+def test_what_waivers_and_rules_say_is_in_every_report(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    host.advise(*VULNERABLE)
+    root = str(tree(tmp_path / "root"))
+    (tmp_path / "web").mkdir()
+    (tmp_path / "goldsmith.hcl").write_text(PROJECT.format(until=day_of(NOW - 86_400)))
+
+    for form in ("table", "json", "sarif"):
+        assert run(["scan", f"-format={form}", root]) == 2
+        told_text = capsys.readouterr().out
+        assert f"ignore by team-web expired on {day_of(NOW - 86_400)}" in told_text
+        assert "rule says CVE-2024-1" in told_text
+
+
+def test_a_malformed_vex_document_is_an_error_with_file_and_line(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    host.advise(*VULNERABLE)
+    root = str(tree(tmp_path / "root"))
+    (tmp_path / "web").mkdir()
+    (tmp_path / "vex").mkdir()
+    (tmp_path / "goldsmith.hcl").write_text(PROJECT.format(until=day_of(NOW + 30 * 86_400)))
+    (tmp_path / "vex/a.json").write_text(
+        '{"@context": "https://openvex.dev/ns/v0.2.0", "author": "a", "timestamp": "2026-01-01T00:00:00Z",\n'
+        ' "statements": [\n  {"vulnerability": {"name": "CVE-2024-1"}, "products": [{"@id": "web"}],'
+        ' "status": "not_affected"}]}'
+    )
+
+    assert run(["scan", root]) == 3
+    assert "vex/a.json line 3): not_affected needs a justification" in capsys.readouterr().out

@@ -106,6 +106,8 @@ class Finding:
     """Other names of the same thing: a waiver may use any of them."""
     layer: str = ""
     """`sha256:<hex>` of the layer that brought it, when it is known."""
+    remarks: tuple[str, ...] = ()
+    """What waivers and rules say of it; `detail` holds them too."""
     stays: bool = False
     """No waiver removes it: it tells what a waiver is about."""
 
@@ -153,6 +155,8 @@ class DataUsed:
     max_age_s: int = 0
     verified: bool = True
     """Whether a signature of the data was checked and good."""
+    renew: str = ""
+    """What brings it up to date: a command, or a short sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from goldsmith.events import Emit, GateJudged
 from goldsmith.gates.contract import C, DataUsed, Facts, Finding, Gate, Result, Subject, Verdict
 from goldsmith.gates.waivers import Waivable, apply_ignores
-from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError
 from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 
@@ -26,7 +26,7 @@ def run_gate(gate: Gate[C], config: C, subject: Subject, emit: Emit, cancellatio
     except Cancelled:
         raise
     except GoldsmithError as error:
-        facts = _nothing(gate.name, str(error))
+        facts = _nothing(gate.name, "; ".join(map(_told, error.diagnostics)))
     except Exception as error:  # a gate that breaks must never let an image pass
         facts = _nothing(gate.name, f"the gate broke: {type(error).__name__}: {error}")
     result = judge(
@@ -131,10 +131,16 @@ def _errors(facts: Facts) -> Iterator[str]:
 def _data_errors(data: DataUsed) -> Iterator[str]:
     if not data.verified:
         yield f"{data.name} has no good signature"
+    renew = f": {data.renew}" if data.renew else ""
     if data.max_age_s and data.age_s < 0:
-        yield f"the age of {data.name} is not known"
+        yield f"the age of {data.name} is not known{renew}"
     elif data.max_age_s and data.age_s > data.max_age_s:
-        yield f"{data.name} is {data.age_s // 3600} h old, {data.max_age_s // 3600} h allowed"
+        yield f"{data.name} is {data.age_s // 3600} h old, {data.max_age_s // 3600} h allowed{renew}"
+
+
+def _told(fault: Diagnostic) -> str:
+    place = f" ({fault.where.file} line {fault.where.start.line})" if fault.where is not None else ""
+    return f"{fault.what}{place}" + (f": {fault.why}" if fault.why else "")
 
 
 def _sentence(finding: Finding) -> str:

@@ -260,4 +260,5 @@ def _data(suite: SuiteIndex, lists: Path, now_s: int, config: PatchesConfig) -> 
         published=suite.date,
         age_s=max(0, now_s - fetched) if fetched is not None else -1,
         max_age_s=int(config.max_age),
+        renew="build again while the archive can be reached",
     )

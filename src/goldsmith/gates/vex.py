@@ -247,7 +247,7 @@ def _fault(why: str, where: Range) -> Diagnostic:
         code="vex.malformed",
         what="a VEX document cannot be used",
         where=where,
-        why=f"{why[0].upper()}{why[1:]}.",
+        why=f"{why}.",
         next="Mend the document, or take it out of the gate's vex.",
     )
 

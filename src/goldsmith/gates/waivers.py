@@ -120,7 +120,7 @@ def ending(finding: str, owner: str, ends_s: int) -> Finding:
 def with_remarks(finding: Finding, remarks: Sequence[str]) -> Finding:
     """The finding with further sentences in its detail."""
     told = "; ".join((finding.detail or finding.id, *remarks))
-    return replace(finding, detail=told) if remarks else finding
+    return replace(finding, detail=told, remarks=(*finding.remarks, *remarks)) if remarks else finding
 
 
 def same_package(pattern: str, purl: str) -> bool:

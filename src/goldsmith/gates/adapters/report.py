@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from goldsmith.gates.advisories.vulnerability import Severity, Status
 from goldsmith.gates.inventory.package import PackageKind
 
+SCANNERS = ("trivy", "grype", "osv-scanner")
+"""Whose reports are read."""
 _SEVERITIES: Mapping[str, Severity] = {
     "critical": "critical",
     "high": "high",

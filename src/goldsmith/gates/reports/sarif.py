@@ -96,7 +96,8 @@ def _of_vulnerability(report: ScanReport, finding: Finding, item: Vulnerability)
         score=_score(item, word),
         kind="vulnerability",
         message=f"Package: {package.name}\nInstalled Version: {package.version}\nVulnerability {item.id}\n"
-        f"Severity: {word}\nFixed Version: {item.fixed}\nLink: [{item.id}]({url})",
+        f"Severity: {word}\nFixed Version: {item.fixed}\nLink: [{item.id}]({url})"
+        + "".join(f"\n{remark}" for remark in finding.remarks),
         path=package.path.lstrip("/") or report.name,
         line=1,
         place=f"{package.path.lstrip('/') or report.name}: {package.name}@{package.version}",

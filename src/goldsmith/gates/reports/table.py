@@ -28,6 +28,9 @@ def _lines(report: ScanReport) -> Iterator[str]:
     if rows:
         yield ""
         yield from aligned([("EFFECT", "SEVERITY", "ID", "PACKAGE", "INSTALLED", "FIXED IN", "TITLE"), *rows])
+        yield from (
+            f"{item.id} in {item.package.name}: {remark}" for finding, item in report.told for remark in finding.remarks
+        )
     for result in report.results:
         yield ""
         yield from _of_gate(result, report)

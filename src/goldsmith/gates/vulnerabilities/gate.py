@@ -10,7 +10,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from goldsmith.events import Emit
-from goldsmith.gates.adapters import Opinion, combined, read_report, report_files
+from goldsmith.gates.adapters import SCANNERS, Opinion, combined, read_report, report_files
 from goldsmith.gates.advisories import Matches, Vulnerability, match
 from goldsmith.gates.advisories.store import Store
 from goldsmith.gates.contract import DataUsed, Facts, Finding, Floor, Gate, Ignored, Skipped, Subject
@@ -211,6 +211,7 @@ def _data(matches: Matches, documents: Sequence[VexDocument], config: Vulnerabil
             published=feed.published_s,
             age_s=feed.age_s,
             max_age_s=int(config.max_age),
+            renew=f"make {feed.eco} anew" if feed.id in SCANNERS else "goldsmith advisories update, or import",
         )
         for feed in matches.feeds
     )
