@@ -73,6 +73,14 @@ def test_a_library_is_named_by_what_says_it_best(
     assert found.faults == ()
 
 
+def test_licences_are_names(tmp_path: Path) -> None:
+    stated = "BSD-3-Clause;link=https://x.org/a.txt, MIT ,http://www.apache.org/licenses/LICENSE-2.0.txt"
+
+    found = read(tmp_path, archive(pom("org.x", "a", "1.0") | manifest(Bundle_License=stated)))
+
+    assert found.packages[0].licences == ("BSD-3-Clause", "MIT")
+
+
 def test_libraries_packed_into_another_are_found_with_it(tmp_path: Path) -> None:
     files = pom("org.x", "own", "1.0") | pom("commons-codec", "commons-codec", "1.9")
 

@@ -7,7 +7,7 @@ import posixpath
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -77,9 +77,17 @@ def _libraries(archive: zipfile.ZipFile, name: str, report: Report) -> None:
     stated = _head(archive, _MANIFEST) if _MANIFEST in archive.NameToInfo else b""
     stem = posixpath.splitext(name.rpartition("/")[2])[0]
     manifest = _main_section(stated)
-    licences = (manifest["Bundle-License"],) if "Bundle-License" in manifest else ()
+    licences = tuple(_licences(manifest.get("Bundle-License", "")))
     for found in identify(stem, of_maven, manifest):
         _report(found, name, licences, report)
+
+
+def _licences(stated: str) -> Iterator[str]:
+    """The names in a list like `Apache-2.0;link=https://…, MIT`; of some there are addresses only, which name nothing."""
+    for part in stated.split(","):
+        text = part.partition(";")[0].strip()
+        if text and "://" not in text:
+            yield text
 
 
 def _report(found: Coordinates, name: str, licences: tuple[str, ...], report: Report) -> None:
