@@ -9,6 +9,7 @@ from typing import Literal
 from goldsmith.build.keys import Document, StepKey, changed_fields
 from goldsmith.build.layered import Workshop, base_key, position_of, provisioner_key, seal_key, step_name
 from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
+from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images import SealedImage
 from goldsmith.template import Build
 
@@ -34,6 +35,8 @@ class BuildDecision:
     image: SealedImage | None = None
     """The sealed disk, when everything comes from the cache."""
     base: Base | None = None
+    error: UserError | None = None
+    """Why there is no such build: it cannot be prepared."""
 
     @property
     def runs_anything(self) -> bool:

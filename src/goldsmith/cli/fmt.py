@@ -146,8 +146,11 @@ def _files(paths: tuple[str, ...], recursive: bool) -> Iterator[Path]:
             yield from (item for item in found if item.is_file() and _is_formatted(item.name))
         elif path.is_file():
             yield path
+        elif path.exists():
+            yield path  # reading it tells what is wrong with a pipe or a device
         else:
-            raise UserError(Diagnostic(code="fmt.missing", what=f'"{path}" does not exist', next="Name a file or directory."))
+            what = f'"{path}" leads nowhere' if path.is_symlink() else f'"{path}" does not exist'
+            raise UserError(Diagnostic(code="fmt.missing", what=what, next="Name a file or directory."))
 
 
 def _is_formatted(name: str) -> bool:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
+
+if TYPE_CHECKING:
+    from goldsmith.build.explain import BuildDecision
 
 
 @click.command("plan")
@@ -29,7 +33,12 @@ def command(
     no_cache: bool,
     template: Path,
 ) -> int:
-    """Show step by step what a build of TEMPLATE would run, what it would take from the cache, and why."""
+    """Show step by step what a build of TEMPLATE would run, what it would take from the cache, and why.
+
+    \b
+    Exit code: 0; 1 the template is wrong, or one of its builds cannot be prepared.
+    """
+    from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.events import ignore
     from goldsmith.machines.cancellation import Cancellation
     from goldsmith.project import Request, Session, explain_fleet, project_for
@@ -46,16 +55,24 @@ def command(
     )
     with Session(project_for(template), template, request, ignore, Cancellation()) as session:
         decisions = explain_fleet(template, session)
+    code = 1 if any(decision.error for decision in decisions) else 0
     if json:
-        told = [{"build": item.build, "steps": [asdict(step) for step in item.steps]} for item in decisions]
-        click.echo(json_module.dumps(told, indent=2))
-        return 0
+        click.echo(json_module.dumps([_as_json(decision) for decision in decisions], indent=2))
+        return code
     for decision in decisions:
         click.echo(decision.build)
+        if decision.error:
+            print_diagnostics(decision.error.diagnostics)
         for step in decision.steps:
             saved = f", saves {step.saves_s:.1f} s" if step.saves_s >= 0.1 else ""
             click.echo(f"  {step.action:<7} {step.step:<24} {step.reason}{saved}")
     running = sum(step.action == "run" for decision in decisions for step in decision.steps)
     cached = sum(step.action == "cached" for decision in decisions for step in decision.steps)
-    click.echo(f"\n{running} to run, {cached} cached.")
-    return 0
+    failed = sum(decision.error is not None for decision in decisions)
+    click.echo(f"\n{running} to run, {cached} cached{f', {failed} that cannot be built' if failed else ''}.")
+    return code
+
+
+def _as_json(decision: BuildDecision) -> dict[str, object]:
+    told: dict[str, object] = {"build": decision.build, "steps": [asdict(step) for step in decision.steps]}
+    return told | ({"error": str(decision.error)} if decision.error else {})

@@ -68,6 +68,11 @@ class Quoted(SourceFile):
         """The lines of the file around."""
         return self.literal.source.lines
 
+    @property
+    def file(self) -> SourceFile:
+        """The file around."""
+        return self.literal.source
+
     def place(self, offset: int) -> int:
         """The offset in the file at which the character at `offset` of the text was written."""
         at = bisect_right(self._after_escapes, offset, key=itemgetter(0)) - 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError
+from goldsmith.hcl.source import Range, SourceFile
 
 E = TypeVar("E", bound=GoldsmithError)
 
@@ -19,13 +21,47 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def redacted_error(error: E, secrets: Iterable[str]) -> E:
-    """The same error, without secrets in anything that it says."""
+    """The same error, without secrets in anything that it says or shows."""
     kept = tuple(secrets)
-    if not kept:
-        return error
-    return type(error)(
-        *(
-            replace(item, what=redacted(item.what, kept), why=redacted(item.why, kept), next=redacted(item.next, kept))
-            for item in error.diagnostics
-        )
+    return type(error)(*redacted_diagnostics(error.diagnostics, kept)) if kept else error
+
+
+def redacted_diagnostics(diagnostics: Iterable[Diagnostic], secrets: Iterable[str]) -> tuple[Diagnostic, ...]:
+    """The diagnostics without secrets, also in the lines of source that are shown with them."""
+    kept = tuple(sorted(filter(None, secrets), key=len, reverse=True))
+    stars = _Stars(kept)
+    return tuple(_redacted(item, kept, stars) for item in diagnostics) if kept else tuple(diagnostics)
+
+
+def _redacted(item: Diagnostic, secrets: tuple[str, ...], stars: _Stars) -> Diagnostic:
+    return replace(
+        item,
+        what=redacted(item.what, secrets),
+        why=redacted(item.why, secrets),
+        next=redacted(item.next, secrets),
+        where=stars.over(item.where),
+        context=tuple(replace(step, what=redacted(step.what, secrets), where=stars.over(step.where)) for step in item.context),
     )
+
+
+class _Stars:
+    """Source files with a star for each letter of a secret, so that every place in them stays what it is."""
+
+    def __init__(self, secrets: tuple[str, ...]) -> None:
+        self._secrets = secrets
+        self._covered: dict[SourceFile, SourceFile] = {}
+
+    def over(self, where: Range | None) -> Range | None:
+        """The same place in a file without secrets."""
+        if where is None:
+            return None
+        file = where.source.file
+        if file not in self._covered:
+            self._covered[file] = SourceFile(file.name, self._starred(file.text))
+        return Range(self._covered[file], *where.span)
+
+    def _starred(self, text: str) -> str:
+        for secret in self._secrets:
+            for written in {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}:
+                text = text.replace(written, "*" * len(written))
+        return text

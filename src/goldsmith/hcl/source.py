@@ -38,6 +38,11 @@ class SourceFile:
         line = bisect_right(self._line_starts, offset)
         return Position(line, offset - self._line_starts[line - 1] + 1, offset)
 
+    @property
+    def file(self) -> SourceFile:
+        """The file that this text stands in: itself, unless the text is quoted in the file."""
+        return self
+
     def place(self, offset: int) -> int:
         """The offset in the file of a code point of this text: the same, unless the text is quoted in the file."""
         return offset

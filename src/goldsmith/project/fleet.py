@@ -187,4 +187,4 @@ def _explain_template(
             if name and decision.image is not None and decision.base is not None:
                 session.lookup.built(name, decision.image, decision.base)
             decisions.append(decision)
-    return tuple(decisions)
+    return (*decisions, *(BuildDecision(build=build, steps=(), error=error) for build, error in plan.failed))

@@ -11,7 +11,6 @@ from goldsmith.components import LegacyValues
 from goldsmith.hcl.body import Block
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.display import display
-from goldsmith.hcl.redaction import redacted_error
 from goldsmith.hcl.scope import Scope
 from goldsmith.template.builds import BuildBlock
 from goldsmith.template.declared import ComponentName
@@ -103,8 +102,7 @@ def make_plan(material: Material) -> Plan:
         faults.error(
             "template.no-builds", "No builds to run", None, "-only and -except leave none.", f"Possible: [{possible}]."
         )
-    found = prepare(made, material.root, material.options, faults)
-    failed = tuple((name, redacted_error(error, material.secrets)) for name, error in found)
+    failed = tuple(prepare(made, material.root, material.options, faults))
     if faults.errors:
         faults.add(item for _, error in failed for item in error.diagnostics)
     faults.raise_if_any()

@@ -10,6 +10,7 @@ from pathlib import Path
 from goldsmith.hcl import functions
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.function import Function
+from goldsmith.hcl.redaction import redacted_diagnostics
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, object_of, string, unknown
@@ -58,16 +59,24 @@ class Template:
             plugins=self.declared.plugins,
             builds=self.builds,
             registry=self.registry,
-            secrets=secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values())),
+            secrets=self.secrets,
             warnings=self.warnings,
         )
         try:
             plan = make_plan(material)
         except UserError as error:
-            raise UserError(*self.traced(error.diagnostics)) from error
-        failed = tuple((name, UserError(*self.traced(error.diagnostics))) for name, error in plan.failed)
+            raise UserError(*self._told(error)) from error
+        failed = tuple((name, UserError(*self._told(error))) for name, error in plan.failed)
         sensitive = tuple(name for name, value in self.inputs.items() if secrets_of([value]))
         return replace(plan, failed=failed, sensitive=sensitive)
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Every string inside a sensitive value, also line by line."""
+        return secrets_of((*self.inputs.values(), *self.locals.values(), *self.data.values()))
+
+    def _told(self, error: UserError) -> tuple[Diagnostic, ...]:
+        return redacted_diagnostics(self.traced(error.diagnostics), self.secrets)
 
     def traced(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
         """The diagnostics with the chain of references that led to each value at fault."""
@@ -88,7 +97,8 @@ def load(path: Path, options: LoadOptions) -> Template:
     faults = Faults()
     template = _evaluated(read_declarations(path, options, faults), options, faults)
     if faults.errors:
-        raise UserError(*template.traced((*faults.found, *_faults_of_plan(template))))
+        told = template.traced((*faults.found, *_faults_of_plan(template)))
+        raise UserError(*redacted_diagnostics(told, template.secrets))
     return template
 
 

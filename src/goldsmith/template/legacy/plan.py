@@ -10,6 +10,7 @@ from goldsmith.components import LegacyValues
 from goldsmith.hcl import read_source, read_standard_input
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.json_nodes import JsonNode, JsonScalar
+from goldsmith.hcl.redaction import redacted_diagnostics
 from goldsmith.hcl.source import Range
 from goldsmith.packer_templates import PACKER_VERSION, OutsideBuilds, user_variables
 from goldsmith.template.constraints import parse_constraints
@@ -22,7 +23,7 @@ from goldsmith.template.legacy.values import read_values, read_variable_file
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.plan import Plan
 from goldsmith.template.preparing import prepare
-from goldsmith.template.secrets import redacted, secret_texts
+from goldsmith.template.secrets import secret_texts
 from goldsmith.template.selection import Selection, select_names
 
 STANDARD_INPUT = Path("-")
@@ -60,14 +61,14 @@ class LoadedLegacy:
         for name, error in prepare(made, self.root, self.options, faults, self.values):
             wrong[name] = (*wrong.get(name, ()), *error.diagnostics)
         failed = tuple(
-            (maker.full_name, UserError(*redacted(wrong[maker.full_name], self.secrets)))
+            (maker.full_name, UserError(*redacted_diagnostics(wrong[maker.full_name], self.secrets)))
             for maker in makers
             if maker.full_name in wrong
         )
         return Plan(
             root=self.root,
             builds=tuple(build for build in made if build.full_name not in wrong),
-            warnings=redacted(faults.warnings, self.secrets),
+            warnings=redacted_diagnostics(faults.warnings, self.secrets),
             failed=failed,
             secrets=self.secrets,
             variables={
@@ -110,7 +111,7 @@ def load_legacy(path: Path, options: LoadOptions) -> LoadedLegacy:
     if faults.errors:
         # Nothing is built, so everything is told now that does not depend on what is wrong already.
         faults.add(item for item in loaded.absences() if item not in faults.found)
-        raise UserError(*redacted(faults.found, loaded.secrets))
+        raise UserError(*redacted_diagnostics(faults.found, loaded.secrets))
     return loaded
 
 
