@@ -111,6 +111,21 @@ def test_owners_are_found_behind_a_merged_usr(tmp_path: Path) -> None:
     assert {path: owner.name for path, owner in owners.items()} == {"usr/lib/x": "a", "usr/lib/y": "b"}
 
 
+def test_licences_are_those_of_copyright_files_that_machines_can_read(tmp_path: Path) -> None:
+    readable = "Format: https://x.invalid/copyright-format/1.0/\n\nFiles: *\nLicense: GPL-2+\n text\n"
+    root = tree(
+        tmp_path,
+        {
+            "var/lib/dpkg/status": record("a") + record("b") + record("c"),
+            "usr/share/doc/a/copyright": f"{readable}\nFiles: x\nLicense: Expat\n\nLicense: Expat\n Permission\n",
+            "usr/share/doc/b/copyright": "License: in free text\n",
+        },
+    )
+    (root / "usr/share/doc/c").symlink_to("a")
+
+    assert [item.licences for item in read_inventory([root]).packages] == [("Expat", "GPL-2+"), (), ()]
+
+
 def test_a_name_that_is_no_text_is_told_and_never_stored(tmp_path: Path) -> None:
     root = tree(tmp_path, {"var/lib/dpkg/status": record("a")})
     with (root / "var/lib/dpkg/status").open("ab") as file:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from goldsmith.gates.contract import Skipped
 from goldsmith.gates.inventory.buildinfo import content_sets, image_name
+from goldsmith.gates.inventory.copyrights import with_licences
 from goldsmith.gates.inventory.gem import read_gems
 from goldsmith.gates.inventory.java import read_java
 from goldsmith.gates.inventory.kernels import read_kernels
@@ -52,7 +53,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
     packages = [_placed(package, stack, since) for item in found for package in item.packages]
     owners, unreadable = owners_of(stack, frozenset(package.file for package in packages if package.path))
     sets, wrong_sets = content_sets(stack)
-    told = [_printable(package) for package in _with_files(packages, owners)]
+    told = [_printable(package) for package in with_licences(_with_files(packages, owners), stack)]
     dumb = (f"a {item.kind} package has the name {item.name!a}, {item.version!a}" for item in told if not _is_told(item))
     faults = (*(fault for item in found for fault in item.faults), *unreadable, *wrong_sets, *dumb, *stack.faults)
     return Inventory(
