@@ -11,7 +11,7 @@ import pytest
 from goldsmith.gates.boot.ways_in import choose, systemd_version
 from goldsmith.gates.contract import Declared, Subject
 from goldsmith.machines.accelerator import Accelerator
-from goldsmith.machines.qemu import Firmware, VmSpec, command_line
+from goldsmith.machines.qemu import DirectKernel, Firmware, VmSpec, command_line
 
 KEY = "ssh-ed25519 AAAA"
 
@@ -96,6 +96,17 @@ def test_users_of_the_host_are_not_taken_for_those_of_the_tree(tree: Path) -> No
     (tree / "etc").symlink_to("/etc")
 
     assert name_of(tree) == "console"
+
+
+def test_only_a_kernel_from_the_disk_is_looked_for_by_the_firmware(tmp_path: Path) -> None:
+    """QEMU gives a kernel that it loads itself the first place, and refuses a second one for it."""
+    kernel = DirectKernel(kernel=tmp_path / "vmlinuz", initrd=tmp_path / "initrd", arguments="ro")
+    kinds: tuple[tuple[Firmware, DirectKernel | None], ...] = (("bios", None), ("direct", kernel))
+    for firmware, direct in kinds:
+        spec = VmSpec(name="web", disk=tmp_path / "disk", disk_format="raw", firmware=firmware, direct=direct)
+        command = command_line(spec, Accelerator("tcg", ""), tmp_path, control=tmp_path / "qmp", port=1)
+        assert ("virtio-blk-pci,drive=root,bootindex=0" in command) == (direct is None)
+        assert ("-kernel" in command) == (direct is not None)
 
 
 def test_credentials_may_hold_anything_and_still_are_one_word_of_the_command(tmp_path: Path) -> None:

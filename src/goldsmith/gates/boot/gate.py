@@ -139,7 +139,7 @@ class _Session:
             + (hardening.evaluated if hardening is not None else 0),
             errors=len(faults),
             floors=tuple(
-                Floor(name=f"probes that the {clone.firmware} clone answered", wanted=wanted(clone), got=answered(clone))
+                Floor(name=f"probes that the {clone.firmware} clone answered", wanted=wanted(), got=answered(clone))
                 for clone in up
                 if clone.way != "console"
             ),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from goldsmith.gates.boot import console
-from goldsmith.gates.boot.probes import OPTIONAL, commands
+from goldsmith.gates.boot.probes import COMMANDS, OPTIONAL
 from goldsmith.gates.boot.record import Clone
 from goldsmith.gates.boot.timings import read_timings
 from goldsmith.gates.contract import Declared, Finding
@@ -80,14 +80,13 @@ def judge_budget(clone: Clone, budget_s: float) -> Iterator[Finding]:
 
 
 def answered(clone: Clone) -> int:
-    """How many of the gate's own probes have an answer."""
-    wanted = {"state", *commands(Declared())} if clone.way != "command line" else set(commands(Declared()))
-    return sum(name in clone.answers and clone.answers[name].code not in (None, 127) for name in wanted - OPTIONAL)
+    """How many of the gate's own probes have an answer. A boot that does not end is a finding, no missing answer."""
+    return sum(name in clone.answers and clone.answers[name].code not in (None, 127) for name in COMMANDS.keys() - OPTIONAL)
 
 
-def wanted(clone: Clone) -> int:
+def wanted() -> int:
     """How many must have one."""
-    return len(commands(Declared()).keys() - OPTIONAL) + (clone.way != "command line")
+    return len(COMMANDS.keys() - OPTIONAL)
 
 
 def listeners(text: str) -> Iterator[tuple[str, str]]:
