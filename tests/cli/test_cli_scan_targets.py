@@ -137,16 +137,20 @@ def test_the_root_of_a_process_is_its_own_and_not_the_hosts(
 ) -> None:
     root = tree(tmp_path / "root")
     shutil.copy(BUSYBOX, root / "busybox")
-    with subprocess.Popen(["chroot", root, "/busybox", "sleep", "60"]) as process:
+    (root / "proc").mkdir()
+    inside = f"mount -t proc proc {root}/proc && exec chroot {root} /busybox sleep 60"
+    with subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside]) as outer:
         try:
-            own = Path(f"/proc/{process.pid}/root")
-            while not own.samefile(root):
+            children = Path(f"/proc/{outer.pid}/task/{outer.pid}/children")
+            while not (found := children.read_text().split()) or not Path(f"/proc/{found[0]}/root").samefile(root):
                 time.sleep(0.01)
-            code, report = scanned(capsys, str(own))
+            code, report = scanned(capsys, "-gates=vulnerabilities,secrets", f"/proc/{found[0]}/root")
         finally:
-            process.kill()
+            outer.kill()
 
     assert (code, report["packages"]) == (2, 3)
+    assert report["results"][1]["verdict"] == "pass"
+    assert report["results"][1]["facts"]["examined"] < 10
 
 
 def test_a_tree_in_motion_is_an_error(host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from goldsmith.gates.inventory.stack import is_shown_by_kernel
+
 CHANGED = "the tree changed while it was examined, so that what was found is of no one moment"
 
 
@@ -17,7 +19,8 @@ def state_of(roots: Sequence[Path]) -> bytes:
     """
     digest = hashlib.blake2b(digest_size=32)
     for root in roots:
-        waiting = [os.fsencode(root)]
+        top = os.fsencode(root)
+        waiting = [path for path in _directory(top, digest) if not is_shown_by_kernel(os.fsdecode(path))]
         while waiting:
             waiting += _directory(waiting.pop(), digest)
     return digest.digest()

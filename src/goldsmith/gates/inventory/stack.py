@@ -20,6 +20,11 @@ MOST_NAMES = 5_000_000
 _OF_THE_KERNEL = frozenset({"dev", "proc", "sys"})
 
 
+def is_shown_by_kernel(place: str) -> bool:
+    """Whether the kernel of a running machine shows this top directory of a tree: it is no part of its image, and endless."""
+    return place.rpartition("/")[2] in _OF_THE_KERNEL and os.path.ismount(place)
+
+
 class Stack:
     """What an overlay of layers shows, or a tree by itself. Links are never followed, so nothing leads out of it.
 
@@ -202,7 +207,6 @@ class Stack:
             self._fault(directory, error)
 
     def _leave_out_mounts(self, below: dict[str, list[str]]) -> None:
-        """What the kernel of a running machine shows is no part of its image, and has no end."""
         for name in _OF_THE_KERNEL & below.keys():
-            if any(os.path.ismount(place) for place in below[name]):
+            if any(map(is_shown_by_kernel, below[name])):
                 del below[name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from goldsmith.components import attribute
 from goldsmith.events import Emit, Progress
 from goldsmith.gates.contract import DataUsed, Facts, Gate, Skipped, Subject
+from goldsmith.gates.inventory.stack import is_shown_by_kernel
 from goldsmith.gates.secrets.content import TooLarge, unpacked
 from goldsmith.gates.secrets.findings import Findings
 from goldsmith.gates.secrets.known import SHORTEST_FORM, SHORTEST_VALUE, KnownSearch, forms, searchable
@@ -114,7 +115,10 @@ def _files(tree: Path, scan: _Scan) -> Iterator[tuple[str, str]]:
         except OSError as error:
             scan.faults.append(f"/{directory[root:]}: {error.strerror}")
             continue
-        waiting += [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        below = [entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
+        if len(directory) < root:
+            below = [path for path in below if not is_shown_by_kernel(path)]
+        waiting += below
         for entry in entries:
             if entry.is_file(follow_symlinks=False):
                 scan.files += 1
