@@ -131,6 +131,9 @@ def _judge_event(world: World, seq: int, at: int, actor: str, kind: str, data: d
         _move(world, seq, at, channel, data, "rollback")
     elif kind == "revocation.declared":
         _judge_revocation(world, seq, at, data)
+    elif kind == "revocation.carried_out":
+        for move in data["moved"]:
+            _move(world, seq, at, (move["image"], move["channel"]), move, "revoke")
     elif kind == "revocation.withdrawn":
         world.withdrawn |= set(data["revocations"])
     elif kind == "revocation.exempted":

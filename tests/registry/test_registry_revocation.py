@@ -135,3 +135,37 @@ def test_each_act_needs_a_reason_and_something_to_act_on(bench: Bench) -> None:
         bench.registry.withdraw("web", "why", actor=ACTOR)
     with pytest.raises(UserError, match="not revoked"):
         bench.registry.exempt("web", "why", actor=ACTOR)
+
+
+def test_a_revocation_for_later_moves_channels_when_its_time_has_come(bench: Bench) -> None:
+    fleet(bench)
+    bench.registry.revoke("base:2", "end of life", owner="team-os", effective_at=bench.now + 100 * SECOND, actor=ACTOR)
+    assert bench.registry.carry_out_revocations(actor=ACTOR) == ()
+
+    bench.turn(101)
+    done = bench.registry.carry_out_revocations(actor=ACTOR)
+
+    assert [(item.image, item.number) for item in done[0].moved] == [("base", 1), ("web", 1)]
+    assert (done[0].owner, done[0].reason) == ("team-os", "end of life")
+    assert bench.registry.carry_out_revocations(actor=ACTOR) == (), "once is enough"
+
+
+def test_a_channel_that_finds_nothing_fit_is_quarantined_once(bench: Bench) -> None:
+    fleet(bench)
+    for build in (1, 2):
+        bench.registry.revoke(f"base:{build}", "bad", effective_at=bench.now + 100 * SECOND, actor=ACTOR)
+    bench.turn(101)
+
+    done = bench.registry.carry_out_revocations(actor=ACTOR)
+
+    assert sorted(name for item in done for name in item.quarantined) == ["base@prod", "web@prod"]
+    assert bench.registry.carry_out_revocations(actor=ACTOR) == ()
+
+
+def test_a_rollback_may_hold_the_channel_where_it_goes(bench: Bench) -> None:
+    fleet(bench)
+
+    bench.registry.rollback("web", "prod", reason="502s", freeze=True, actor=ACTOR)
+
+    with pytest.raises(Refused, match="502s"):
+        bench.promote("web", "prod", "web:2")

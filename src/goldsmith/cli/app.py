@@ -18,6 +18,7 @@ from goldsmith.cli.saying import give_up_output, say
 COMMANDS = {
     "advisories": "Fetch, pass on and show what is known to be vulnerable",
     "approve": "Approve a promotion that waits, or list those that do",
+    "blast": "Show how far a vulnerability, a package or a bad version reaches",
     "build": "Build images from templates",
     "clean": "Release what killed runs left behind, or prune the cache",
     "console": "Evaluate expressions of a template",
@@ -37,8 +38,10 @@ COMMANDS = {
     "promote": "Move a channel to a version whose evidence meets the policy",
     "registry": "Migrate, back up, restore and check the registry's database",
     "rescan": "Examine registered versions again with the advisories of now",
+    "restore": "Take back the revocation of a version",
     "resume": "Register images that are built and kept",
     "review": "Find secrets in templates, playbooks, scripts and variable files",
+    "revoke": "Declare a version and all that was built on it unfit",
     "rollback": "Move a channel back to the version it had before",
     "scan": "Look for vulnerabilities and secrets in a tree, a disk, a bill of materials or a version",
     "show": "Show a version, its evidence and where it stands",

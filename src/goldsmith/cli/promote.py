@@ -12,7 +12,6 @@ from goldsmith.cli.options import flag
 
 if TYPE_CHECKING:
     from goldsmith.hcl.diagnostics import Refused
-    from goldsmith.project import Project
     from goldsmith.registry import Assignment, Registry, Target
 
 
@@ -51,6 +50,7 @@ def command(
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile, 5 waits for approval.
     """
     from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.hcl.diagnostics import Refused
     from goldsmith.project import actor, check_names, declare_channels, seconds
     from goldsmith.registry import Order
@@ -70,7 +70,7 @@ def command(
     for assignment in done:
         _say_moved(assignment, dry_run)
     if not dry_run:
-        _sign(project, registry)
+        sign_moves(project, registry)
     return 0
 
 
@@ -125,14 +125,3 @@ def _say_moved(assignment: Assignment, dry_run: bool) -> None:
 
         until = moment(assignment.expires_at)
         click.echo(f"  GLASS BROKEN by {assignment.actor}: {assignment.reason}. Mend it until {until}.", err=True)
-
-
-def _sign(project: Project, registry: Registry) -> None:
-    """The move stands, whatever becomes of its signature."""
-    from goldsmith.hcl.diagnostics import UserError
-    from goldsmith.project import sign_decisions
-
-    try:
-        sign_decisions(project, registry)
-    except UserError as error:
-        click.echo(f"The verification summary is pending: {error}. The next promotion signs it.", err=True)

@@ -10,19 +10,23 @@ from goldsmith.cli.options import flag
 @click.command("rollback")
 @click.option("-to", "to", default=None, metavar="REF", help="The version to go back to.")
 @click.option("-reason", "reason", default="", help="Why; kept in the history.")
+@flag("freeze", "Hold the channel there; needs -reason.")
 @flag("dry-run", "Decide without moving.")
 @click.argument("image")
 @click.argument("channel")
-def command(image: str, channel: str, to: str | None, reason: str, dry_run: bool) -> int:
+def command(image: str, channel: str, to: str | None, reason: str, freeze: bool, dry_run: bool) -> int:
     """Move CHANNEL of IMAGE back to the newest earlier version that is still fit."""
     from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.project import actor, check_names
 
     project, registry = open_here()
     check_names(project, image, channel)
-    assignment = registry.rollback(image, channel, to=to, reason=reason, dry_run=dry_run, actor=actor())
+    assignment = registry.rollback(image, channel, to=to, reason=reason, freeze=freeze, dry_run=dry_run, actor=actor())
     verb = "would go back to" if dry_run else "went back to"
     click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")
     for note in assignment.notes:
         click.echo(f"  {note}")
+    if not dry_run:
+        sign_moves(project, registry)
     return 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldsmith.build import LayeredResult, StepCache
+from goldsmith.evidence import Statement
 from goldsmith.gates.inventory import installed_by_layer
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.project.policy import policy_document
@@ -19,7 +20,7 @@ from goldsmith.template import Plan
 if TYPE_CHECKING:
     from goldsmith.project.pending import Pending
     from goldsmith.project.statements import SignedEvidence
-    from goldsmith.registry import Registry, Version, VersionDetail
+    from goldsmith.registry import KnownVulnerability, Registry, Version, VersionDetail
 
 MICROSECONDS = 1_000_000
 
@@ -94,10 +95,25 @@ def attest_all(registry: Registry, version: Version, evidence: Sequence[SignedEv
             gate=claim.gate,
             verdict=claim.verdict,
             failing=claim.failing,
+            vulnerabilities=tuple(vulnerabilities_of(claim.statement)),
             config_digest=claim.config_digest,
             issued_at=claim.issued_s * MICROSECONDS,
         )
         registry.attest(version, statement, item.signed.bundle, actor=actor())
+
+
+def vulnerabilities_of(statement: Statement) -> Iterator[KnownVulnerability]:
+    """What a signed result says of known vulnerabilities, each under all of its names."""
+    from goldsmith.registry import KnownVulnerability
+
+    result = statement.predicate.get("goldsmith_result")
+    facts = result.get("facts") if isinstance(result, Mapping) else None
+    findings = facts.get("findings") if isinstance(facts, Mapping) else None
+    for item in findings if isinstance(findings, Sequence) else ():
+        purl = str(item.get("subject") or "")
+        name = purl.partition("@")[0].rpartition("/")[2]
+        for alias in dict.fromkeys(item.get("aliases") or ()):
+            yield KnownVulnerability(id=str(alias), package=name, purl=purl, layer=str(item.get("layer") or ""))
 
 
 def record_labels(project: Project, digest: str, labels: str) -> None:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
         Channel,
         Evidence,
         ImageSummary,
+        KnownVulnerability,
         Labels,
         LoggedEvent,
+        OnChannels,
         Package,
         Request,
         Revocation,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         VersionDetail,
     )
     from goldsmith.registry.expire import Expired
+    from goldsmith.registry.impact import Impact, Struck, Use
     from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
     from goldsmith.registry.registry import Registry, open_registry
     from goldsmith.registry.replay import LogReport
@@ -39,6 +42,8 @@ _PLACES = {
     "canonical": ("JSON", "canonical", "digest_of"),
     "check": ("CheckReport",),
     "entities": (
+        "OnChannels",
+        "KnownVulnerability",
         "Target",
         "Request",
         "Approval",
@@ -57,6 +62,7 @@ _PLACES = {
         "VersionDetail",
     ),
     "expire": ("Expired",),
+    "impact": ("Impact", "Struck", "Use"),
     "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
     "registry": ("Registry", "open_registry"),
     "replay": ("LogReport",),
@@ -77,17 +83,22 @@ __all__ = [
     "Expired",
     "Expiring",
     "ImageSummary",
+    "Impact",
     "Kept",
+    "KnownVulnerability",
     "Labels",
     "LogReport",
     "LoggedEvent",
+    "OnChannels",
     "Order",
     "Package",
     "Registry",
     "Request",
     "RetentionPolicy",
     "Revocation",
+    "Struck",
     "Target",
+    "Use",
     "VerifiedStatement",
     "Version",
     "VersionDetail",

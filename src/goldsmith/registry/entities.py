@@ -110,6 +110,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownVulnerability:
+    """A vulnerability of a package that evidence tells of, whatever it means for the verdict."""
+
+    id: str
+    package: str
+    purl: str
+    layer: str = ""
+    """The layer that brought the package, when it is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedStatement:
     """What is left of a bundle after its signature was found good."""
 
@@ -123,6 +134,7 @@ class VerifiedStatement:
     """The gate, or the kind of evidence: provenance, sbom."""
     verdict: Verdict
     failing: tuple[str, ...] = ()
+    vulnerabilities: tuple[KnownVulnerability, ...] = ()
     config_digest: str = ""
     issued_at: int = 0
     """Microseconds since 1970, as the signer says."""

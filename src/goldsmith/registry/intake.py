@@ -12,7 +12,7 @@ from goldsmith.registry.canonical import JSON, canonical, is_digest
 from goldsmith.registry.db import Database
 from goldsmith.registry.entities import Evidence, Verdict, VerifiedStatement, Version
 from goldsmith.registry.sweeping import admit, finish
-from goldsmith.registry.transaction import Reader, Row, Transaction
+from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
 
 PREDICATE_TYPES = frozenset(
     {
@@ -37,6 +37,9 @@ MOST_FINDINGS = 1_000
 
 _SELECT = """SELECT e.disk, e.gate, e.predicate_type, e.statement_digest, e.blob, e.signer, e.verdict, e.failing,
 e.config_digest, e.issued_at, e.expires_at, e.seq, v.digest AS version FROM evidence e JOIN version v ON v.id = e.version """
+
+_NEW_FINDING = """INSERT INTO finding (evidence, vulnerability, package, layer, purl)
+VALUES (:evidence, :vulnerability, :package, :layer, :purl)"""
 
 _VERDICTS: Mapping[str, Verdict] = {"pass": "pass", "warn": "warn", "fail": "fail", "error": "error"}
 
@@ -154,8 +157,9 @@ def _known(reader: Reader, version: Version, statement: VerifiedStatement) -> Ev
 
 def _accepted(tx: Transaction, version: Version, statement: VerifiedStatement, blob: Blob) -> Evidence:
     covered = _covered(statement, version, disks_of(tx, version.id))
+    found: list[Cells] = []
     for disk in covered:
-        tx.insert(
+        number = tx.insert(
             "evidence",
             {
                 "version": version.id,
@@ -173,12 +177,29 @@ def _accepted(tx: Transaction, version: Version, statement: VerifiedStatement, b
                 "seq": tx.seq,
             },
         )
+        found += _findings(number, statement)
+    # They follow from the signed statement, which the event names.
+    tx.unlogged(_NEW_FINDING, found)
     data: dict[str, JSON] = {"version": version.digest, "statement": statement.statement_digest, "gate": statement.gate}
     data |= {"disks": covered, "verdict": statement.verdict, "signer": statement.signer, "config": statement.config_digest}
     tx.event("evidence.accepted", {**data, "issued_at": statement.issued_at, "expires_at": statement.expires_at})
     accepted = _known(tx, version, statement)
     assert accepted is not None
     return accepted
+
+
+def _findings(evidence: int, statement: VerifiedStatement) -> list[Cells]:
+    rows: dict[tuple[str, str, str], Cells] = {}
+    for item in statement.vulnerabilities:
+        key = (item.id, item.package, item.layer)
+        rows[key] = {
+            "evidence": evidence,
+            "vulnerability": item.id,
+            "package": item.package,
+            "layer": item.layer,
+            "purl": item.purl,
+        }
+    return list(rows.values())
 
 
 def _bounded(findings: tuple[str, ...]) -> tuple[str, ...]:

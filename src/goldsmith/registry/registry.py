@@ -16,6 +16,7 @@ from goldsmith.registry import (
     channels,
     check,
     expire,
+    impact,
     intake,
     overview,
     pins,
@@ -236,11 +237,24 @@ class Registry:
             return promotion.unmet_now(reader, image, channel)
 
     def rollback(
-        self, image: str, channel: str, *, to: str | None = None, reason: str = "", dry_run: bool = False, actor: str
+        self,
+        image: str,
+        channel: str,
+        *,
+        to: str | None = None,
+        reason: str = "",
+        freeze: bool = False,
+        dry_run: bool = False,
+        actor: str,
     ) -> Assignment:
-        """Move a channel back to its newest earlier version that is still fit: see `rollback.rollback`."""
+        """Move a channel back to its newest earlier version that is still fit: see `rollback.rollback`.
+
+        With `freeze` it is held there in the same change; that needs a reason.
+        """
         with self.database.write(actor, dry_run=dry_run) as tx:
             assignment = rollback.rollback(tx, image, channel, to=to, reason=reason)
+            if freeze:
+                channels.freeze(tx, image, channel, reason)
         return replace(assignment, moved=not dry_run)
 
     # ── revocation ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -250,6 +264,7 @@ class Registry:
         reference: str,
         reason: str,
         *,
+        owner: str = "",
         effective_at: int | None = None,
         channels: OnChannels = "rollback",
         dry_run: bool = False,
@@ -257,7 +272,17 @@ class Registry:
     ) -> Revocation:
         """Declare a version and all its descendants unfit and take channels off them: see `revoke.revoke`."""
         with self.database.write(actor, dry_run=dry_run) as tx:
-            return revoke.revoke(tx, reference, reason, effective_at=effective_at, on_channels=channels)
+            return revoke.revoke(tx, reference, reason, owner=owner, effective_at=effective_at, on_channels=channels)
+
+    def carry_out_revocations(self, *, dry_run: bool = False, actor: str) -> tuple[Revocation, ...]:
+        """Take channels off what scheduled revocations have made unfit meanwhile: see `revoke.carry_out`."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            return revoke.carry_out(tx)
+
+    def impact(self, query: str) -> impact.Impact:
+        """What a vulnerability, a package or a version reaches: see `impact.impact`."""
+        with self.database.read() as reader:
+            return impact.impact(reader, query)
 
     def withdraw(self, reference: str, reason: str, *, actor: str) -> Version:
         """Take back the revocations of a version; channels stay where they are."""

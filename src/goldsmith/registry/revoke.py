@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.registry import channels, versions
@@ -14,11 +16,16 @@ from goldsmith.registry.rollback import candidates
 from goldsmith.registry.transaction import Cells, Transaction
 from goldsmith.registry.trust import inherited_revocations, standing_revocations, why_revoked, with_descendants
 
+Said: TypeAlias = Mapping[str, JSON]
+"""What an event says."""
+
 FOREVER = 2**53
 """A time after every revocation that is declared for later."""
 
 
-def revoke(tx: Transaction, reference: str, reason: str, *, effective_at: int | None, on_channels: OnChannels) -> Revocation:
+def revoke(
+    tx: Transaction, reference: str, reason: str, *, owner: str = "", effective_at: int | None, on_channels: OnChannels
+) -> Revocation:
     """Declare a version unfit from now or from a time to come (microseconds); it reaches every descendant.
 
     Each channel that points at one of them goes back to its newest fit version in the same change, or is quarantined when
@@ -36,24 +43,48 @@ def revoke(tx: Transaction, reference: str, reason: str, *, effective_at: int | 
         "reason": reason,
         "actor": tx.actor,
         "channels": on_channels,
+        "owner": owner or tx.actor,
         "seq": tx.seq,
     }
+    declared = Revocation(version=version.digest, reason=reason, actor=tx.actor, effective_at=at, owner=owner or tx.actor)
     revocation = tx.insert("revocation", row)
     hit = _hit_channels(tx, version) if at <= tx.at and on_channels != "leave" else []
-    moves = [_leave(tx, pointer, reason, on_channels) for pointer in hit]
+    said: Said = {"version": version.digest, "revocation": revocation, "effective_at": at, "reason": reason}
+    return _take_off(tx, hit, "revocation.declared", {**said, "owner": owner or tx.actor}, declared, on_channels)
+
+
+def carry_out(tx: Transaction) -> tuple[Revocation, ...]:
+    """Take channels off what revocations have made unfit since they were declared for later.
+
+    Channels that are quarantined already, and those of revocations that leave channels alone, stay.
+    """
+    done = []
+    for row in tx.rows(_EFFECTIVE, at=tx.at):
+        version = versions.by_id(tx, row.whole("version"))
+        hit = [pointer for pointer in _hit_channels(tx, version) if pointer.state != "quarantined"]
+        if not hit:
+            continue
+        known = _known(tx, version, row.whole("id"))
+        said: Said = {"version": version.digest, "revocation": row.whole("id"), "reason": known.reason}
+        on_channels: OnChannels = "quarantine" if row.text("channels") == "quarantine" else "rollback"
+        done.append(_take_off(tx, hit, "revocation.carried_out", said, known, on_channels))
+    return tuple(done)
+
+
+_EFFECTIVE = """SELECT r.id, r.version, r.channels FROM revocation r WHERE r.effective_at <= :at AND r.channels <> 'leave'
+AND NOT EXISTS (SELECT 1 FROM withdrawal w WHERE w.kind = 'revocation' AND w.target = CAST(r.id AS TEXT)) ORDER BY r.id"""
+
+
+def _take_off(
+    tx: Transaction, hit: Sequence[Pointer], event: str, said: Said, revocation: Revocation, on_channels: OnChannels
+) -> Revocation:
+    """Move or quarantine the channels and write the one event of it all."""
+    moves = [_leave(tx, pointer, revocation.reason, on_channels) for pointer in hit]
     moved = [item for item in moves if item is not None]
     quarantined = [f"{pointer.image}@{pointer.name}" for pointer, item in zip(hit, moves, strict=True) if item is None]
-    said: dict[str, JSON] = {"version": version.digest, "revocation": revocation, "effective_at": at, "reason": reason}
-    tx.event("revocation.declared", {**said, "channels": on_channels, "moved": moved, "quarantined": quarantined})
+    tx.event(event, {**said, "channels": on_channels, "moved": moved, "quarantined": quarantined})
     assignments = tuple(_newest(tx, pointer) for pointer, item in zip(hit, moves, strict=True) if item is not None)
-    return Revocation(
-        version=version.digest,
-        reason=reason,
-        actor=tx.actor,
-        effective_at=at,
-        moved=assignments,
-        quarantined=tuple(quarantined),
-    )
+    return replace(revocation, moved=assignments, quarantined=tuple(quarantined))
 
 
 def withdraw(tx: Transaction, reference: str, reason: str) -> Version:
@@ -87,13 +118,14 @@ def exempt(tx: Transaction, reference: str, reason: str) -> Version:
 
 
 def _known(tx: Transaction, version: Version, revocation: int) -> Revocation:
-    row = tx.first("SELECT reason, actor, effective_at FROM revocation WHERE id = :id", id=revocation)
+    row = tx.first("SELECT reason, actor, owner, effective_at FROM revocation WHERE id = :id", id=revocation)
     assert row is not None
     return Revocation(
         version=version.digest,
         reason=row.text("reason"),
         actor=row.text("actor"),
         effective_at=row.whole("effective_at"),
+        owner=row.text("owner") or row.text("actor"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISION = "0002"
+REVISION = "0003"
 """The revision that this program reads and writes; migrations/versions/ holds the way to it."""
 
 CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(

@@ -1,0 +1,109 @@
+"""The registry's commands at the command line, on a real registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from goldsmith.cli.app import run
+from goldsmith.evidence import TEST_RESULT, Statement
+from goldsmith.project import load_project, open_registry
+from goldsmith.project.records import vulnerabilities_of
+from goldsmith.registry import JSON, ArtifactFile, Package
+
+PROJECT = 'image "web" {\n  template = "."\n}\nchannel "dev" {}\n'
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with web:1 and web:2, both promoted to dev in turn."""
+    (tmp_path / "goldsmith.hcl").write_text(PROJECT)
+    monkeypatch.chdir(tmp_path)
+    with open_registry(load_project(tmp_path / "goldsmith.hcl")) as registry:
+        for number in (1, 2):
+            disk = "sha256:" + hashlib.sha256(str(number).encode()).hexdigest()
+            document: dict[str, JSON] = {
+                "image": "web",
+                "parent": None,
+                "inputs": "",
+                "layers": [disk],
+                "disks": {"amd64": disk},
+            }
+            path = tmp_path / f"{number}.raw"
+            path.write_bytes(b"disk" * number)
+            packages = {disk: [Package(purl_type="deb", name="openssl", version=f"3.{number}")]}
+            files = [ArtifactFile("raw", path)]
+            registry.register("web", document, artifacts=files, packages=packages, builder="user:ci", actor="user:ci")
+    for number in (1, 2):
+        assert run(["promote", "web", "dev", f"web:{number}"]) == 0
+    return tmp_path
+
+
+def test_a_backup_is_restored_by_commands(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["registry", "backup", "copy.db"]) == 0
+    assert run(["registry", "check", "-deep"]) == 0
+    assert run(["registry", "migrate"]) == 0
+    assert run(["registry", "restore", "copy.db"]) == 1
+    (place / ".goldsmith/registry.db").unlink()
+    for left in (place / ".goldsmith").glob("registry.db-*"):
+        left.unlink()
+
+    assert run(["registry", "restore", "copy.db"]) == 0
+    assert run(["show", "web@dev"]) == 0
+
+    told = capsys.readouterr().out
+    assert "registry.not-empty" in told
+    assert "sound" in told
+    assert "web:2" in told
+
+
+def test_revoking_moves_back_and_restoring_takes_it_back(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["revoke", "web:2"]) == 1
+    assert run(["revoke", "-dry-run", "-reason=bad", "web:2"]) == 0
+    assert run(["revoke", "-reason=bad", "-owner=team-web", "web:2"]) == 0
+    told = capsys.readouterr().out
+    assert "revoke.no-reason" in told
+    assert "web@dev goes back to web:1" in told
+    assert "owner team-web" in told
+
+    assert run(["promote", "web", "dev", "web:2"]) == 2
+    assert run(["restore", "-reason=it was another file", "web:2"]) == 0
+    assert run(["promote", "web", "dev", "web:2"]) == 0
+    assert run(["revoke", "-at=next week", "-reason=x", "web:2"]) == 1
+    assert run(["revoke", "-at=2100-01-01T00:00Z", "-reason=old", "web:2"]) == 0
+    assert run(["revoke", "-due"]) == 0
+
+
+def test_blast_tells_people_and_programs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["blast", "openssl@3.2"]) == 2
+    told = capsys.readouterr().out
+    assert "web@dev points at web:2" in told
+    assert "rebuild   web" in told
+
+    assert run(["blast", "-json", "openssl@9"]) == 0
+    assert json.loads(capsys.readouterr().out)["struck"] == []
+
+
+def test_a_frozen_channel_is_told_and_opened_again(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["rollback", "-freeze", "-reason=502s", "web", "dev"]) == 0
+    assert run(["promote", "web", "dev", "web:2"]) == 2
+    assert run(["show", "web@dev"]) == 0
+    assert "frozen: 502s" in capsys.readouterr().out
+    assert run(["freeze", "-lift", "web", "dev"]) == 0
+    assert run(["freeze", "web", "dev"]) == 1
+
+
+def test_what_a_signed_result_says_of_vulnerabilities_is_read_under_each_name() -> None:
+    names = ["DSA-1-1", "CVE-2030-1", "CVE-2030-1"]
+    finding = {"subject": "pkg:deb/debian/openssl@3.0?arch=amd64", "aliases": names, "layer": "l"}
+    facts = {"findings": [finding, {"subject": "x", "aliases": []}]}
+    predicate = {"goldsmith_result": {"gate": "vulnerabilities", "facts": facts}}
+    statement = Statement(subjects=[], predicate_type=TEST_RESULT, predicate=predicate)
+
+    found = [(item.id, item.package, item.layer) for item in vulnerabilities_of(statement)]
+
+    assert found == [("DSA-1-1", "openssl", "l"), ("CVE-2030-1", "openssl", "l")]
+    assert list(vulnerabilities_of(Statement(subjects=[], predicate_type=TEST_RESULT, predicate={}))) == []
