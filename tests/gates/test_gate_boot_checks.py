@@ -89,7 +89,7 @@ def test_files_commands_and_users_are_looked_at_really(tmp_path: Path) -> None:
     link.symlink_to("a file")
     good = read(
         tmp_path,
-        f"file:\n  {file}: {{mode: '0640', type: file, contains: [hello, '/w.rld/']}}\n"
+        f"file:\n  {file}: {{mode: '0640', type: file, contains: [hello, '/w.rld/', '/^hello world$/']}}\n"
         f"  {link}: {{type: link, target: a file}}\n"
         f"  {tmp_path}/none: {{exists: false}}\ncommand:\n  echo one; exit 3: {{exit: 3, stdout: [one]}}\n"
         "user:\n  root: {uid: 0, home: /root, groups: [root]}\ngroup:\n  root: {gid: 0}\n",

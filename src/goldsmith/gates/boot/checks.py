@@ -246,9 +246,9 @@ def _equal(word: str, found: str, wanted: str) -> bool:
 
 
 def _has(text: str, wanted: str) -> bool:
-    """Whether a text holds another; `/…/` is an expression, of re2."""
+    """Whether a text holds another; `/…/` is an expression, of re2, in which ^ and $ mean a line."""
     if len(wanted) > 2 and wanted.startswith("/") and wanted.endswith("/"):
         import re2
 
-        return re2.search(wanted[1:-1], text) is not None
+        return re2.search(f"(?m){wanted[1:-1]}", text) is not None
     return wanted in text
