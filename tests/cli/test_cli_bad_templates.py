@@ -121,6 +121,15 @@ def test_fmt_says_what_is_wrong_with_a_file(kind: str, wanted: str, tmp_path: Pa
     assert wanted in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("name", "code"), [("a.hcl", 1), ("a.pkr.json", 1), ("a.pkrvars.hcl", 0), ("goldsmith.hcl", 0)])
+def test_fmt_formats_what_is_a_template_by_its_name(name: str, code: int, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("a=1\n", encoding="utf-8")
+
+    assert run(["fmt", str(path)]) == code
+    assert path.read_text(encoding="utf-8") == ("a=1\n" if code else "a = 1\n")
+
+
 def test_plan_does_not_hide_a_build_that_cannot_be_prepared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

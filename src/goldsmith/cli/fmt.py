@@ -77,10 +77,11 @@ def _format_file(path: Path, style: _Style) -> bool:
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl import read_source
     from goldsmith.hcl.diagnostics import Diagnostic, UserError
+    from goldsmith.project.state import PROJECT_FILE
 
-    if path.suffix == ".json":
-        why = "Only native syntax has a canonical format: in directories, JSON files are passed over."
-        raise UserError(Diagnostic(code="fmt.json", what=f"file {path} is not a HCL file", why=why, next="Leave it out."))
+    if not path.name.endswith((*_ENDINGS, PROJECT_FILE)):
+        why = f"What has a canonical format is named *{', *'.join(_ENDINGS)} or {PROJECT_FILE}."
+        raise UserError(Diagnostic(code="fmt.not-hcl", what=f"file {path} is not a HCL file", why=why, next="Leave it out."))
     source = read_source(path)
     formatted = _formatted(source)
     if formatted == source.text:
