@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -107,3 +108,40 @@ def test_what_a_signed_result_says_of_vulnerabilities_is_read_under_each_name() 
 
     assert found == [("DSA-1-1", "openssl", "l"), ("CVE-2030-1", "openssl", "l")]
     assert list(vulnerabilities_of(Statement(subjects=[], predicate_type=TEST_RESULT, predicate={}))) == []
+
+
+def test_the_log_is_read_exported_signed_and_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audit", "checkpoint"]) == 0
+    assert run(["promote", "web", "dev", "web:1"]) == 0
+    assert run(["audit", "checkpoint"]) == 0
+    capsys.readouterr()
+
+    assert run(["audit", "verify"]) == 0
+    assert "2 checkpoints: whole" in capsys.readouterr().out
+    assert run(["audit", "log", "-type=promotion"]) == 0
+    assert capsys.readouterr().out.count("promotion.committed") == 3
+    assert run(["audit", "export"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    assert {"hash", "at", "actor", "type", "data"} <= set(lines[0])
+
+
+def test_a_log_that_was_rewritten_or_cut_is_convicted_by_a_checkpoint(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(place / ".goldsmith", place / "old")
+    assert run(["promote", "web", "dev", "web:1"]) == 0
+    assert run(["audit", "checkpoint", "-checkpoints", "outside"]) == 0
+    present = place / ".goldsmith"
+    shutil.move(present, place / "newer")
+    shutil.move(place / "old", present)
+
+    assert run(["audit", "verify", "-checkpoints", "outside"]) == 1
+    assert "audit.checkpoint-ahead" in capsys.readouterr().out
+    for reason in ("another", "history", "of", "the", "same", "length"):
+        assert run(["freeze", "web", "dev", f"-reason={reason}"]) == 0
+    assert run(["audit", "verify", "-checkpoints", "outside"]) == 1
+    assert "audit.checkpoint-root" in capsys.readouterr().out
+
+    checkpoint = next((place / "outside").iterdir())
+    checkpoint.write_bytes(checkpoint.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
+    assert run(["audit", "verify", "-checkpoints", "outside"]) == 1
+    assert "evidence.bad-signature" in capsys.readouterr().out

@@ -18,6 +18,7 @@ from goldsmith.cli.saying import give_up_output, say
 COMMANDS = {
     "advisories": "Fetch, pass on and show what is known to be vulnerable",
     "approve": "Approve a promotion that waits, or list those that do",
+    "audit": "Read, export, sign and verify the log of the registry",
     "blast": "Show how far a vulnerability, a package or a bad version reaches",
     "build": "Build images from templates",
     "clean": "Release what killed runs left behind, or prune the cache",

@@ -6,6 +6,7 @@ from goldsmith.evidence.provenance import BuildRecord, Material, provenance
 from goldsmith.evidence.sbom import Component, Described, cyclonedx, spdx
 from goldsmith.evidence.statement import (
     APPROVAL,
+    CHECKPOINT,
     CYCLONEDX,
     PROVENANCE,
     SPDX,
@@ -18,6 +19,7 @@ from goldsmith.evidence.verify import Verified, read_bundles, verify_file
 
 __all__ = [
     "APPROVAL",
+    "CHECKPOINT",
     "CYCLONEDX",
     "PROVENANCE",
     "SPDX",

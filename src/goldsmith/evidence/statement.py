@@ -16,6 +16,7 @@ CYCLONEDX = "https://cyclonedx.org/bom"
 SPDX = "https://spdx.dev/Document"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 APPROVAL = "urn:goldsmith:approval:v1"
+CHECKPOINT = "urn:goldsmith:checkpoint:v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """`goldsmith.hcl` and the pipeline that joins build, gates and registry."""
 
 from goldsmith.project.approval import approve, sign_decisions
+from goldsmith.project.audit import check_checkpoints, make_checkpoint
 from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
@@ -25,6 +26,7 @@ __all__ = [
     "build_fleet",
     "build_template",
     "cache_directory",
+    "check_checkpoints",
     "check_names",
     "declare_channels",
     "expiry_policy",
@@ -34,6 +36,7 @@ __all__ = [
     "is_fleet",
     "load_project",
     "lock_images",
+    "make_checkpoint",
     "open_registry",
     "project_for",
     "public_key_here",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from goldsmith.registry import (
     backup,
     channels,
     check,
+    checkpoints,
     expire,
     impact,
     intake,
@@ -340,3 +341,18 @@ class Registry:
         """Check the whole log and hold every table against it."""
         with self.database.read() as reader:
             return replay.verify(reader)
+
+    def checkpoint(self) -> checkpoints.Checkpoint:
+        """The log as it is, to be signed."""
+        with self.database.read() as reader:
+            return checkpoints.checkpoint(reader)
+
+    def roots(self, sizes: Collection[int]) -> Mapping[int, str]:
+        """The Merkle root of the log at each size that it had."""
+        with self.database.read() as reader:
+            return checkpoints.roots(reader, sizes)
+
+    def record_checkpoint(self, made: checkpoints.Checkpoint, bundle: bytes, published: str, *, actor: str) -> None:
+        """Note a checkpoint that was signed and put outside."""
+        with self.database.write(actor) as tx:
+            checkpoints.record(tx, made, bundle, published)

@@ -37,6 +37,7 @@ CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "inventory": ("id",),
         "retention_run": ("id",),
         "certificate": ("digest",),
+        "checkpoint": ("seq",),
     }
 )
 """Tables whose every row is written by an event, with their keys: folding the log gives them back."""
