@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import asyncssh
 
 PROBE_SECONDS = 3.0
+CLOSING_SECONDS = 5.0
+"""How long the other side may take to agree that a connection is closed."""
 
 _KEXINIT = 20
 
@@ -124,16 +126,26 @@ async def _run_commands(login: Login, commands: Mapping[str, str], timeout_s: fl
     try:
         return {name: await _run(connection, command, timeout_s) for name, command in commands.items()}
     finally:
-        connection.close()
-        await connection.wait_closed()
+        await _end(connection)
+
+
+async def _end(connection: asyncssh.SSHClientConnection) -> None:
+    """Close a connection. A machine that was reset never answers to that: after a while nobody waits for it."""
+    connection.close()
+    try:
+        await asyncio.wait_for(connection.wait_closed(), CLOSING_SECONDS)
+    except TimeoutError:
+        connection.abort()
 
 
 async def _run(connection: asyncssh.SSHClientConnection, command: str, timeout_s: float) -> Completed:
     import asyncssh
 
     try:
-        done = await connection.run(command, timeout=timeout_s, stdin=asyncssh.DEVNULL)
-    except (asyncssh.TimeoutError, asyncssh.Error) as error:
+        # The library's own time does not cover the opening of the channel.
+        async with asyncio.timeout(timeout_s + CLOSING_SECONDS):
+            done = await connection.run(command, timeout=timeout_s, stdin=asyncssh.DEVNULL)
+    except (TimeoutError, asyncssh.Error) as error:
         return Completed(None, "", str(error))
     code = done.returncode
     return Completed(128 - code if code is not None and code < 0 else code, str(done.stdout), str(done.stderr))
