@@ -304,8 +304,7 @@ def test_a_component_that_no_selected_build_uses_need_not_be_installed(workplace
 # ── dynamic ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_dynamic_makes_sources_provisioners_post_processors_and_nested_blocks(workplace: Workplace, context: Context) -> None:
-    plan = workplace.plan("""
+DYNAMIC = """
 locals {
   tags = { Component = "user-service", Environment = "production" }
 }
@@ -348,7 +347,12 @@ build {
     }
   }
 }
-""")
+"""
+
+
+def test_dynamic_makes_sources_provisioners_post_processors_and_nested_blocks(workplace: Workplace, context: Context) -> None:
+    plan = workplace.plan(DYNAMIC)
+
     assert names(plan) == ["mock.x", "mock.y"]
     build = plan.builds[1]
     source = config_of(build.source, context)
