@@ -19,8 +19,8 @@ def findings(name: str) -> list[Finding]:
     return [*chain.from_iterable(judge_clone(clone, DECLARED) for clone in (first, second)), *judge_pair(first, second)]
 
 
-def test_what_is_recorded_is_known() -> None:
-    assert set(names()) <= {"sound", *MUTATIONS}
+def test_every_mutation_is_recorded() -> None:
+    assert set(names()) == {"sound", *MUTATIONS}
 
 
 def test_a_sound_disk_has_no_findings_and_answers_everything() -> None:
@@ -29,7 +29,7 @@ def test_a_sound_disk_has_no_findings_and_answers_everything() -> None:
     assert all(answered(clone) == wanted() for clone in recorded("sound"))
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - {"sound"}))
+@pytest.mark.parametrize("name", MUTATIONS)
 def test_one_thing_wrong_is_one_finding(name: str) -> None:
     found = findings(name)
 
@@ -47,6 +47,7 @@ def test_one_thing_wrong_is_one_finding(name: str) -> None:
         ("bad-root", "(initramfs)"),
         ("kernel-panic", "Attempted to kill init"),
         ("no-ssh", "login:"),
+        ("hanging-unit", "hang.service"),
     ],
 )
 def test_a_finding_says_why(name: str, words: str) -> None:
