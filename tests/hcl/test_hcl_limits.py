@@ -10,7 +10,7 @@ from goldsmith.hcl import Scope, UserError, evaluate, functions, parse_expressio
 from goldsmith.hcl.display import display
 from goldsmith.hcl.limits import DEEPEST_EXPRESSION, LARGEST_TEXT, Allowance, LimitReached
 from goldsmith.hcl.values import Value, string, tuple_of
-from tests.hcl.hcl_texts import faults_of, source
+from tests.hcl.hcl_texts import fault_of, faults_of, source
 
 
 def value_of(text: str, **variables: Value) -> Value:
@@ -195,3 +195,8 @@ def test_a_value_may_not_grow_deeper_by_way_of_variables() -> None:
 @pytest.mark.parametrize("text", ["\0", "a = \0\n", "\ud800", 'a = "\ud800"\n', "\r", "a\r= 1\n", "\x1b[31m", "﻿﻿a = 1\n"])
 def test_strange_characters_have_a_place(text: str) -> None:
     assert all(fault.where for fault in faults_of(text))
+
+
+def test_a_loop_that_fails_in_every_round_tells_its_fault_and_not_a_limit() -> None:
+    assert fault_of(f"[for x in {[0] * 20_000} : x.nosuch]").what == "Unsupported attribute"
+    assert fault_of(f"{[0] * 20_000}[*].nosuch").what == "Unsupported attribute"

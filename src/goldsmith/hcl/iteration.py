@@ -8,7 +8,7 @@ from goldsmith.hcl.ast import Expression, For, Splat
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.hcl.faults import fault
-from goldsmith.hcl.limits import FAILURE, LimitReached
+from goldsmith.hcl.limits import FAILURE, MOST_FAULTS, LimitReached
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.partial import PartlyKnown, known_of
 from goldsmith.hcl.scope import Scope
@@ -45,9 +45,12 @@ class _Tries:
     def __init__(self, evaluate: Evaluate) -> None:
         self.evaluate = evaluate
         self.failure: UserError | None = None
+        self.failures = 0
 
     def value(self, expression: Expression, scope: Scope) -> Value:
-        """The value in one scope; what is known of it where it fails."""
+        """The value in one scope; what is known of it where it fails. After many that fail, no more are tried."""
+        if self.failures > MOST_FAULTS:
+            return unknown()
         try:
             return self.evaluate(expression, scope)
         except LimitReached:
@@ -55,6 +58,7 @@ class _Tries:
         except UserError as error:
             scope.allowance.spend(FAILURE, expression.range)
             self.failure = self.failure or error
+            self.failures += 1
             return known_of(expression, error)
 
     def whole(self, expression: Expression, made: Value) -> Value:
