@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
+import pygohcl
 import pytest
 
 from goldsmith.cli.app import run
@@ -145,3 +147,47 @@ def test_a_log_that_was_rewritten_or_cut_is_convicted_by_a_checkpoint(place: Pat
     checkpoint.write_bytes(checkpoint.read_bytes().replace(b'"payload":"e', b'"payload":"f'))
     assert run(["audit", "verify", "-checkpoints", "outside"]) == 1
     assert "evidence.bad-signature" in capsys.readouterr().out
+
+
+def test_a_channel_is_resolved_for_each_consumer_now_and_then(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["resolve", "-format=json", "web", "dev"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["version"], answer["generation"], Path(answer["raw"]).read_bytes()) == (2, 2, b"diskdisk")
+
+    assert run(["resolve", "-format=tfvars", "web", "dev"]) == 0
+    terraform = capsys.readouterr().out
+    parsed = pygohcl.loads(terraform)["web_dev"]
+    assert parsed == answer
+    assert run(["resolve", "-format=env", "web", "dev"]) == 0
+    command = ["sh", "-c", 'eval "$1"; echo "$GOLDSMITH_DIGEST"', "sh", capsys.readouterr().out]
+    shell = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert shell.stdout.strip() == answer["digest"]
+
+    with open_registry(load_project(place / "goldsmith.hcl")) as registry:
+        first = registry.history("web", "dev")[1]
+    assert run(["resolve", f"-at={first.seq}", "web", "dev"]) == 0
+    assert capsys.readouterr().out.startswith("web:1 ")
+    assert run(["resolve", "-at=2000-01-01T00:00Z", "web", "dev"]) == 2
+    assert run(["resolve", "-at=2100-01-01", "web", "dev"]) == 0
+    assert run(["resolve", "web", "nowhere"]) == 1
+
+
+def test_a_revoked_version_is_given_only_as_history(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["revoke", "-reason=bad", "-channels=leave", "web:2"]) == 0
+    assert run(["resolve", "web", "dev"]) == 2
+    capsys.readouterr()
+
+    assert run(["resolve", "-at=2100-01-01", "web", "dev"]) == 0
+
+    told = capsys.readouterr()
+    assert told.out.startswith("web:2 ")
+    assert "revoked by now: bad" in told.err
+
+
+def test_a_version_is_held_and_released(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["hold", "-until=2100-01-01T00:00Z", "-holder=audit", "web:1"]) == 0
+    assert run(["show", "web:1"]) == 0
+    assert "hold by audit" in capsys.readouterr().out
+    assert run(["hold", "-release", "-holder=audit", "web:1"]) == 0
+    assert run(["show", "web:1"]) == 0
+    assert "hold by audit" not in capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldsmith.hcl.diagnostics import Bug, Diagnostic, UserError
+from goldsmith.hcl.diagnostics import Bug, Diagnostic, Refused, UserError
 from goldsmith.registry.canonical import JSON, canonical, digest_of, parse
 from goldsmith.registry.entities import Assignment, AssignmentKind, Channel, ChannelState
 from goldsmith.registry.policy import Policy, read_policy
@@ -202,6 +202,21 @@ def assignment_at(reader: Reader, channel: int, generation: int) -> Assignment:
     row = reader.first(_ASSIGNMENT + where, channel=channel, generation=generation)
     assert row is not None
     return _assignment(row)
+
+
+def assigned(reader: Reader, image: str, name: str, time: int | None, event: int | None) -> Assignment:
+    """Where a channel pointed at a time or after an event: the newest move that is not later. Raises `Refused` when nowhere."""
+    found = [
+        item
+        for item in history(reader, image, name)
+        if (time is None or item.at <= time) and (event is None or item.seq <= event)
+    ]
+    if not found or found[0].version is None:
+        what = f"{image}@{name} was empty then"
+        why = "no version had been promoted to it"
+        next = f"goldsmith resolve {image} {name} tells what it points at now."
+        raise Refused(Diagnostic(code="resolve.empty", what=what, why=why, next=next))
+    return found[0]
 
 
 def newest_assignment(reader: Reader, channel: int) -> Assignment:

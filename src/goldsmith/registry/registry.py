@@ -177,6 +177,11 @@ class Registry:
             assignments = promotion.promote(tx, targets, order)
         return tuple(replace(item, moved=item.moved and not dry_run) for item in assignments)
 
+    def assigned(self, image: str, channel: str, *, time: int | None = None, event: int | None = None) -> Assignment:
+        """Where a channel pointed at a time (microseconds since 1970) or after an event. Raises `Refused` when nowhere."""
+        with self.database.read() as reader:
+            return channels.assigned(reader, image, channel, time, event)
+
     def demands(self, image: str, channel: str) -> int:
         """How many things the policy of a channel asks for."""
         with self.database.read() as reader:
