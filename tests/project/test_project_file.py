@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.project import Project, load_project, project_for
+from goldsmith.project import Project, expiry_policy, load_project, project_for
 from goldsmith.project.policy import policy_document
 
 GOOD = """
@@ -110,3 +110,22 @@ def test_an_unknown_attribute_gets_a_suggestion(tmp_path: Path) -> None:
         load(tmp_path, 'image "base" {\n  template = "base"\n  port = ["tcp/22"]\n}\n')
 
     assert "ports" in refused.value.diagnostics[0].next
+
+
+def test_an_image_may_be_kept_by_rules_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "goldsmith.hcl").write_text(
+        'image "web" {\n  template = "."\n  keep_last = 9\n}\n'
+        'image "base" {\n  template = "."\n}\nretention {\n  keep_for = "30d"\n}\n'
+    )
+
+    policy = expiry_policy(load_project(tmp_path / "goldsmith.hcl"))
+
+    assert (policy.rule("web").keep_last, policy.rule("web").keep_for_s) == (9, 30 * 86_400)
+    assert policy.rule("base").keep_last == policy.keep_last
+
+
+def test_a_duration_of_an_image_that_is_none_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "goldsmith.hcl").write_text('image "web" {\n  template = "."\n  keep_for = "soon"\n}\n')
+
+    with pytest.raises(UserError, match="no duration"):
+        load_project(tmp_path / "goldsmith.hcl")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.registry import ArtifactFile, ExpirePlan, Expiring, RetentionPolicy
+from goldsmith.registry import ArtifactFile, ExpirePlan, Expiring, KeepRule, RetentionPolicy
 from goldsmith.registry import expire as expiration
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.pins import pin, release
@@ -334,3 +334,17 @@ def test_a_parent_waits_for_a_child_that_was_pinned_for_a_moment(bench: Bench, m
 
     assert first.deleted == ()
     assert [item.ref for item in bench.registry.expire(NOW, actor=ACTOR).deleted] == ["web:1", "base:1"]
+
+
+def test_an_image_with_a_rule_of_its_own_is_kept_by_that(bench: Bench) -> None:
+    for image in ("base", "web"):
+        for build in (1, 2, 3):
+            bench.build(image, build)
+    bench.turn(60)
+    own = {"base": KeepRule(keep_last=2, keep_for_s=0), "web": KeepRule(keep_last=1, keep_for_s=3600)}
+    rules = RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, images=own)
+
+    assert going(bench, rules) == {"base:1": "delete"}
+    assert kept(bench, rules)["base:2"] == ("among the newest 2 of base",)
+    assert kept(bench, rules)["web:1"] == ("younger than 60 min",)
+    assert rules.digest != NOW.digest

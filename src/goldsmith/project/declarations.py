@@ -18,6 +18,8 @@ class ImageConfig:
     services: tuple[str, ...] = attribute((), "Units that must be active after boot.")
     login: str = attribute("root", "The user that the boot gate logs in as.")
     var_files: tuple[str, ...] = attribute((), "Variable files that are always given to the template.")
+    keep_last: int = attribute(0, "How many newest versions of this image are kept; 0: as the retention block says.")
+    keep_for: str = attribute("", "How long a version of it is kept; empty: as the retention block says.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,8 @@ class _Reader:
             registry_url=self._registry_url(registry),
             cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
         )
-        self._checked(lambda: (seconds(retention.keep_for), seconds(retention.grace)), (0, 0))
+        own = [image.config.keep_for for image in images.values() if image.config.keep_for]
+        self._checked(lambda: [seconds(text) for text in (retention.keep_for, retention.grace, *own)], [])
         if self.faults:
             raise UserError(*self.faults)
         return project

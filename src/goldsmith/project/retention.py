@@ -12,10 +12,18 @@ if TYPE_CHECKING:
 
 def expiry_policy(project: Project) -> RetentionPolicy:
     """The retention policy of a project. Raises `UserError` for a malformed duration."""
-    from goldsmith.registry import RetentionPolicy
+    from goldsmith.registry import KeepRule, RetentionPolicy
 
     retention = project.retention
+    own = {name: image.config for name, image in project.images.items() if image.config.keep_last or image.config.keep_for}
     return RetentionPolicy(
+        images={
+            name: KeepRule(
+                keep_last=config.keep_last or retention.keep_last,
+                keep_for_s=seconds(config.keep_for or retention.keep_for),
+            )
+            for name, config in own.items()
+        },
         enabled=retention.enabled,
         keep_last=retention.keep_last,
         keep_for_s=seconds(retention.keep_for),

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
     from goldsmith.registry.registry import Registry, open_registry
     from goldsmith.registry.replay import LogReport
-    from goldsmith.registry.retention import ExpirePlan, Expiring, Kept, RetentionPolicy
+    from goldsmith.registry.retention import ExpirePlan, Expiring, KeepRule, Kept, RetentionPolicy
 
 _PLACES = {
     "canonical": ("JSON", "canonical", "digest_of"),
@@ -66,7 +66,7 @@ _PLACES = {
     "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
     "registry": ("Registry", "open_registry"),
     "replay": ("LogReport",),
-    "retention": ("ExpirePlan", "Expiring", "Kept", "RetentionPolicy"),
+    "retention": ("ExpirePlan", "Expiring", "KeepRule", "Kept", "RetentionPolicy"),
 }
 
 __all__ = [
@@ -84,6 +84,7 @@ __all__ = [
     "Expiring",
     "ImageSummary",
     "Impact",
+    "KeepRule",
     "Kept",
     "KnownVulnerability",
     "Labels",

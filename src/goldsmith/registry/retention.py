@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from goldsmith.registry.blobs import BlobStore
@@ -21,6 +21,14 @@ Holds: TypeAlias = Mapping[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepRule:
+    """What keeps versions of one image."""
+
+    keep_last: int
+    keep_for_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
     """What keeps a version; it is a candidate only when no rule keeps it."""
 
@@ -30,6 +38,12 @@ class RetentionPolicy:
     grace_s: int = 7 * 86_400
     """The time between marking a version and deleting it."""
     enabled: bool = True
+    images: Mapping[str, KeepRule] = field(default_factory=dict)
+    """Rules of images that have their own."""
+
+    def rule(self, image: str) -> KeepRule:
+        """The rule of an image."""
+        return self.images.get(image) or KeepRule(keep_last=self.keep_last, keep_for_s=self.keep_for_s)
 
     @property
     def digest(self) -> str:
@@ -39,6 +53,7 @@ class RetentionPolicy:
             "keep_for_s": self.keep_for_s,
             "grace_s": self.grace_s,
             "enabled": self.enabled,
+            "images": [[name, rule.keep_last, rule.keep_for_s] for name, rule in sorted(self.images.items())],
         }
         return digest_of(document)
 
@@ -164,7 +179,8 @@ def _why(line: _Line, step: Step, level: int, child: str, policy: RetentionPolic
     if step == "wait":
         return f"it is deleted in {spoken(policy.grace_s - (at - line.since) // SECOND_US)}"
     age = spoken((at - line.created_at) // SECOND_US)
-    return f"{age} old, not among the newest {max(policy.keep_last, 1)}, in no channel or rollback window, not pinned"
+    newest = max(policy.rule(line.image).keep_last, 1)
+    return f"{age} old, not among the newest {newest}, in no channel or rollback window, not pinned"
 
 
 def _lines(reader: Reader) -> list[_Line]:
@@ -213,13 +229,14 @@ def _hold_newest(holds: defaultdict[int, list[str]], lines: Sequence[_Line], pol
     for line in reversed(lines):
         if line.state == "deleting":
             continue
+        rule = policy.rule(line.image)
         if seen[line.image] == 0:
             holds[line.id].append(f"the newest version of {line.image}")
-        elif seen[line.image] < policy.keep_last:
-            holds[line.id].append(f"among the newest {policy.keep_last} of {line.image}")
+        elif seen[line.image] < rule.keep_last:
+            holds[line.id].append(f"among the newest {rule.keep_last} of {line.image}")
         seen[line.image] += 1
-        if line.created_at + policy.keep_for_s * SECOND_US > at:
-            holds[line.id].append(f"younger than {spoken(policy.keep_for_s)}")
+        if line.created_at + rule.keep_for_s * SECOND_US > at:
+            holds[line.id].append(f"younger than {spoken(rule.keep_for_s)}")
 
 
 def _hold_channels(holds: defaultdict[int, list[str]], reader: Reader) -> None:
