@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -151,16 +152,16 @@ def test_merged_directories_and_diversions_are_followed(tmp_path: Path) -> None:
 
     known = packaged_files(subject_of(tree))
 
-    assert known.is_unchanged("usr/bin/tool", b"tool")
-    assert known.is_unchanged("usr/bin/sh.distrib", b"shell")
-    assert not known.is_unchanged("usr/bin/sh", b"shell")
+    assert known.is_unchanged("usr/bin/tool", BytesIO(b"tool"))
+    assert known.is_unchanged("usr/bin/sh.distrib", BytesIO(b"shell"))
+    assert not known.is_unchanged("usr/bin/sh", BytesIO(b"shell"))
 
 
 def test_sums_of_apk_are_understood(tmp_path: Path) -> None:
     digest = base64.b64encode(hashlib.sha1(b"x", usedforsecurity=False).digest()).decode()
     put(tmp_path, "lib/apk/db/installed", f"P:a\nF:usr/share\nR:x\nZ:Q1{digest}\n".encode())
 
-    assert packaged_files(subject_of(tmp_path)).is_unchanged("usr/share/x", b"x")
+    assert packaged_files(subject_of(tmp_path)).is_unchanged("usr/share/x", BytesIO(b"x"))
 
 
 APK = """P:app

@@ -10,6 +10,7 @@ import random
 import string
 import subprocess
 from dataclasses import asdict
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -169,4 +170,4 @@ def test_a_bomb_is_skipped_and_counted(tmp_path: Path) -> None:
 
     assert [item.count for item in facts.skipped if "unpack" in item.reason] == [1]
     with pytest.raises(TooLarge):
-        list(unpacked(gzip.compress(bytes(50_000_000))))
+        list(unpacked(BytesIO(gzip.compress(bytes(50_000_000))), tmp_path))

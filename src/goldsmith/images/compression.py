@@ -17,12 +17,9 @@ BROKEN = zstd.ZstdError
 """What reading raises when the data is broken."""
 
 
-def decompress(data: bytes, size: int) -> bytes:
-    """The first `size` bytes of the first frame in `data`, which may be followed by anything. Raises ValueError."""
-    try:
-        return zstd.ZstdDecompressor().decompress(data, max_length=size)
-    except zstd.ZstdError as error:
-        raise ValueError(f"broken zstd data: {error}") from error
+def decompressor() -> zstd.ZstdDecompressor:
+    """What decompresses one frame piece by piece; it raises `BROKEN`."""
+    return zstd.ZstdDecompressor()
 
 
 def open_reader(path: Path) -> zstd.ZstdFile:

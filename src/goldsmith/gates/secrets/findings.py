@@ -8,6 +8,7 @@ from goldsmith.gates.secrets.generic import find_assigned
 from goldsmith.gates.secrets.known import Form, KnownSearch
 from goldsmith.gates.secrets.rules import RuleSet
 from goldsmith.gates.secrets.structural import DETECTORS, PRIVATE_KEY, Detector, detect
+from goldsmith.gates.secrets.windows import Window
 
 NOISE = (
     "var/lib/dpkg/status",
@@ -41,35 +42,37 @@ class Findings:
         """What stands for a secret."""
         return fingerprint(self._salt, kind, value)
 
-    def structure(self, path: str, data: bytes) -> None:
+    def structure(self, path: str, window: Window) -> None:
         """What the path and the shape of a file say."""
-        for found in detect(path, data):
-            self._detected(found, path, data)
+        for found in detect(path, window.data):
+            self._detected(found, path, window.data)
 
-    def known(self, path: str, data: bytes, search: KnownSearch) -> None:
+    def known(self, path: str, window: Window, search: KnownSearch) -> None:
         """Known secrets in a content."""
-        for form, offset in search.find(data):
+        for form, offset in search.find(window.data):
+            if not window.owns(offset):
+                continue
             self._add(
                 "known-secret",
                 path,
-                line_of(data, offset),
+                window.line_of(offset),
                 f"{form.secret}, {form.encoding}, which was given to the build only",
                 "Keep it out of files; use it while building only.",
                 form.value,
             )
 
-    def unpackaged(self, path: str, data: bytes, rules: RuleSet, assignments: bool) -> None:
+    def unpackaged(self, path: str, window: Window, rules: RuleSet, assignments: bool) -> None:
         """Keys, tokens and assignments in a content that no package brought."""
+        data = window.data
         if PRIVATE_KEY.is_one(data):
             self._detected(PRIVATE_KEY, path, data)
         for token in rules.find(path, data):
-            detail, secret = token.rule.description, token.secret
-            self._add(
-                token.rule.id, path, line_of(data, token.start), detail, "Delete it, and revoke it at its provider.", secret
-            )
-        if assignments and not path.startswith(NOISE):
+            if window.owns(token.start):
+                detail, line = token.rule.description, window.line_of(token.start)
+                self._add(token.rule.id, path, line, detail, "Delete it, and revoke it at its provider.", token.secret)
+        if assignments and window.is_whole and not path.startswith(NOISE):
             for item in find_assigned(path, data):
-                line, detail = line_of(data, item.start), f'"{item.name}" is given a value'
+                line, detail = window.line_of(item.start), f'"{item.name}" is given a value'
                 self._add("assignment", path, line, detail, "Is it a credential? Then remove it.", item.value, "warn")
 
     def known_password(self, path: str, account: str, secret: str, value: str) -> None:
@@ -121,8 +124,3 @@ class Findings:
 
     def _keep(self, finding: Finding) -> None:
         self._found.setdefault((finding.id, finding.line, finding.fingerprint), finding)
-
-
-def line_of(data: bytes, offset: int) -> int:
-    """The 1-based line of an offset; 0 in binary data."""
-    return 0 if b"\0" in data[:4096] else data.count(b"\n", 0, offset) + 1

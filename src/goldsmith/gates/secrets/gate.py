@@ -1,4 +1,4 @@
-"""The stages of the secrets gate over one walk of the sealed tree; each file is read once."""
+"""The stages of the secrets gate over one walk of the sealed tree; large files are read in parts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import version as installed_version
 from pathlib import Path
+from typing import IO
 
 from goldsmith.components import attribute
 from goldsmith.events import Emit, Progress
@@ -19,6 +20,7 @@ from goldsmith.gates.secrets.packaged import PackagedFiles, packaged_files
 from goldsmith.gates.secrets.passwords import tried
 from goldsmith.gates.secrets.raw import as_raw, search_disk
 from goldsmith.gates.secrets.rules import RuleSet, rule_set
+from goldsmith.gates.secrets.windows import AFTER, windows
 from goldsmith.gates.waivers import Waivable
 from goldsmith.machines.cancellation import Cancellation
 
@@ -61,6 +63,7 @@ class _Stages:
     unpackaged: KnownSearch
     rules: RuleSet
     assignments: bool
+    work: Path
 
 
 class Secrets(Gate[SecretsConfig]):
@@ -70,7 +73,7 @@ class Secrets(Gate[SecretsConfig]):
     Config = SecretsConfig
 
     def examine(self, subject: Subject, config: SecretsConfig, emit: Emit, cancellation: Cancellation) -> Facts:
-        """Read every file of the tree once and hold it against all stages. Raises `UserError` for a rule file that is wrong."""
+        """Read every file of the tree and hold it against all stages. Raises `UserError` for a rule file that is wrong."""
         secrets = () if subject.is_rescan else subject.known_secrets
         wanted = forms(searchable(secrets))
         stages = _Stages(
@@ -79,6 +82,7 @@ class Secrets(Gate[SecretsConfig]):
             unpackaged=KnownSearch(wanted),
             rules=_rules(subject, config),
             assignments=config.assignments,
+            work=subject.work,
         )
         scan = _Scan(Findings(subject.salt))
         for path, place in _files(subject.tree, scan):
@@ -135,31 +139,40 @@ def _examine_file(path: str, place: str, stages: _Stages, scan: _Scan) -> None:
             if os.fstat(descriptor).st_size > LARGEST_FILE:
                 scan.too_large.append(path)
                 return
-            data = file.read()
+            scan.size_bytes += os.fstat(descriptor).st_size
+            if stages.packaged.is_unchanged(path, file):
+                scan.packaged += 1
+                _examine_packaged(path, file, stages, scan)
+            else:
+                if stages.packaged.has(path):
+                    scan.modified.append(path)
+                _examine_unpackaged(path, place, file, stages, scan)
     except OSError as error:
         scan.faults.append(f"/{_shown(path)}: {error.strerror}")
-        return
-    scan.size_bytes += len(data)
-    unchanged = stages.packaged.is_unchanged(path, data)
-    scan.findings.structure(path, data)
-    if unchanged:
-        scan.packaged += 1
-        scan.findings.known(path, data, stages.everywhere)
-        return
-    if stages.packaged.has(path):
-        scan.modified.append(path)
+
+
+def _examine_packaged(path: str, file: IO[bytes], stages: _Stages, scan: _Scan) -> None:
+    for window in windows(file, max(AFTER, stages.everywhere.longest)):
+        scan.findings.structure(path, window)
+        scan.findings.known(path, window, stages.everywhere)
+
+
+def _examine_unpackaged(path: str, place: str, file: IO[bytes], stages: _Stages, scan: _Scan) -> None:
     compiled = path.endswith(".pyc") and _has_source(place)
     scan.compiled += compiled
-    for content in _contents(path, data, scan):
-        scan.findings.known(path, content, stages.unpackaged)
-        if not compiled:
-            scan.findings.unpackaged(path, content, stages.rules, stages.assignments)
+    for content in _contents(path, file, stages, scan):
+        for window in windows(content, max(AFTER, stages.unpackaged.longest)):
+            if content is file:
+                scan.findings.structure(path, window)
+            scan.findings.known(path, window, stages.unpackaged)
+            if not compiled:
+                scan.findings.unpackaged(path, window, stages.rules, stages.assignments)
 
 
-def _contents(path: str, data: bytes, scan: _Scan) -> Iterator[bytes]:
-    yield data
+def _contents(path: str, file: IO[bytes], stages: _Stages, scan: _Scan) -> Iterator[IO[bytes]]:
+    yield file
     try:
-        for content in unpacked(data):
+        for content in unpacked(file, stages.work):
             scan.unpacked += 1
             yield content
     except TooLarge:

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
 from goldsmith.gates.contract import KnownSecret
+from goldsmith.gates.secrets.expressions import expression
 
 SHORTEST_VALUE = 6
 """Characters: a shorter value is found everywhere by chance and is reported as not searched for."""
 SHORTEST_FORM = 8
 """Bytes: a shorter form is searched only in files that no package brought."""
-
-MAX_MEMORY = 256 << 20
-"""Bytes for the automaton: a build may have hundreds of secrets, each in ten forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,10 @@ class KnownSearch:
 
         self._by_data = {form.data: form for form in wanted}
         longest_first = sorted(self._by_data, key=len, reverse=True)
-        options = re2.Options()
-        options.encoding = re2.Options.Encoding.LATIN1
-        options.max_mem = MAX_MEMORY
+        self.longest = len(longest_first[0]) if wanted else 0
+        """Bytes of the longest form."""
         pattern = b"|".join(re2.escape(data) for data in longest_first)
-        self._pattern = re2.compile(pattern, options) if wanted else None
+        self._pattern = expression(pattern) if wanted else None
 
     def find(self, data: bytes) -> Iterator[tuple[Form, int]]:
         """Each form in `data` with its offset."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import IO
 
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.inventory import Stack
@@ -31,6 +32,7 @@ MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _DATABASES = (STATUS, DIVERSIONS, *DATABASES, *(f"{directory}/{file}" for directory in DIRECTORIES for file in FILES))
 _ALGORITHMS: Mapping[int, str] = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """By the number of hexadecimal digits."""
+_AT_ONCE = 1 << 20
 _CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
 _ONE_READS = Lock()
 _FIELD = re.compile(r"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
@@ -51,13 +53,16 @@ class PackagedFiles:
         """Whether a package brought a file of this name."""
         return path in self.sums
 
-    def is_unchanged(self, path: str, data: bytes) -> bool:
-        """Whether a file has the content that its package gave it."""
+    def is_unchanged(self, path: str, file: IO[bytes]) -> bool:
+        """Whether a file, which is read from where it stands, has the content that its package gave it."""
         known = self.sums.get(path)
-        if known is None:
+        algorithm = _ALGORITHMS.get(len(known)) if known is not None else None
+        if algorithm is None:
             return False
-        algorithm = _ALGORITHMS.get(len(known))
-        return algorithm is not None and hashlib.new(algorithm, data, usedforsecurity=False).hexdigest() == known
+        digest = hashlib.new(algorithm, usedforsecurity=False)
+        while data := file.read(_AT_ONCE):
+            digest.update(data)
+        return digest.hexdigest() == known
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ def search_disk(disk: Path, search: KnownSearch, cancellation: Cancellation) -> 
                     # What lies in the overlap as a whole was told with the chunk before.
                     if offset + len(form.data) > len(tail):
                         yield form, position - len(tail) + offset
-                tail = data[-OVERLAP:]
+                tail = data[-max(OVERLAP, search.longest) :]
             else:
                 tail = b""
             position += len(chunk)

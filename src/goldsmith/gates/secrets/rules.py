@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from goldsmith.gates.secrets.checksums import CHECKSUMS
+from goldsmith.gates.secrets.expressions import expression, together
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 if TYPE_CHECKING:
     import re2
 
 OWN = Path(__file__).with_name("rules.toml")
-MAX_MEMORY = 256 << 20
-"""Bytes that one compiled expression may take: a corpus has expressions that do not fit re2's default of 8 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +87,7 @@ class RuleSet:
         self._allowlists = tuple(allowlists)
         self._with_pattern = tuple(rule for rule in rules if rule.pattern is not None)
         self._by_path = frozenset(rule.id for rule in rules if rule.pattern is None)
-        self._together = _together([rule.pattern.pattern for rule in self._with_pattern if rule.pattern is not None])
+        self._together = together([rule.pattern.pattern for rule in self._with_pattern if rule.pattern is not None])
 
     def find(self, path: str, data: bytes) -> Iterator[TokenFound]:
         """Each token in the content of a file, each place once."""
@@ -248,34 +247,13 @@ def _allowlist(table: Table) -> Allowlist:
     )
 
 
-def _options() -> re2.Options:
-    import re2
-
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = MAX_MEMORY
-    options.log_errors = False
-    return options
-
-
 def _compiled(pattern: str) -> re2._Regexp[bytes]:
     import re2
 
     try:
-        return re2.compile(pattern.encode(), _options())
+        return expression(pattern.encode())
     except re2.error as error:
         raise ValueError(f"re2 cannot read {pattern!r}: {error}") from error
-
-
-def _together(patterns: Sequence[bytes]) -> re2.Set:
-    """All expressions as one automaton, and behind them one that fits every text."""
-    import re2
-
-    together = re2.Set.SearchSet(_options())
-    for pattern in (*patterns, b""):
-        together.Add(pattern)
-    together.Compile()
-    return together
 
 
 def _line_of(data: bytes, offset: int) -> bytes:

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldsmith.gates.secrets.expressions import expression
+
 if TYPE_CHECKING:
     import re2
 
@@ -29,11 +31,7 @@ def matching(pattern: bytes) -> Callable[[bytes], bool]:
 
 @cache
 def _compiled(pattern: bytes) -> re2._Regexp[bytes]:
-    import re2
-
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    return re2.compile(pattern, options)
+    return expression(pattern)
 
 
 def has_private_key(data: bytes) -> bool:

@@ -169,7 +169,7 @@ def unmodified(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
             yield Fault(f"/{shown(path)} is larger than any packaged program", shown(path))
             continue
         with open(found, "rb") as file:
-            if not known.is_unchanged(path, file.read()):
+            if not known.is_unchanged(path, file):
                 yield Fault(f"/{shown(path)} is not what its package brought", shown(path))
 
 
