@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -156,8 +157,9 @@ def test_a_fork_bomb_ends_at_the_sandbox(sandbox: Sandbox) -> None:
     if parent_group() is None:
         pytest.skip("this host lets nobody limit processes")
     bomb = "f() { f & f & wait; }; f"
-    with pytest.raises(MachineError):
-        sandbox.run(["sh", "-c", bomb], timeout_s=1.5)
+    # The first shell may be the one that cannot fork, and then it ends before its time.
+    with suppress(MachineError):
+        assert sandbox.run(["sh", "-c", bomb], timeout_s=1.5) != 0
     assert subprocess.run(["true"], check=False).returncode == 0
     assert sandbox.run(["true"]) == 0
 
