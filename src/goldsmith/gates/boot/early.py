@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldsmith.gates.boot.judging import CLIENT_SOCKETS
+from goldsmith.gates.boot.judging import CLIENT_SOCKETS, boot_fault
 from goldsmith.gates.contract import Declared, Finding, Subject
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines.booted import BootedSandbox, NotBooted, booted
@@ -19,6 +19,7 @@ UNTESTED = (".mount", ".automount", ".swap", ".device")
 """Units that need the image's own disk: only the certifying tier can tell of them."""
 
 _LOG_LINES = 40
+_TIER = "container"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +69,13 @@ def _judged(container: BootedSandbox, declared: Declared) -> Early:
 def _findings(container: BootedSandbox, declared: Declared) -> Iterator[Finding]:
     for unit in container.failed_units:
         if not unit.endswith(UNTESTED):
-            yield _fault("failed-unit", unit, f"the unit {unit} failed: {_journal(container, unit)}")
+            yield boot_fault("failed-unit", _TIER, unit, f"the unit {unit} failed: {_journal(container, unit)}")
     if container.state in ("starting", "initializing", "unknown"):
-        yield _fault("not-up", declared.target, f"the system was still {container.state} after {WITHIN_S:.0f} s")
+        yield boot_fault("not-up", _TIER, declared.target, f"the system was still {container.state} after {WITHIN_S:.0f} s")
     outward = {f"{item.protocol}/{item.port}" for item in container.listeners() if not _is_loopback(item.address)}
     for name in sorted(outward - set(declared.ports) - CLIENT_SOCKETS):
         fix = f'Declare it (ports = ["{name}"]) or disable what listens.'
-        yield _fault("undeclared-socket", name, f"{name} listens and is not declared", fix)
+        yield boot_fault("undeclared-socket", _TIER, name, f"{name} listens and is not declared", fix)
 
 
 def _journal(container: BootedSandbox, unit: str) -> str:
@@ -86,15 +87,3 @@ def _journal(container: BootedSandbox, unit: str) -> str:
 
 def _is_loopback(address: str) -> bool:
     return address.startswith("127.") or address == "::1"
-
-
-def _fault(rule: str, subject: str, detail: str, fix: str = "") -> Finding:
-    return Finding(
-        id=f"{rule} {subject} (container)",
-        rule=rule,
-        severity="critical",
-        effect="fail",
-        subject=subject,
-        detail=detail,
-        fix=fix,
-    )

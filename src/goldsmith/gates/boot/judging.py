@@ -30,6 +30,19 @@ DISK_LEFT_BYTES = 64 << 20
 """What a partition may leave of its disk, for the backup table and alignment."""
 
 
+def boot_fault(rule: str, tier: str, subject: str, detail: str, fix: str = "") -> Finding:
+    """What is wrong with a boot. `tier` says which one showed it: the firmware of a clone, or the container."""
+    return Finding(
+        id=f"{rule} {subject} ({tier})",
+        rule=rule,
+        severity="critical",
+        effect="fail",
+        subject=subject,
+        detail=detail,
+        fix=fix,
+    )
+
+
 def judge_clone(clone: Clone, declared: Declared, *, grows: bool = True) -> Iterator[Finding]:
     """What is wrong with one clone. `grows`: the image has what enlarges its root file system."""
     if not clone.answered:
@@ -235,12 +248,4 @@ def _is_loopback(address: str) -> bool:
 
 
 def _fault(rule: str, clone: Clone, subject: str, detail: str, fix: str = "") -> Finding:
-    return Finding(
-        id=f"{rule} {subject} ({clone.firmware})",
-        rule=rule,
-        severity="critical",
-        effect="fail",
-        subject=subject,
-        detail=detail,
-        fix=fix,
-    )
+    return boot_fault(rule, clone.firmware, subject, detail, fix)
