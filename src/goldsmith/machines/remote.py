@@ -9,7 +9,7 @@ import shlex
 import tarfile
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
 from contextlib import suppress
@@ -21,6 +21,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 from goldsmith.machines.following import Lines, too_slow
 from goldsmith.machines.machine import DISCONNECTED, OutputSink
+from goldsmith.machines.ssh import CLOSING_SECONDS, hang_up
 from goldsmith.machines.ssh_access import Door
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class Remote:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with suppress(OSError, StillRunning):
-            self._start(self._hang_up()).result(_END_S)
+            # Two connections, when there is a bastion, each of which is given up after its time.
+            self._start(self._hang_up()).result(2 * CLOSING_SECONDS + 1)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_END_S)
         if not self._loop.is_running():
@@ -156,8 +158,7 @@ class Remote:
 
     async def _hang_up(self) -> None:
         if self._connection is not None:
-            self._connection.close()
-            await self._connection.wait_closed()
+            await hang_up(self._connection)
         await self._door.close()
 
     def _live(self) -> asyncssh.SSHClientConnection:
@@ -182,40 +183,42 @@ class Remote:
             raise _fault(f'cannot write "{destination}" in the machine', str(error)) from error
 
     async def _send(self, command: str, chunks: AsyncIterator[bytes], what: str) -> None:
+        async def give(process: asyncssh.SSHClientProcess[bytes]) -> None:
+            # A command that fails early reads no further; what it says tells why.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                async for data in chunks:
+                    process.stdin.write(data)
+                    await process.stdin.drain()
+                process.stdin.write_eof()
+
+        await self._transfer(command, give, what)
+
+    async def _receive(self, command: str, file: IO[bytes], what: str, *, closes: bool = False) -> None:
+        async def take(process: asyncssh.SSHClientProcess[bytes]) -> None:
+            while data := await process.stdout.read(_CHUNK):
+                await asyncio.to_thread(file.write, data)
+
+        try:
+            await self._transfer(command, take, what)
+        finally:
+            if closes:
+                with suppress(OSError):
+                    file.close()
+
+    async def _transfer(
+        self, command: str, act: Callable[[asyncssh.SSHClientProcess[bytes]], Awaitable[None]], what: str
+    ) -> None:
+        """Run a command beside what `act` does with its streams. Raises `MachineError` that begins with `what`."""
         import asyncssh
 
         try:
             async with self._live().create_process(command, encoding=None) as process:
                 said = asyncio.create_task(process.stderr.read())
-                # A command that fails early reads no further; what it says tells why.
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    async for data in chunks:
-                        process.stdin.write(data)
-                        await process.stdin.drain()
-                    process.stdin.write_eof()
+                await act(process)
                 done = await process.wait()
                 errors = await said
         except (OSError, asyncssh.Error) as error:
             raise _broken(what, error) from error
-        if done.exit_status != 0:
-            raise _fault(what, errors.decode(errors="replace"))
-
-    async def _receive(self, command: str, file: IO[bytes], what: str, *, closes: bool = False) -> None:
-        import asyncssh
-
-        try:
-            async with self._live().create_process(command, encoding=None, stdin=asyncssh.DEVNULL) as process:
-                said = asyncio.create_task(process.stderr.read())
-                while data := await process.stdout.read(_CHUNK):
-                    await asyncio.to_thread(file.write, data)
-                done = await process.wait()
-                errors = await said
-        except (OSError, asyncssh.Error) as error:
-            raise _broken(what, error) from error
-        finally:
-            if closes:
-                with suppress(OSError):
-                    file.close()
         if done.exit_status != 0:
             raise _fault(what, errors.decode(errors="replace"))
 

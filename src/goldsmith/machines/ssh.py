@@ -126,10 +126,10 @@ async def _run_commands(login: Login, commands: Mapping[str, str], timeout_s: fl
     try:
         return {name: await _run(connection, command, timeout_s) for name, command in commands.items()}
     finally:
-        await _end(connection)
+        await hang_up(connection)
 
 
-async def _end(connection: asyncssh.SSHClientConnection) -> None:
+async def hang_up(connection: asyncssh.SSHClientConnection) -> None:
     """Close a connection. A machine that was reset never answers to that: after a while nobody waits for it."""
     connection.close()
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.socks import SocksProxy, connected_through
-from goldsmith.machines.ssh import wait_for_banner
+from goldsmith.machines.ssh import hang_up, wait_for_banner
 
 if TYPE_CHECKING:
     import asyncssh
@@ -110,8 +110,7 @@ class Door:
     async def close(self) -> None:
         """End the connection to the bastion, if there is one."""
         if self._bastion is not None:
-            self._bastion.close()
-            await self._bastion.wait_closed()
+            await hang_up(self._bastion)
 
     async def _connect(self, login_s: float) -> asyncssh.SSHClientConnection:
         access = self.access
