@@ -43,6 +43,11 @@ def is_kept(xattr: str) -> bool:
     return xattr in KEPT_XATTRS or (xattr.startswith("user.") and not xattr.startswith(OVERLAY_PREFIXES))
 
 
+def shown(path: str) -> str:
+    """A path of a tree as text that can be printed and stored: names need not be UTF-8, so `\\xe9` stands for such a byte."""
+    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
 def scan(root: Path) -> list[Entry]:
     """All entries of a tree but its root, a directory right before what is in it; links are never followed."""
     found: list[Entry] = []

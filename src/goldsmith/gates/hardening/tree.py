@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from goldsmith.images.tree import shown
+
 LARGEST_TEXT = 16 * 1024 * 1024
 """No configuration is larger: what is, is a fault and not read."""
 
@@ -158,8 +160,3 @@ def _has_capabilities(place: str) -> bool:
         return bool(os.getxattr(place, "security.capability", follow_symlinks=False))
     except OSError:
         return False
-
-
-def shown(path: str) -> str:
-    """A path as text: names in a tree need not be UTF-8."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")

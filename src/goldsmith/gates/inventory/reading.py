@@ -21,6 +21,7 @@ from goldsmith.gates.inventory.python import read_python
 from goldsmith.gates.inventory.release import read_distribution
 from goldsmith.gates.inventory.stack import Stack
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.tree import shown
 
 LANGUAGE_READERS: Sequence[Callable[[Stack], Found]] = (read_python, read_node, read_java, read_gems, read_programs)
 """Readers of what languages' own package managers install, or is linked into programs."""
@@ -59,7 +60,7 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
     return Inventory(
         distribution=distribution,
         packages=tuple(sorted(filter(_is_told, told))),
-        faults=tuple(map(_text, faults)),
+        faults=tuple(map(shown, faults)),
         skipped=tuple(_shown(skipped) for item in found for skipped in item.skipped),
         content_sets=sets,
         nvr=image_name(stack),
@@ -102,22 +103,17 @@ def _printable(package: Package) -> Package:
     """With paths that can be shown and stored, whatever bytes they have: from here on nobody opens them."""
     if package.path.isascii() and all(map(str.isascii, package.files)):
         return package
-    return replace(package, path=_text(package.path), files=tuple(map(_text, package.files)))
+    return replace(package, path=shown(package.path), files=tuple(map(shown, package.files)))
 
 
 def _shown(skipped: Skipped) -> Skipped:
-    return replace(skipped, sample=tuple(map(_text, skipped.sample)))
+    return replace(skipped, sample=tuple(map(shown, skipped.sample)))
 
 
 def _is_told(package: Package) -> bool:
     """Whether its name and versions are text: whatever else they are, nobody can look it up."""
     texts = (package.name, package.version, package.architecture, package.source_name, package.source_version, package.module)
     return all(map(str.isprintable, texts))
-
-
-def _text(path: str) -> str:
-    """Bytes that are no UTF-8 as `\\xe9`."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _no_database(distribution: Distribution) -> MachineError:

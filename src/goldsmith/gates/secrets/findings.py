@@ -9,6 +9,7 @@ from goldsmith.gates.secrets.known import Form, KnownSearch
 from goldsmith.gates.secrets.rules import RuleSet
 from goldsmith.gates.secrets.structural import DETECTORS, PRIVATE_KEY, Detector, detect
 from goldsmith.gates.secrets.windows import Window
+from goldsmith.images.tree import shown
 
 NOISE = (
     "var/lib/dpkg/status",
@@ -105,7 +106,7 @@ class Findings:
         self._add(detector.rule, path, 0, detector.detail, detector.fix, data, detector.effect)
 
     def _add(self, rule: str, path: str, line: int, detail: str, fix: str, secret: bytes, effect: Effect = "fail") -> None:
-        place = "/" + path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        place = "/" + shown(path)
         mark = self.fingerprint(rule, secret)
         size = "" if rule in _NO_LENGTH else f", {length_class(len(secret))}"
         self._keep(

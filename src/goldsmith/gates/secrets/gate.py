@@ -22,6 +22,7 @@ from goldsmith.gates.secrets.raw import as_raw, search_disk
 from goldsmith.gates.secrets.rules import RuleSet, rule_set
 from goldsmith.gates.secrets.windows import AFTER, windows
 from goldsmith.gates.waivers import Waivable
+from goldsmith.images.tree import shown
 from goldsmith.machines.cancellation import Cancellation
 
 LARGEST_FILE = 1_000_000_000
@@ -148,7 +149,7 @@ def _examine_file(path: str, place: str, stages: _Stages, scan: _Scan) -> None:
                     scan.modified.append(path)
                 _examine_unpackaged(path, place, file, stages, scan)
     except OSError as error:
-        scan.faults.append(f"/{_shown(path)}: {error.strerror}")
+        scan.faults.append(f"/{shown(path)}: {error.strerror}")
 
 
 def _examine_packaged(path: str, file: IO[bytes], stages: _Stages, scan: _Scan) -> None:
@@ -257,9 +258,4 @@ def _facts(subject: Subject, scan: _Scan, stages: _Stages, known_forms: int, unt
 
 
 def _sample(names: list[str]) -> tuple[str, ...]:
-    return tuple(_shown(name) for name in names[:10])
-
-
-def _shown(path: str) -> str:
-    """A path as text: names in a tree need not be UTF-8."""
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return tuple(shown(name) for name in names[:10])

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase, translate
 
 from goldsmith.gates.hardening.scene import Arguments, Fault, NotEvaluated, Scene
-from goldsmith.gates.hardening.tree import shown
 from goldsmith.gates.secrets.packaged import packaged_files
+from goldsmith.images.tree import shown
 
 LARGEST_PROGRAM = 256 << 20
 """Bytes of a file whose content is compared with its package's."""
