@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,21 @@ def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
     ]
 
     assert wrong == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {".".join(("goldsmith", *path.relative_to(SOURCE).with_suffix("").parts)): path for path in files()}
+    order = TopologicalSorter({name: set(imported_modules(path, modules)) for name, path in modules.items()})
+
+    order.prepare()  # raises CycleError, which names the circle
+
+
+def imported_modules(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    """The files that a file names in its imports, also in those for types alone; a room's `__init__` only passes names on."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            named = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            yield from named & modules.keys()
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -14,7 +14,7 @@ import pytest
 from goldsmith.cli.app import run
 from goldsmith.evidence import TEST_RESULT, Statement
 from goldsmith.project import load_project, open_registry
-from goldsmith.project.records import vulnerabilities_of
+from goldsmith.project.registration import vulnerabilities_of
 from goldsmith.registry import JSON, ArtifactFile, Package
 
 PROJECT = 'image "web" {\n  template = "."\n}\nchannel "dev" {}\n'

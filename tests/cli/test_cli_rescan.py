@@ -13,7 +13,7 @@ from goldsmith.cli.app import run
 from goldsmith.evidence import CYCLONEDX, Described, Statement, Subject, cyclonedx, load_or_create_signer
 from goldsmith.gates.inventory import components, read_inventory
 from goldsmith.project import declare_channels, load_project, open_registry
-from goldsmith.project.records import attest_all
+from goldsmith.project.registration import attest_all
 from goldsmith.project.statements import Claim, sign_claims
 from tests.gates.advisory_workbench import DAY_S, FEED, NOW, Host, advisory, exploited, likely, told, tree
 from tests.registry.registry_workbench import document

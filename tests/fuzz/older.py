@@ -10,11 +10,11 @@ from unittest.mock import patch
 from goldsmith.hcl import Expression, Scope, Value
 from goldsmith.hcl.arithmetic import divide, multiply, remainder, subtract
 from goldsmith.hcl.ast import Splat
-from goldsmith.hcl.function import FunctionFault
 from goldsmith.hcl.iteration import splat
 from goldsmith.hcl.library import combining, encoding
 from goldsmith.hcl.library.json_text import to_json
 from goldsmith.hcl.numerals import Number, is_exact, nearest
+from goldsmith.hcl.scope import FunctionFault
 from goldsmith.hcl.types import DYNAMIC
 from goldsmith.hcl.values import null, unknown
 

@@ -18,7 +18,7 @@ import pytest
 
 from goldsmith.events import Event
 from goldsmith.gates.contract import Facts, KnownSecret, Result, Subject
-from goldsmith.gates.judge import run_gate, summary
+from goldsmith.gates.judge import result_as_json, run_gate, summary
 from goldsmith.gates.secrets import Secrets, SecretsConfig
 from goldsmith.gates.secrets.rules import OWN
 from goldsmith.machines.cancellation import Cancellation
@@ -189,7 +189,13 @@ def test_every_planted_secret_is_reported_and_none_is_shown(tmp_path: Path, seed
     assert [item.name for item in items if f"/{item.path}" not in told] == []
     known = {finding.path for finding in result.facts.findings if finding.rule == "known-secret"}
     assert known == {f"/srv/known/{name}" for name in files}
-    reports = [json.dumps(result.as_json(), default=str), repr(result), summary(result), *result.reasons, *map(repr, events)]
+    reports = [
+        json.dumps(result_as_json(result), default=str),
+        repr(result),
+        summary(result),
+        *result.reasons,
+        *map(repr, events),
+    ]
     for secret in (value, *(item.value for item in items if item.value)):
         assert not any(secret in report for report in reports), "a report shows a secret"
 

@@ -15,7 +15,7 @@ import pytest
 
 from goldsmith.events import ignore
 from goldsmith.gates.contract import Facts, KnownSecret, Result, Subject
-from goldsmith.gates.judge import run_gate
+from goldsmith.gates.judge import result_as_json, run_gate
 from goldsmith.gates.secrets import Secrets, SecretsConfig
 from goldsmith.gates.secrets.generic import find_assigned
 from goldsmith.gates.secrets.packaged import packaged_files
@@ -350,7 +350,7 @@ def test_names_that_are_not_text_and_pipes_are_borne(tmp_path: Path) -> None:
 
     assert [finding.path for finding in result.facts.findings] == ["/caf\\xe9"]
     assert [item.count for item in result.facts.skipped if "pipes" in item.reason] == [1]
-    assert str(result.as_json()).encode()
+    assert str(result_as_json(result)).encode()
 
 
 def test_compiled_python_is_skipped_only_beside_its_source(tmp_path: Path) -> None:

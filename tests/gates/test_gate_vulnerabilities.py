@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from goldsmith.gates.contract import Finding, Result
+from goldsmith.gates.judge import result_as_json
 from goldsmith.gates.vulnerabilities import VulnerabilitiesConfig
 from goldsmith.gates.waivers import Ignore, day_of
 from goldsmith.hcl.diagnostics import UserError
@@ -388,7 +389,7 @@ def test_a_malformed_vex_document_is_an_error(host: Host, root: Path, tmp_path: 
 def test_the_sealed_result_is_json_without_floats(host: Host, root: Path) -> None:
     host.advise(*FIXED, likely("CVE-2024-1", 0.7, 0.99))
 
-    text = json.dumps(host.judge(root).as_json())
+    text = json.dumps(result_as_json(host.judge(root)))
 
     assert json.loads(text, parse_float=pytest.fail)["verdict"] == "fail"
 

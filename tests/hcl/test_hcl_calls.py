@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from goldsmith.hcl import Expression, Scope, UserError, evaluate
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType
 from goldsmith.hcl.values import Value, boolean, from_plain, null, number, string, unknown
 from tests.hcl.hcl_texts import fault_of, value_of

@@ -13,8 +13,8 @@ import pytest
 
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.hcl.function import FunctionFault
 from goldsmith.hcl.library import functions
+from goldsmith.hcl.scope import FunctionFault
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, Type
 from goldsmith.hcl.values import Value, boolean, number, object_of, string, tuple_of, unknown
 

@@ -200,12 +200,6 @@ class Result:
     finished: int
     """Seconds since 1970."""
 
-    def as_json(self) -> Mapping[str, object]:
-        """The result as JSON-like data, artefacts by file name and digest."""
-        from goldsmith.gates.judge import result_as_json
-
-        return result_as_json(self)
-
 
 class Gate(Component[C]):
     """A check of a sealed version that yields facts. `examine` never changes the subject and never gives a verdict."""

@@ -9,7 +9,7 @@ from typing import Literal
 from goldsmith.components import REQUIRED, Unevaluated, attribute
 from goldsmith.hcl import Scope, evaluate, references
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.hcl.function import Function
+from goldsmith.hcl.scope import Function
 from goldsmith.hcl.types import BOOL
 from goldsmith.hcl.values import Value, string
 

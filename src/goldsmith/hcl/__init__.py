@@ -10,13 +10,12 @@ from goldsmith.hcl.body import Attribute, Block, Body, Content, Schema
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError, MachineError, Refused, Severity, UserError
 from goldsmith.hcl.evaluate import evaluate
 from goldsmith.hcl.format import format_source
-from goldsmith.hcl.function import Function
 from goldsmith.hcl.json_body import parse_json
 from goldsmith.hcl.json_reader import read_json
 from goldsmith.hcl.parser import parse, parse_expression, parse_template
 from goldsmith.hcl.reading import read_source, read_standard_input
 from goldsmith.hcl.references import references
-from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.scope import Function, Scope
 from goldsmith.hcl.source import Position, Range, SourceFile
 from goldsmith.hcl.type_expressions import type_expression
 from goldsmith.hcl.types import Type

@@ -10,8 +10,7 @@ from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.hcl.equality import unmarked
 from goldsmith.hcl.faults import fault
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
-from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter, Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, ListType, SetType, TupleType
 from goldsmith.hcl.values import Value, unknown

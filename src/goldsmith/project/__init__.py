@@ -5,9 +5,10 @@ from goldsmith.project.audit import check_checkpoints, make_checkpoint
 from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
-from goldsmith.project.pending import all_pending, finish
+from goldsmith.project.pending import all_pending
 from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
+from goldsmith.project.registration import finish
 from goldsmith.project.retention import expiry_policy
 from goldsmith.project.session import Request, Session
 from goldsmith.project.state import advisories_directory, cache_directory, is_fleet

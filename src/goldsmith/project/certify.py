@@ -13,9 +13,10 @@ from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, doubted, run_gate
 from goldsmith.gates.steadiness import CHANGED, state_of
 from goldsmith.project.certified import Certified, Judged, last_certified, remember
-from goldsmith.project.pending import Pending, all_pending, finish, keep, writing_down
+from goldsmith.project.pending import Pending, all_pending, keep, writing_down
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
 from goldsmith.project.records import labels_text, packages_by_layer, record_labels
+from goldsmith.project.registration import finish
 from goldsmith.project.session import Session
 from goldsmith.project.statements import claims_of
 from goldsmith.project.subject import examined, subject_of

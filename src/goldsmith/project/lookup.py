@@ -10,6 +10,7 @@ from goldsmith.components import Base
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.images import SealedImage
 from goldsmith.project.project import Project
+from goldsmith.project.records import open_registry, recorded_layers
 from goldsmith.project.version_document import version_digest, version_document
 
 
@@ -46,8 +47,6 @@ class ParentLookup:
 
     def _recorded(self, image: str, reference: str) -> Base:
         """A registered version; what its template says of the archive serves the steps on top of it."""
-        from goldsmith.project.records import open_registry, recorded_layers
-
         project = self._checked(image)
         detail = open_registry(project).show(reference)
         base = Base(

@@ -15,13 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldsmith.events import Emit, VersionRegistered, phase
-from goldsmith.evidence import load_or_create_signer
-from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, Refused, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.images.whole import write_whole
-from goldsmith.project.certified import Certified, Judged, gates_from, remember
+from goldsmith.project.certified import Judged, gates_from
 from goldsmith.project.project import Project
-from goldsmith.project.statements import Claim, claims_as_json, claims_from, sign_claims, write_bundles
+from goldsmith.project.statements import Claim, claims_as_json, claims_from
 
 if TYPE_CHECKING:
     from goldsmith.registry import JSON
@@ -94,58 +92,11 @@ def all_pending(project: Project, image: str = "") -> tuple[Pending, ...]:
     return tuple(item for _, item in sorted(found, key=lambda pair: pair[0]) if image in ("", item.image))
 
 
-def finish(project: Project, pending: Pending, emit: Emit) -> int:
-    """Sign and register an image that is written down, and strike it out; returns its number.
-
-    What is done already is not done again, so this may be repeated at will. Raises what went wrong, with where the image is
-    kept and how to resume.
-    """
-    with _told_as_pending(project, pending), phase(emit, f"Signing and registering {pending.image}"):
-        number = _finish(project, pending, emit)
+def strike_out(project: Project, pending: Pending) -> None:
+    """Forget an image that the registry has."""
     shutil.rmtree(project.state.pending / pending.name, ignore_errors=True)
     with suppress(OSError):
         project.state.pending.rmdir()
-    return number
-
-
-def _finish(project: Project, pending: Pending, emit: Emit) -> int:
-    from goldsmith.project.records import record_labels, record_version
-
-    passphrase = os.environ.get(project.signing.passphrase_env, "")
-    signer = load_or_create_signer(project.root / project.signing.key, passphrase)
-    evidence = sign_claims(pending.claims, signer)
-    write_bundles(project, pending.disk_digest, evidence, pending.beside)
-    version = record_version(project, pending, _files(project, pending), evidence)
-    record_labels(project, version.digest, pending.labels)
-    emit(VersionRegistered(image=pending.image, number=version.number, digest=version.digest, existed=version.existed))
-    certified = Certified(
-        digest=pending.digest,
-        number=version.number,
-        registry=project.registry_url,
-        gates=pending.gates,
-        labels=pending.labels,
-    )
-    remember(project, pending.image, certified)
-    return version.number
-
-
-def _files(project: Project, pending: Pending) -> Mapping[str, Path]:
-    """The disk files. Raises `MachineError` with code `pending.file-missing` when one is nowhere."""
-    found: dict[str, Path] = {}
-    for format, places in pending.files.items():
-        own = project.state.pending / pending.name / f"{pending.image}.{format}"
-        there = [path for path in (own, *map(Path, places)) if path.is_file()]
-        if not there:
-            raise MachineError(
-                Diagnostic(
-                    code="pending.file-missing",
-                    what=f"the {format} file of {pending.image} is gone",
-                    why=f"it was in {own}",
-                    next=f"Build it again: goldsmith build {pending.image}",
-                )
-            )
-        found[format] = there[0]
-    return found
 
 
 def _link(original: Path, place: Path) -> None:
@@ -159,31 +110,6 @@ def _link(original: Path, place: Path) -> None:
             shutil.copyfile(original, place)
             return
         place.unlink(missing_ok=True)
-
-
-@contextmanager
-def _told_as_pending(project: Project, pending: Pending) -> Iterator[None]:
-    try:
-        yield
-    except (GoldsmithError, OSError) as error:
-        kept = Diagnostic(
-            code="image.pending",
-            what=f"{pending.image} is built and kept, and not yet in the registry",
-            why=f"everything about it is in {project.state.pending / pending.name}",
-            next=f"When that is mended: goldsmith resume {pending.image}",
-        )
-        raise _of_kind(error)(*_diagnostics(error), kept) from error
-
-
-def _of_kind(error: GoldsmithError | OSError) -> type[GoldsmithError]:
-    return next((kind for kind in (Refused, UserError) if isinstance(error, kind)), MachineError)
-
-
-def _diagnostics(error: GoldsmithError | OSError) -> tuple[Diagnostic, ...]:
-    if isinstance(error, GoldsmithError):
-        return error.diagnostics
-    place = f" ({error.filename})" if error.filename else ""
-    return (Diagnostic(code="pending.operating-system", what=f"the operating system refused: {error.strerror}{place}"),)
 
 
 def _as_json(pending: Pending) -> Mapping[str, object]:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from goldsmith.build import LayeredResult, StepCache
-from goldsmith.evidence import Statement
 from goldsmith.gates.inventory import installed_by_layer
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.project.policy import policy_document
@@ -18,9 +16,7 @@ from goldsmith.project.project import Project
 from goldsmith.template import Plan
 
 if TYPE_CHECKING:
-    from goldsmith.project.pending import Pending
-    from goldsmith.project.statements import SignedEvidence
-    from goldsmith.registry import KnownVulnerability, Registry, Version, VersionDetail
+    from goldsmith.registry import Registry, VersionDetail
 
 MICROSECONDS = 1_000_000
 
@@ -54,66 +50,6 @@ def check_names(project: Project, image: str, channel: str) -> None:
                     next=did_you_mean(name, known) or f"It has: {', '.join(known) or 'none'}.",
                 )
             )
-
-
-def record_version(
-    project: Project, pending: Pending, files: Mapping[str, Path], evidence: Sequence[SignedEvidence]
-) -> Version:
-    """Register a finished image with its disks and packages, and attest all evidence."""
-    from goldsmith.registry import ArtifactFile, Package
-
-    registry = open_registry(project)
-    version = registry.register(
-        pending.image,
-        pending.document,
-        artifacts=[
-            ArtifactFile(kind=format, path=path, digest=pending.file_digests[format]) for format, path in sorted(files.items())
-        ],
-        packages={
-            layer: [Package(purl_type=kind, name=name, version=version) for kind, name, version in found]
-            for layer, found in pending.packages.items()
-        },
-        builder=actor(),
-        actor=actor(),
-    )
-    declare_channels(project, registry, pending.image)
-    attest_all(registry, version, evidence)
-    return version
-
-
-def attest_all(registry: Registry, version: Version, evidence: Sequence[SignedEvidence]) -> None:
-    """Give the registry signed evidence of a version; what it has already changes nothing."""
-    from goldsmith.registry import VerifiedStatement
-
-    for item in evidence:
-        claim = item.claim
-        statement = VerifiedStatement(
-            subjects=tuple(f"sha256:{subject.sha256}" for subject in claim.statement.subjects),
-            predicate_type=claim.statement.predicate_type,
-            statement_digest=item.signed.digest,
-            signer=item.signed.signer,
-            gate=claim.gate,
-            verdict=claim.verdict,
-            failing=claim.failing,
-            vulnerabilities=tuple(vulnerabilities_of(claim.statement)),
-            config_digest=claim.config_digest,
-            issued_at=claim.issued_s * MICROSECONDS,
-        )
-        registry.attest(version, statement, item.signed.bundle, actor=actor())
-
-
-def vulnerabilities_of(statement: Statement) -> Iterator[KnownVulnerability]:
-    """What a signed result says of known vulnerabilities, each under all of its names."""
-    from goldsmith.registry import KnownVulnerability
-
-    result = statement.predicate.get("goldsmith_result")
-    facts = result.get("facts") if isinstance(result, Mapping) else None
-    findings = facts.get("findings") if isinstance(facts, Mapping) else None
-    for item in findings if isinstance(findings, Sequence) else ():
-        purl = str(item.get("subject") or "")
-        name = purl.partition("@")[0].rpartition("/")[2]
-        for alias in dict.fromkeys(item.get("aliases") or ()):
-            yield KnownVulnerability(id=str(alias), package=name, purl=purl, layer=str(item.get("layer") or ""))
 
 
 def record_labels(project: Project, digest: str, labels: str) -> None:

@@ -13,7 +13,8 @@ from goldsmith.gates.reports import ScanReport
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.project.project import Project
-from goldsmith.project.records import attest_all, open_registry
+from goldsmith.project.records import open_registry
+from goldsmith.project.registration import attest_all
 from goldsmith.project.scan import scan
 from goldsmith.project.statements import claim_of_rescan, sign_claims, write_bundles
 from goldsmith.project.targets import of_version

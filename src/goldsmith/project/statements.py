@@ -31,6 +31,7 @@ from goldsmith.evidence import (
 from goldsmith.evidence.statement import parse_statement
 from goldsmith.gates.contract import Result, Verdict
 from goldsmith.gates.inventory import components, image_facts, read_inventory
+from goldsmith.gates.judge import result_as_json
 from goldsmith.images.whole import write_whole
 from goldsmith.project.project import Project
 from goldsmith.project.session import Session
@@ -210,7 +211,7 @@ def _test_result(result: Result) -> Mapping[str, object]:
         "passedTests": [result.gate] if result.verdict == "pass" else [],
         "warnedTests": warned,
         "failedTests": list(result.failing),
-        "goldsmith_result": result.as_json(),
+        "goldsmith_result": result_as_json(result),
     }
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from goldsmith.hcl import functions
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
-from goldsmith.hcl.function import Function
 from goldsmith.hcl.redaction import redacted_diagnostics
-from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.scope import Function, Scope
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, object_of, string, unknown
 from goldsmith.packer_templates import PACKER_VERSION

@@ -11,8 +11,7 @@ from goldsmith.hcl import evaluate, references, type_expression
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.body import Attribute, Block, Content, Schema
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.function import Function
-from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.scope import Function, Scope
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import BOOL, DYNAMIC, STRING, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, object_of, unknown

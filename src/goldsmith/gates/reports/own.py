@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from goldsmith.gates.advisories import Vulnerability
+from goldsmith.gates.judge import result_as_json
 from goldsmith.gates.reports.report import ScanReport, moment, primary_url
 
 
@@ -27,7 +28,7 @@ def _document(report: ScanReport) -> Mapping[str, object]:
         "distribution": {"id": distribution.id, "release": distribution.release} if distribution is not None else None,
         "packages": len(inventory.packages) if inventory is not None else 0,
         "verdict": report.verdict,
-        "results": [result.as_json() for result in report.results],
+        "results": [result_as_json(result) for result in report.results],
         "vulnerabilities": {print: _vulnerability(item) for print, item in sorted(report.vulnerabilities.items())},
     }
 

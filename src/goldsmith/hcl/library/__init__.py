@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from goldsmith.hcl.function import Function, Parameter
+from goldsmith.hcl.scope import Function, Parameter
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import string
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from goldsmith.hcl.function import Call, Function, FunctionFault, Parameter
 from goldsmith.hcl.limits import LARGEST_EXPONENT, LARGEST_TEXT, LARGEST_VALUE
 from goldsmith.hcl.numerals import Number
+from goldsmith.hcl.scope import Call, Function, FunctionFault, Parameter
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, unknown
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import equal
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import ANYTHING, STRUCTURE, entries, named, of, sequence, shallow, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.limits import MOST_WORK
 from goldsmith.hcl.mismatch import friendly_name
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, MapType, ObjectType, SetType, TupleType
 from goldsmith.hcl.values import Value, boolean, number, string, tuple_of, unknown
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import member_key, set_of
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import STRUCTURE, TEXTS, check_count, entries, named, of, sequence, shallow, text
 from goldsmith.hcl.mismatch import friendly_name
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import DYNAMIC, ListType, MapType, ObjectType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value, object_of, tuple_of
 

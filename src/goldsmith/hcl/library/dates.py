@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.gotime import DAYS, MONTHS, format_time, parse_duration, parse_rfc3339, rfc3339
 from goldsmith.hcl.library.arguments import AMOUNT, TEXT, named, of, text, whole
+from goldsmith.hcl.scope import Function, FunctionFault
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, number, object_of, string
 

@@ -7,10 +7,10 @@ import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 
-from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.library.arguments import AMOUNT, TEXT, named, of, text, whole
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.limits import COSTLIEST_BCRYPT
+from goldsmith.hcl.scope import Function, FunctionFault
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value, string
 

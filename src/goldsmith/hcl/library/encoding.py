@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus
 
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import TEXT, check_count, named, of, text
 from goldsmith.hcl.library.csv_text import parse_csv
 from goldsmith.hcl.library.json_text import from_json, to_json
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.library.yaml_text import from_yaml, to_yaml
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import DYNAMIC, STRING, ListType, ObjectType
 from goldsmith.hcl.values import Value, object_of, string
 

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from goldsmith.hcl.equality import set_of
-from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.library.arguments import TEXT, named, of, text
 from goldsmith.hcl.library.strings import normal_form
 from goldsmith.hcl.limits import LARGEST_READ_BYTES, MOST_FILES_SEEN
 from goldsmith.hcl.reading import read_regular
+from goldsmith.hcl.scope import Function, FunctionFault
 from goldsmith.hcl.types import BOOL, STRING, SetType
 from goldsmith.hcl.values import Value, boolean, string
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from goldsmith.hcl.convert import convert
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.gofmt import Verb, format_integer, format_real, pad, shortest
 from goldsmith.hcl.library.arguments import TEXT, amount, check_length, named, of, text, truth, whole
 from goldsmith.hcl.library.graphemes import graphemes
@@ -15,6 +14,7 @@ from goldsmith.hcl.library.json_text import quoted, to_json
 from goldsmith.hcl.library.strings import normalized
 from goldsmith.hcl.limits import WIDEST_PADDING
 from goldsmith.hcl.numerals import fewest_digits, written_out
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import BOOL, DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType, Type
 from goldsmith.hcl.values import Value
 

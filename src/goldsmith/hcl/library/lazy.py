@@ -9,11 +9,10 @@ from pathlib import Path
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.convert import convert
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import TEXT, entries, named, of, text
 from goldsmith.hcl.library.files import Reach, read_text
 from goldsmith.hcl.limits import FAILURE, Allowance, LimitReached
-from goldsmith.hcl.scope import Scope
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter, Scope
 from goldsmith.hcl.types import BOOL, DYNAMIC, MapType, ObjectType
 from goldsmith.hcl.values import Value, boolean, unknown
 

@@ -6,8 +6,8 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.library.arguments import AMOUNT, TEXT, named, of, text, whole
+from goldsmith.hcl.scope import Function, FunctionFault
 from goldsmith.hcl.types import STRING, ListType
 from goldsmith.hcl.values import Value, string
 

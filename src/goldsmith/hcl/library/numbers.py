@@ -9,10 +9,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import reduce
 
 from goldsmith.hcl.arithmetic import UNDEFINED, add
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, ANYTHING, amount, named, of, text, whole
 from goldsmith.hcl.limits import LARGEST_EXPONENT
 from goldsmith.hcl.numerals import Number, negated, normal
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
 from goldsmith.hcl.values import Value, number
 

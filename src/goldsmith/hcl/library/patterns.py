@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from goldsmith.hcl.function import Function, FunctionFault
 from goldsmith.hcl.library.arguments import TEXT, check_count, check_length, named, of, text
 from goldsmith.hcl.library.strings import normalized
+from goldsmith.hcl.scope import Function, FunctionFault
 from goldsmith.hcl.types import STRING, ListType, ObjectType, TupleType, Type
 from goldsmith.hcl.values import Value, null, object_of, string, tuple_of
 

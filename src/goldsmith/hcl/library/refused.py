@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import STRING
 from goldsmith.hcl.values import Value
 

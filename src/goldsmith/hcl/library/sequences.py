@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from goldsmith.hcl.arithmetic import add
 from goldsmith.hcl.convert import convert, unify
 from goldsmith.hcl.equality import sort_key
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.library.arguments import AMOUNT, STRUCTURE, TEXTS, amount, named, of, sequence, shallow, text, whole
 from goldsmith.hcl.limits import LONGEST_RANGE
 from goldsmith.hcl.mismatch import friendly_name
 from goldsmith.hcl.numerals import Number
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import DYNAMIC, NUMBER, STRING, ListType, SetType, TupleType
 from goldsmith.hcl.values import Value, number, tuple_of, unknown
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Sequence
 
-from goldsmith.hcl.function import Function, FunctionFault, Parameter
 from goldsmith.hcl.letters import lower, upper
 from goldsmith.hcl.library.arguments import TEXT, TEXTS, check_count, check_length, named, of, text, whole
 from goldsmith.hcl.library.graphemes import graphemes
 from goldsmith.hcl.limits import WIDEST_PADDING
+from goldsmith.hcl.scope import Function, FunctionFault, Parameter
 from goldsmith.hcl.types import BOOL, NUMBER, STRING, ListType
 from goldsmith.hcl.values import Value, boolean, string
 
