@@ -36,3 +36,14 @@ def test_images_that_share_a_template_are_built_and_planned_each_with_its_own_va
     assert (project.root / "small/output-two/small.qcow2").is_file()
     assert "2 to run" not in project.goldsmith("plan", ".")
     assert "0 to run" in project.goldsmith("plan", ".")
+
+
+def test_a_template_is_validated_with_the_values_that_its_project_gives(tmp_path: Path) -> None:
+    project = make_small_project(tmp_path / "project", tmp_path / "cache", PROJECT)
+    own = SMALL + 'variable "given" {\n  type = string\n}\n'
+    (project.root / "small/small.pkr.hcl").write_text(own)
+    for name in ("one", "two"):
+        (project.root / f"{name}.pkrvars.hcl").write_text(f'given = "{name}"\n')
+
+    assert "The configuration is valid." in project.goldsmith("validate", ".")
+    assert "The configuration is valid." in project.goldsmith("validate", "small")

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.options import flag, ignored, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say
-
-if TYPE_CHECKING:
-    from goldsmith.project import ImageOutcome
 
 
 @click.command("build")
@@ -73,6 +68,7 @@ def command(
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.rendering import Style, renderer
     from goldsmith.cli.rendering.lines import packer_duration
+    from goldsmith.cli.rendering.summary import say_summary
     from goldsmith.project import Request, Session, build_fleet, build_template, is_fleet, project_for
 
     options = read_template_options(variables, variable_files, only, except_)
@@ -112,7 +108,7 @@ def command(
         print_diagnostics((item for error in outcome.failed for item in error.diagnostics), json)
     if not json:
         say(f"\n==> Wait completed after {packer_duration(time.monotonic() - started)}")
-        _say_summary(outcomes)
+        say_summary(outcomes)
         if cancellation.requested:
             say("Cleanly cancelled builds after being interrupted.")
     return max((outcome.exit_code for outcome in outcomes), key=_severity, default=1)
@@ -120,35 +116,3 @@ def command(
 
 def _severity(code: int) -> int:
     return (0, 2, 3, 1).index(code)
-
-
-def _say_summary(outcomes: Sequence[ImageOutcome]) -> None:
-    """What came of the builds, in Packer's words, and what is proven of the images."""
-    from goldsmith.cli.rendering.lines import duration, size
-
-    results = [result for outcome in outcomes for result in outcome.results]
-    failed = [result for result in results if not result.succeeded]
-    if failed:
-        say("\n==> Some builds didn't complete successfully and had errors:", "error")
-        for result in failed:
-            say(f"--> {result.build.full_name}: {result.error or 'Build was cancelled'}", "error")
-            for diagnostic in result.error.diagnostics if result.error else ():
-                say(f"    {diagnostic.next}  [{diagnostic.code}]".rstrip(), "error")
-    made = [(result.build.full_name, item.text) for result in results if result.succeeded for item in result.artifacts]
-    say("\n==> Builds finished. The artifacts of successful builds are:" if made else _NOTHING_MADE)
-    for name, text in made:
-        say(f"--> {name}: {text}")
-    for outcome in outcomes:
-        certificate = outcome.certificate
-        if certificate is None:
-            continue
-        seconds = sum(result.seconds for result in outcome.results)
-        bytes_ = sum(path.stat().st_size for path in certificate.files)
-        verdict = certificate.verdict.upper() if certificate.verdict else "NOT EXAMINED"
-        told = f"{certificate.image}:{certificate.number} {verdict}"
-        say(f"{told}  {certificate.digest}  {size(bytes_)}, built in {duration(seconds)}")
-        for sentence in certificate.shortcomings:
-            say(f"  {sentence}")
-
-
-_NOTHING_MADE = "\n==> Builds finished but no artifacts were created."

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from goldsmith.cli.options import flag, read_template_options, sandboxed_files, template_options
 from goldsmith.cli.saying import say
+
+if TYPE_CHECKING:
+    from goldsmith.hcl.diagnostics import Diagnostic
+    from goldsmith.template import LoadOptions
 
 
 @click.command("validate")
@@ -38,43 +44,49 @@ def command(
     Exit code: 0 it is right, perhaps with warnings; 1 it is wrong.
     """
     from goldsmith.cli.diagnostics import print_diagnostics
-    from goldsmith.hcl.diagnostics import GoldsmithError, Severity
-    from goldsmith.project import is_fleet, project_for
-    from goldsmith.template import check_syntax, load_options, read_plan
+    from goldsmith.hcl.diagnostics import Severity
+    from goldsmith.template import check_syntax, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
-    templates = [template]
-    if is_fleet(template):
-        project = project_for(template)
-        assert project is not None
-        templates = [image.template for image in project.images.values()]
-    failed = False
-    for path in templates:
-        wanted = load_options(
-            variables=options.variables,
-            variable_files=options.variable_files,
-            only=options.only,
-            except_=options.except_,
-            warn_undeclared=not no_warn_undeclared_var,
-            evaluate_data=evaluate_datasources,
-            sandboxed=sandboxed_files,
-        )
-        if syntax_only:
-            found = check_syntax(path, wanted)
-            print_diagnostics(found, json)
-            failed = failed or any(item.severity is Severity.ERROR for item in found)
-            continue
-        try:
-            plan = read_plan(path, wanted)
-        except GoldsmithError as error:
-            print_diagnostics(error.diagnostics, json)
-            failed = True
-            continue
-        print_diagnostics(plan.warnings, json)
-        print_diagnostics((item for _name, error in plan.failed for item in error.diagnostics), json)
-        failed = failed or bool(plan.failed)
-    if failed:
+    wanted = load_options(
+        variables=options.variables,
+        only=options.only,
+        except_=options.except_,
+        warn_undeclared=not no_warn_undeclared_var,
+        evaluate_data=evaluate_datasources,
+        sandboxed=sandboxed_files,
+    )
+    check = check_syntax if syntax_only else _plan_faults
+    found = [
+        item
+        for path, own_files in _templates(template)
+        for item in check(path, replace(wanted, variable_files=own_files + options.variable_files))
+    ]
+    print_diagnostics(found, json)
+    if any(item.severity is Severity.ERROR for item in found):
         return 1
     if not json:
         say("Syntax-only check passed. Everything looks okay." if syntax_only else "The configuration is valid.")
     return 0
+
+
+def _templates(template: Path) -> tuple[tuple[Path, tuple[Path, ...]], ...]:
+    """The templates that are meant, each with the variable files that the project gives it."""
+    from goldsmith.project import project_for, templates_meant
+
+    project = project_for(template)
+    return tuple(
+        (path, project.variable_files(image) if project and image else ()) for path, image in templates_meant(template, project)
+    )
+
+
+def _plan_faults(template: Path, options: LoadOptions) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong or worth a warning in a template and its builds."""
+    from goldsmith.hcl.diagnostics import GoldsmithError
+    from goldsmith.template import read_plan
+
+    try:
+        plan = read_plan(template, options)
+    except GoldsmithError as error:
+        return error.diagnostics
+    return (*plan.warnings, *(item for _name, error in plan.failed for item in error.diagnostics))

@@ -6,7 +6,7 @@ from goldsmith.project.certify import Certificate
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
 from goldsmith.project.pending import all_pending
-from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes
+from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes, templates_meant
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.registration import finish
 from goldsmith.project.retention import expiry_policy
@@ -44,4 +44,5 @@ __all__ = [
     "seconds",
     "sign_decisions",
     "size_bytes",
+    "templates_meant",
 ]

@@ -7,22 +7,15 @@ from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.lock import Change, changes
-from goldsmith.project.project import ImageDeclaration
+from goldsmith.project.project import ImageDeclaration, templates_meant
 from goldsmith.project.session import Session, layered_builds
-from goldsmith.project.state import is_fleet
 
 
 def lock_images(template: Path, session: Session) -> Mapping[str, tuple[Change, ...]]:
     """Pin every image of a project, or one template; returns what moved, by image. Images on a parent have no pins."""
-    project = session.project
-    if is_fleet(template):
-        assert project is not None
-        wanted: list[tuple[Path, ImageDeclaration | None]] = [(image.template, image) for image in project.images.values()]
-    else:
-        wanted = [(template, project.image_of(template) if project else None)]
     moved: dict[str, tuple[Change, ...]] = {}
     with session.journal.work_directory(session.workshop.cache.root / "work") as work:
-        for path, image in wanted:
+        for path, image in templates_meant(template, session.project):
             moved |= _lock(path, image, session, work)
     session.lock_file.save()
     return moved

@@ -26,7 +26,7 @@ from goldsmith.project.declarations import (
     SigningConfig,
     UrlConfig,
 )
-from goldsmith.project.state import PROJECT_FILE, State, find_project
+from goldsmith.project.state import PROJECT_FILE, State, find_project, is_fleet
 from goldsmith.template import decode, settings_of
 
 T = TypeVar("T")
@@ -92,6 +92,10 @@ class Project:
         resolved = template.resolve()
         return next((image for image in self.images.values() if image.template.resolve() == resolved), None)
 
+    def variable_files(self, image: ImageDeclaration) -> tuple[Path, ...]:
+        """The variable files that the project gives the template of an image."""
+        return tuple(self.root / name for name in image.config.var_files)
+
 
 def load_project(path: Path) -> Project:
     """Read a project file. Raises `UserError` with every fault in it."""
@@ -105,6 +109,15 @@ def project_for(place: Path) -> Project | None:
     """The project that a template, or a working directory, belongs to: the nearest project file above it."""
     path = find_project(place if place.is_dir() else place.parent)
     return load_project(path) if path is not None else None
+
+
+def templates_meant(template: Path, project: Project | None) -> tuple[tuple[Path, ImageDeclaration | None], ...]:
+    """What the argument of a command means: all templates of a project, or one, each with the image that it makes."""
+    if project is None:
+        return ((template, None),)
+    if is_fleet(template):
+        return tuple((image.template, image) for image in project.images.values())
+    return ((template, project.image_of(template)),)
 
 
 BLOCKS = ("approver", "cache", "channel", "gate", "image", "registry", "retention", "signing", "store")

@@ -97,7 +97,7 @@ class Session:
         request = self.request if as_asked else Request()
         files = request.variable_files
         if image is not None and self.project is not None:
-            files = tuple(self.project.root / name for name in image.config.var_files) + files
+            files = self.project.variable_files(image) + files
         options = LoadOptions(
             variables=request.variables,
             variable_files=files,
