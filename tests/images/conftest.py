@@ -36,6 +36,8 @@ def root_tree(tmp_path: Path) -> Path:
             "boot/vmlinuz-6.1.0-test": b"kernel " * 4000,
             "boot/initrd.img-6.1.0-test": b"initrd " * 4000,
             "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1000::/srv/ann:/bin/sh\n",
+            "etc/os-release": "ID=debian\n",
+            "sbin/init": "#!",
             "etc/shadow": "root:*:19000:0:99999:7:::\nann:!:40000:0:99999:7:::\n",
             "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
             "etc/hostname": "build-host\n",

@@ -331,6 +331,8 @@ def test_a_tree_that_is_larger_than_its_disk_is_told_with_its_largest_directorie
             {"boot/config-6.1.0-test": "CONFIG_EXT4_FS=m\nCONFIG_BLK_DEV_NVME=y\n"},
             "disk.no-initrd",
         ),
+        ("sbin/init", {}, "disk.no-system"),
+        ("etc/passwd", {}, "disk.no-system"),
     ],
 )
 def test_a_tree_that_cannot_boot_is_refused(

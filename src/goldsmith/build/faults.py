@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
+
+_NO_ROOM = 16 << 20
+"""Bytes: less than a package manager's lists."""
 
 
 def from_os(error: OSError) -> MachineError:
@@ -17,6 +22,19 @@ def from_os(error: OSError) -> MachineError:
             next="Free space or mend permissions, then build again: finished steps are kept.",
         )
     )
+
+
+def with_full_disk(error: GoldsmithError, place: Path) -> GoldsmithError:
+    """The error of a step, and that its disk is full when it is: the step itself may have told so in its own words only."""
+    free = shutil.disk_usage(place).free
+    if free > _NO_ROOM:
+        return error
+    full = Diagnostic(
+        code="disk.full",
+        what=f'the disk that the step worked on is full: {free >> 20} MiB are free in "{place}"',
+        next="Free space there, for example with: goldsmith clean; or find out in the log what the step writes.",
+    )
+    return MachineError(*error.diagnostics, full)
 
 
 def joined(errors: Sequence[GoldsmithError]) -> GoldsmithError | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from goldsmith.build.attempt import provision
 from goldsmith.build.cache import CachedStep, StepCache
+from goldsmith.build.faults import with_full_disk
 from goldsmith.build.keys import Document, Redaction, StepKey, files_of, implementation, options_of, step_key
 from goldsmith.build.recovery import Recovery, decide, recover
 from goldsmith.build.steplog import step_log
@@ -261,9 +262,10 @@ def _provision_in_sandbox(
                 if recovery is Recovery.RETRY:
                     continue
                 recover(recovery, name, context, _clean_up(build.cleanup, machine, context))
+                told = with_full_disk(error, directory)
                 if recovery.keeps:
                     _keep_for_a_person(directory, layers, context, workshop)
-                raise
+                raise told from error.__cause__
 
 
 ARCHIVES = "/var/cache/apt/archives"

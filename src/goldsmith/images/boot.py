@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ CONSOLES = "console=tty0 console=ttyS0"
 BIOS_LAST = 2047
 """The last sector of the partition that holds GRUB's core image."""
 
+_NEEDED = ("sbin/init", "etc/passwd", "etc/os-release")
+"""What every system that boots has; a step that removed one of them has removed more."""
 _GRUB = "/usr/lib/grub/i386-pc"
 _MODULES = ("biosdisk", "part_gpt", "fat", "normal", "linux", "search", "search_fs_uuid", "search_fs_file")
 _SYSTEMD_BOOT = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
@@ -41,7 +44,7 @@ class Kernel:
 
 
 def find_kernel(tree: Path, ids: Identifiers, arguments: str) -> Kernel:
-    """The one kernel of a tree. Raises `UserError`: none, several, or none that can reach its root file system."""
+    """The one kernel of a tree. Raises `UserError`: none, several, none that can reach its root, or nothing for it to start."""
     kernels = sorted(path.name for path in (tree / "boot").glob("vmlinuz-*") if path.is_file() and not path.is_symlink())
     if len(kernels) != 1:
         raise UserError(_several(kernels) if kernels else _none())
@@ -50,6 +53,9 @@ def find_kernel(tree: Path, ids: Identifiers, arguments: str) -> Kernel:
     initrd = next((name for name in initrds if (tree / name).is_file()), None)
     if initrd is None and not _reaches_root(tree / f"boot/config-{version}"):
         raise UserError(_no_initrd(version))
+    missing = [f"/{name}" for name in _NEEDED if not os.path.lexists(tree / name)]
+    if missing:
+        raise UserError(_no_system(missing))
     return Kernel(kernel=f"boot/{kernels[0]}", initrd=initrd, cmdline=command_line(ids, arguments))
 
 
@@ -121,6 +127,15 @@ def _none() -> Diagnostic:
         what="the image has no kernel: nothing in it matches /boot/vmlinuz-*",
         why='its disk is declared to boot (boot = "hybrid")',
         next='Add a kernel such as linux-image-cloud-amd64 to the packages, or set boot = "none".',
+    )
+
+
+def _no_system(missing: list[str]) -> Diagnostic:
+    return Diagnostic(
+        code="disk.no-system",
+        what=f"the image has a kernel and no system for it to start: {', '.join(missing)} missing",
+        why='its disk is declared to boot (boot = "hybrid"), and a step has removed that, or none has installed it',
+        next='Look at the steps with goldsmith plan, mend the one that removes it, or set boot = "none".',
     )
 
 
