@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.events import ignore
-from goldsmith.gates.contract import Facts, KnownSecret, Result, Subject
+from goldsmith.gates.contract import Examination, Facts, KnownSecret, Result, Subject
 from goldsmith.gates.judge import result_as_json, run_gate
 from goldsmith.gates.secrets import Secrets, SecretsConfig
 from goldsmith.gates.secrets.generic import find_assigned
@@ -43,7 +43,9 @@ def subject_of(tree: Path, **more: object) -> Subject:
 
 
 def facts(subject: Subject, config: SecretsConfig | None = None) -> Facts:
-    return Secrets().examine(subject, config or SecretsConfig(), ignore, Cancellation())
+    """Each look is an examination of its own: the tree may have changed since the last one."""
+    again = replace(subject, examination=Examination())
+    return Secrets().examine(again, config or SecretsConfig(), ignore, Cancellation())
 
 
 def judged(subject: Subject, config: SecretsConfig | None = None) -> Result:

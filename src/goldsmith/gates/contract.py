@@ -36,6 +36,10 @@ class Declared:
     target: str = "multi-user.target"
 
 
+class Examination:
+    """Stands for one look at one subject: what gates read of it together is kept as long as this lasts (`sharing.py`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """A sealed version as gates see it. Nothing of it may be changed or run on the host."""
@@ -84,6 +88,8 @@ class Subject:
     """The `Config` of each gate of the project by name: the boot gate judges by those of hardening what only a boot shows."""
     now_s: int = 0
     """The real time, by which ages are measured; never a time that a build is pinned to."""
+    examination: Examination = field(default_factory=Examination, repr=False, compare=False)
+    """The same for all gates that look at the same tree; a subject with another tree gets another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

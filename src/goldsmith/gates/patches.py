@@ -14,7 +14,7 @@ from goldsmith.events import Emit
 from goldsmith.gates.advisories.support import published_end_s
 from goldsmith.gates.advisories.versions import sort_key
 from goldsmith.gates.contract import DataUsed, Effect, Facts, Finding, Floor, Gate, Skipped, Subject
-from goldsmith.gates.inventory import Inventory, Package, kind_of, read_inventory
+from goldsmith.gates.inventory import Inventory, Package, inventory_of, kind_of
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, index_digests, read_suites
 from goldsmith.gates.pending_changes import Candidate, Changes, told_by_changelogs
 from goldsmith.gates.support import end_of_life
@@ -44,7 +44,7 @@ class Patches(Gate[PatchesConfig]):
 
     def examine(self, subject: Subject, config: PatchesConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find packages that are behind. Raises `MachineError` when there is nothing to compare with."""
-        inventory = read_inventory([subject.tree])
+        inventory = inventory_of(subject)
         if kind_of(inventory.distribution) != "deb":
             raise _other_archive(inventory)
         ended, doubts = end_of_life(

@@ -60,12 +60,13 @@ def scan(
     chosen = [_gate(name, given, project, opinions) for name in gates]
     seen = next((gate for gate, _ in chosen if isinstance(gate, Vulnerabilities)), Vulnerabilities(given))
     root = project.root if project is not None else Path.cwd()
+    subject = _subject(target, root, work, now_s)
     before = state_of(target.roots)
 
     def judged(use: tuple[Gate[Any], object]) -> Result:
         place = work / f"gate-{use[0].name}"
         place.mkdir()
-        return run_gate(*use, _subject(target, root, place, now_s), lambda event: None, cancellation)
+        return run_gate(*use, replace(subject, work=place), lambda event: None, cancellation)
 
     with ThreadPoolExecutor(len(chosen), thread_name_prefix="gate") as pool:
         results = list(pool.map(judged, chosen))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from goldsmith.build import LayeredResult
-from goldsmith.gates.contract import KnownSecret, Subject
+from goldsmith.gates.contract import Examination, KnownSecret, Subject
 from goldsmith.images import SealedTree, seal_tree
 from goldsmith.project.fingerprints import salt_of
 from goldsmith.project.project import ImageDeclaration
@@ -70,4 +70,4 @@ def examined(image: ImageDeclaration, layered: LayeredResult, subject: Subject, 
         emit=session.emit,
         cancellation=session.cancellation,
     )
-    yield replace(subject, tree=tree.path, roots=roots)
+    yield replace(subject, tree=tree.path, roots=roots, examination=Examination())

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.hardening.accounts import Accounts, read_accounts
 from goldsmith.gates.hardening.tree import Tree, Walk, walk
-from goldsmith.gates.inventory import read_inventory
+from goldsmith.gates.inventory import inventory_of
 
 _INSTALLED = re.compile(r"^Package: (\S+)\nStatus: \S+ ok installed$", re.MULTILINE)
 
@@ -90,7 +90,7 @@ class Scene:
         status = self.tree.text("var/lib/dpkg/status")
         if status:
             return frozenset(_INSTALLED.findall(status))
-        found = read_inventory([self.subject.tree])
+        found = inventory_of(self.subject)
         if not (names := frozenset(package.name for package in found.packages if package.kind in ("rpm", "apk"))):
             raise ValueError("no database of dpkg, rpm or apk lists a package")
         return names

@@ -4,7 +4,7 @@ from goldsmith.gates.inventory.components import components, image_facts
 from goldsmith.gates.inventory.layering import Identity, identity, installed_by_layer
 from goldsmith.gates.inventory.package import Distribution, Found, Inventory, Package, PackageKind
 from goldsmith.gates.inventory.purls import package_url
-from goldsmith.gates.inventory.reading import kind_of, located, read_inventory
+from goldsmith.gates.inventory.reading import inventory_of, kind_of, located, read_inventory
 from goldsmith.gates.inventory.release import read_distribution
 from goldsmith.gates.inventory.stack import Stack
 
@@ -20,6 +20,7 @@ __all__ = [
     "identity",
     "image_facts",
     "installed_by_layer",
+    "inventory_of",
     "kind_of",
     "located",
     "package_url",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from goldsmith.gates.contract import Skipped
+from goldsmith.gates.contract import Skipped, Subject
 from goldsmith.gates.inventory.buildinfo import content_sets, image_name
 from goldsmith.gates.inventory.copyrights import with_licences
 from goldsmith.gates.inventory.gem import read_gems
@@ -20,6 +20,7 @@ from goldsmith.gates.inventory.programs import read_programs
 from goldsmith.gates.inventory.python import read_python
 from goldsmith.gates.inventory.release import read_distribution
 from goldsmith.gates.inventory.stack import Stack
+from goldsmith.gates.sharing import read_once
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.images.tree import shown
 
@@ -65,6 +66,16 @@ def read_inventory(roots: Sequence[Path], layers: Sequence[str] = ()) -> Invento
         content_sets=sets,
         nvr=image_name(stack),
     )
+
+
+@read_once
+def inventory_of(subject: Subject) -> Inventory:
+    """The inventory of a subject's tree, with the layers that brought its packages where they are at hand.
+
+    All gates of an examination share it. Raises the errors of `read_inventory`.
+    """
+    inventory = read_inventory([subject.tree])
+    return located(inventory, subject.roots, subject.layers) if subject.roots else inventory
 
 
 def located(inventory: Inventory, roots: Sequence[Path], layers: Sequence[str]) -> Inventory:

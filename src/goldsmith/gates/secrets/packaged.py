@@ -8,33 +8,29 @@ says so.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import IO
 
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.inventory import Stack
-from goldsmith.gates.inventory.apk import DATABASES, apk_sums
-from goldsmith.gates.inventory.rpm import DIRECTORIES, FILES, rpm_sums
+from goldsmith.gates.inventory.apk import apk_sums
+from goldsmith.gates.inventory.rpm import rpm_sums
+from goldsmith.gates.sharing import read_once
 from goldsmith.images import LayerStore
 
 INFO = "var/lib/dpkg/info"
 STATUS = "var/lib/dpkg/status"
 DIVERSIONS = "var/lib/dpkg/diversions"
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_DATABASES = (STATUS, DIVERSIONS, *DATABASES, *(f"{directory}/{file}" for directory in DIRECTORIES for file in FILES))
 _ALGORITHMS: Mapping[int, str] = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 """By the number of hexadecimal digits."""
 _AT_ONCE = 1 << 20
 _CONFIGURATION = re.compile(r"^ /(\S+) ([0-9a-f]{32})$", re.MULTILINE)
-_ONE_READS = Lock()
 _FIELD = re.compile(r"^(Package|Version|Architecture|Status):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
 
 
@@ -77,27 +73,19 @@ class _Installed:
         return f"{self.name}_{self.version.replace(':', '%3a')}_{self.architecture}.deb"
 
 
+@read_once
 def packaged_files(subject: Subject) -> PackagedFiles:
-    """What is known of the packaged files of a subject."""
+    """What is known of the packaged files of a subject. All gates of an examination share it."""
     tree = subject.tree
     if not subject.layers:
         own = dict(_own_sums(tree))
         return PackagedFiles(
             _resolved(own, tree), "the examined tree itself" if own else "nowhere: no package database is known"
         )
-    # Two gates ask at the same time: the second one waits for what the first one reads.
-    with _ONE_READS:
-        return _from_outside(tree, _databases_as_they_are(tree), subject.layers[0], subject.cache)
+    return _from_outside(tree, subject.layers[0], subject.cache)
 
 
-def _databases_as_they_are(tree: Path) -> tuple[tuple[int, int], ...]:
-    """What changes when a package database of the tree does: the time of a change cannot be set back."""
-    found = [(tree / name).lstat() for name in _DATABASES if os.path.lexists(tree / name)]
-    return tuple((state.st_ino, state.st_ctime_ns) for state in found)
-
-
-@lru_cache(maxsize=2)
-def _from_outside(tree: Path, databases: tuple[tuple[int, int], ...], layer: str, cache: Path) -> PackagedFiles:
+def _from_outside(tree: Path, layer: str, cache: Path) -> PackagedFiles:
     installed = _installed(_text(tree / STATUS))
     debs = {path.name: path for path in (cache / "packages/archives").glob("*/*.deb")}
     cached = [package for package in installed if package.file in debs]

@@ -14,7 +14,7 @@ from goldsmith.gates.adapters import SCANNERS, Opinion, combined, read_report, r
 from goldsmith.gates.advisories import Matches, Vulnerability, match
 from goldsmith.gates.advisories.store import Store
 from goldsmith.gates.contract import DataUsed, Facts, Finding, Floor, Gate, Ignored, Skipped, Subject
-from goldsmith.gates.inventory import Inventory, located, package_url, read_inventory
+from goldsmith.gates.inventory import Inventory, inventory_of, package_url
 from goldsmith.gates.ranking import likelihoods
 from goldsmith.gates.rules import RuleDoubt, RuleOutcome, apply_rules
 from goldsmith.gates.support import end_of_life
@@ -55,8 +55,7 @@ class Vulnerabilities(Gate[VulnerabilitiesConfig]):
 
     def examine(self, subject: Subject, config: VulnerabilitiesConfig, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find vulnerable packages. Raises `UserError` without a good advisories file, or for VEX that is not to be used."""
-        inventory = self.inventory or read_inventory([subject.tree])
-        self.inventory = inventory = located(inventory, subject.roots, subject.layers) if subject.roots else inventory
+        self.inventory = inventory = self.inventory or inventory_of(subject)
         cancellation.check()
         opinion = _found(inventory, subject, config)
         self.matches = opinion.matches
