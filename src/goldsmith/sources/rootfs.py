@@ -62,6 +62,13 @@ chroot "$1" dpkg-divert --local --rename --quiet --remove /usr/sbin/update-initr
 chroot "$1" update-initramfs -c -k all
 """
 
+_NO_HOST_KEYS = """\
+set -eu
+mkdir -p "$1/etc/ssh"
+for kind in rsa ecdsa ed25519; do : > "$1/etc/ssh/ssh_host_${kind}_key"; done
+"""
+"""The server's package makes no keys where it finds some: a second that would be spent on keys that are removed at the end."""
+
 _LEAVE_NOTHING = """\
 set -eu
 [ -L "$1/etc/resolv.conf" ] || rm -f "$1/etc/resolv.conf"
@@ -181,6 +188,8 @@ def _mmdebstrap(request: RootfsRequest, hooks: Path) -> list[str]:
         chosen["setup-0"] = _MERGE_USR
     if "initramfs-tools" in names:
         chosen |= {"essential-0": _HOLD_INITRAMFS, "customize-0": _MAKE_INITRAMFS}
+    if "openssh-server" in names:
+        chosen["essential-1"] = _NO_HOST_KEYS
     options = []
     for name, text in sorted(chosen.items()):
         (hooks / name).write_text(text)
