@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from goldsmith.gates.exposure.services import text_of
-from goldsmith.gates.hardening.tree import Tree
 from goldsmith.gates.inventory.elf import Program, open_program
+from goldsmith.gates.tree import Tree
 
 _DEFAULT = ("lib", "usr/lib", "lib64", "usr/lib64", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*", "usr/local/lib")
 _MOST_FILES = 20_000

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from goldsmith.gates.exposure.linking import Linker, Loaded
 from goldsmith.gates.exposure.services import Service, enabled_services
-from goldsmith.gates.hardening.tree import Tree
 from goldsmith.gates.inventory import Inventory, Package, Stack
 from goldsmith.gates.inventory.ownership import Owner, owners_of
+from goldsmith.gates.tree import Tree
 
 _INTERPRETERS: Mapping[str, str] = {"python": "pypi", "node": "npm", "ruby": "gem", "java": "maven"}
 """Programs that run a language, to the packages that they may load."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from goldsmith.gates.hardening.tree import Tree
+from goldsmith.gates.tree import Tree
 
 _PLACES = ("etc/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _WANTS = ("wants", "requires", "upholds")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from goldsmith.gates.hardening.tree import Tree
+from goldsmith.gates.tree import Tree
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.hardening.accounts import Accounts, read_accounts
-from goldsmith.gates.hardening.tree import Tree, Walk, walk
+from goldsmith.gates.hardening.walk import Walk, walk
 from goldsmith.gates.inventory import inventory_of
+from goldsmith.gates.tree import Tree
 
 _INSTALLED = re.compile(r"^Package: (\S+)\nStatus: \S+ ok installed$", re.MULTILINE)
 
