@@ -7,6 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goldsmith.evidence.log_proof import is_included
 from goldsmith.registry.checkpoints import Tree
 from tests.registry.registry_workbench import ACTOR, Bench, policy
 
@@ -30,6 +31,25 @@ def test_the_root_is_that_of_the_definition(leaves: list[bytes]) -> None:
         tree.add(leaf)
 
     assert (tree.root, tree.size) == ("sha256:" + reference(leaves).hex(), len(leaves))
+
+
+@given(st.integers(1, 70), st.data())
+def test_the_way_from_every_leaf_leads_to_the_root_and_to_no_other(size: int, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, size - 1))
+    leaves = [place.to_bytes(1) for place in range(size)]
+    tree = Tree(prove=place)
+    for leaf in leaves:
+        tree.add(leaf)
+    root = reference(leaves)
+
+    assert tree.root == "sha256:" + root.hex()
+    assert is_included(leaves[place], place, size, tree.path, root)
+    assert not is_included(leaves[place] + b"x", place, size, tree.path, root)
+    assert not is_included(leaves[place], place, size, tree.path, bytes(32))
+    assert not is_included(leaves[place], place, size, (*tree.path, bytes(32)), root)
+    assert not is_included(leaves[place], place, size, tree.path[:-1], root) or not tree.path
+    other = data.draw(st.integers(0, size).filter(lambda number: number != place))
+    assert not is_included(leaves[place], other, size, tree.path, root)
 
 
 def test_a_checkpoint_holds_when_the_log_has_grown(bench: Bench) -> None:

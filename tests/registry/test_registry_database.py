@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.hcl.diagnostics import GoldsmithError, MachineError, UserError
-from goldsmith.registry import db, open_registry, schema
+from goldsmith.registry import db, open_registry, outbox, schema
 from goldsmith.registry.engines import host_clock
 from goldsmith.registry.postgresql import next_step
 from goldsmith.registry.transaction import Cells
@@ -158,6 +158,7 @@ def test_an_older_file_is_copied_and_migrated(tmp_path: Path, monkeypatch: pytes
     url = f"sqlite:///{tmp_path / 'registry.db'}"
     with monkeypatch.context() as older:
         older.setattr(schema, "REVISION", "0001")
+        older.setattr(outbox, "queue", lambda tx: None)  # there were no targets yet
         old_registry(url, tmp_path)
 
     with open_registry(url, tmp_path / "store") as registry:
@@ -175,6 +176,7 @@ def test_an_older_server_is_migrated_only_when_asked(
     url = postgresql.url(postgresql.database())
     with monkeypatch.context() as older:
         older.setattr(schema, "REVISION", "0001")
+        older.setattr(outbox, "queue", lambda tx: None)  # there were no targets yet
         old_registry(url, tmp_path)
 
     with pytest.raises(UserError) as caught:

@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": "Read, export, sign and verify the log of the registry",
     "blast": "Show how far a vulnerability, a package or a bad version reaches",
     "build": "Build images from templates",
+    "bundle": "Write one file that proves a channel's version where there is no network",
     "clean": "Release what killed runs left behind, or prune the cache",
     "console": "Evaluate expressions of a template",
     "doctor": "Show what this machine can do, and what provides the rest",
@@ -49,7 +50,7 @@ COMMANDS = {
     "scan": "Look for vulnerabilities and secrets in a tree, a disk, a bill of materials or a version",
     "show": "Show a version, its evidence and where it stands",
     "validate": "Check a template without building",
-    "verify": "Check an image file against its evidence, offline",
+    "verify": "Check an image file against its evidence or a bundle, offline",
     "version": "Print the version",
 }
 

@@ -73,10 +73,14 @@ def packer_flags(argv: Sequence[str], command: click.Command) -> list[str]:
         elif name not in options:
             raise click.UsageError(f"There is no flag -{name}. {did_you_mean(name, options)}".rstrip())
         elif equals:
-            told.append(f"-{name}={value}")
+            told += _as_click_reads(name, [value])
         elif options[name].type is click.BOOL:
-            told.append(f"-{name}=true")
+            told += _as_click_reads(name, ["true"])
         else:
-            given = list(islice(waiting, 1))
-            told.append(f"-{name}={given[0]}" if given else f"-{name}")
+            told += _as_click_reads(name, list(islice(waiting, 1)))
     return told
+
+
+def _as_click_reads(name: str, given: Sequence[str]) -> list[str]:
+    """A flag with its value, if it has one. Behind a single letter click would take `=` for a part of the value."""
+    return [f"-{name}", *given] if len(name) == 1 or not given else [f"-{name}={given[0]}"]

@@ -49,13 +49,13 @@ def command(
     and show say so.
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile, 5 waits for approval.
     """
-    from goldsmith.cli.references import open_here
+    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
     from goldsmith.cli.signing import sign_moves
     from goldsmith.hcl.diagnostics import Refused
     from goldsmith.project import actor, check_names, declare_channels, seconds
     from goldsmith.registry import Order
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     targets = _read_set(set_file) if set_file else _targets(image, channel, reference, generation)
     for target in targets:
         check_names(project, target.image, target.channel)
@@ -69,8 +69,11 @@ def command(
         raise
     for assignment in done:
         _say_moved(assignment, dry_run)
-    if not dry_run:
-        sign_moves(project, registry)
+    if dry_run:
+        say_what_moves(project, registry, done)
+        return 0
+    sign_moves(project, registry)
+    deliver_moves(project, registry)
     return 0
 
 

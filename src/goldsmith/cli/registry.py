@@ -1,4 +1,4 @@
-"""`goldsmith registry`: the registry's database as a thing to keep: migrate, back up, restore, check."""
+"""`goldsmith registry`: keeps the registry's database (migrate, back up, restore, check), and tells others of changes."""
 
 from __future__ import annotations
 
@@ -90,3 +90,58 @@ def check(deep: bool) -> int:
     read = "read and hashed" if deep else "looked up"
     click.echo(f"Schema {report.revision}, {report.events} events, {report.blobs} blobs {read}: {verdict}.")
     return 0 if report.is_sound else 1
+
+
+@command.command("targets")
+def targets() -> int:
+    """Show who is told of changes, and what has not arrived
+
+    \b
+    Exit code: 0 everything has arrived, 2 something waits or was given up.
+    """
+    from goldsmith.cli.deliveries import open_to_move
+    from goldsmith.cli.show import moment
+
+    project, registry = open_to_move()
+    late = False
+    for state in registry.targets():
+        told = state.declaration
+        follows = f"follows {told.image}@{told.channel}" if told.image else f"hears of {', '.join(told.types)}"
+        since = f"arrived {moment(state.converged_at)}" if state.converged_at else "nothing has arrived yet"
+        click.echo(f"{told.name}  {follows}; {since}")
+        if state.waiting and state.next_at is not None:
+            click.echo(f"  {state.waiting} wait, tried {state.tries} times, next {moment(state.next_at)}: {state.last_error}")
+        if state.failed:
+            click.echo(f"  {state.failed} were given up: {state.last_error}")
+        late = late or bool(state.waiting or state.failed)
+    if not project.targets:
+        click.echo("Nobody is told: goldsmith.hcl has no webhook, ssm_parameter or launch_template.")
+    return 2 if late else 0
+
+
+@command.command("deliver")
+@flag("check", "Look at every parameter and launch template, and mend those that hold something else than their channel.")
+@flag("retry", "Try everything now that waits or was given up.")
+def deliver(check: bool, retry: bool) -> int:
+    """Tell targets of what is due; run it from cron
+
+    \b
+    Commands that move channels try it too, and never wait for it. A try that fails is repeated after 5 s, 15 s, 45 s and so
+    on, at most an hour; a webhook is given up after three days, so that later events reach it.
+    Exit code: 0 everything that was due has arrived, 2 something has not.
+    """
+    from goldsmith.cli.deliveries import open_to_move, say_delivered
+    from goldsmith.project import actor, check_targets
+    from goldsmith.project import deliver as deliver_due
+
+    project, registry = open_to_move()
+    if retry:
+        registry.retry_deliveries(actor())
+    failed = False
+    for drift in check_targets(project, registry) if check else ():
+        click.echo(f"  {drift.target}: {drift.error or drift.note}", err=True)
+        failed = failed or bool(drift.error)
+    for done in deliver_due(project, registry):
+        say_delivered(done)
+        failed = failed or bool(done.error)
+    return 2 if failed else 0

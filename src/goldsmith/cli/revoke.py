@@ -34,28 +34,30 @@ def command(reference: str | None, reason: str, owner: str, at: str, channels: O
     is obeyed from its time on by every promotion and resolve; "revoke -due", from cron, then moves the channels.
     goldsmith restore takes it back.
     """
-    from goldsmith.cli.references import open_here
+    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.cli.times import moment_of
     from goldsmith.project import actor
 
     if not due and reference is None:
         raise click.UsageError("REF is needed, or -due")
-    project, registry = open_here()
+    project, registry = open_to_move()
     if due or reference is None:
-        for done in registry.carry_out_revocations(dry_run=dry_run, actor=actor()):
-            _print(done, dry_run)
+        done = registry.carry_out_revocations(dry_run=dry_run, actor=actor())
     else:
         when = moment_of(at) if at else None
-        _print(
+        done = (
             registry.revoke(
                 reference, reason, owner=owner, effective_at=when, channels=channels, dry_run=dry_run, actor=actor()
             ),
-            dry_run,
         )
-    if not dry_run:
-        from goldsmith.cli.signing import sign_moves
-
-        sign_moves(project, registry)
+    for revocation in done:
+        _print(revocation, dry_run)
+    if dry_run:
+        say_what_moves(project, registry, [move for revocation in done for move in revocation.moved])
+        return 0
+    sign_moves(project, registry)
+    deliver_moves(project, registry)
     return 0
 
 

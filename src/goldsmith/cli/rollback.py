@@ -16,17 +16,20 @@ from goldsmith.cli.options import flag
 @click.argument("channel")
 def command(image: str, channel: str, to: str | None, reason: str, freeze: bool, dry_run: bool) -> int:
     """Move CHANNEL of IMAGE back to the newest earlier version that is still fit."""
-    from goldsmith.cli.references import open_here
+    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
     from goldsmith.cli.signing import sign_moves
     from goldsmith.project import actor, check_names
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     check_names(project, image, channel)
     assignment = registry.rollback(image, channel, to=to, reason=reason, freeze=freeze, dry_run=dry_run, actor=actor())
     verb = "would go back to" if dry_run else "went back to"
     click.echo(f"{image}@{channel} {verb} {image}:{assignment.number} (generation {assignment.generation})")
     for note in assignment.notes:
         click.echo(f"  {note}")
-    if not dry_run:
-        sign_moves(project, registry)
+    if dry_run:
+        say_what_moves(project, registry, [assignment])
+        return 0
+    sign_moves(project, registry)
+    deliver_moves(project, registry)
     return 0

@@ -1,13 +1,17 @@
 """Signed statements about digests: in-toto, DSSE, Sigstore bundles, provenance, bills of materials."""
 
 from goldsmith.evidence.bundle import SignedStatement, open_bundle, sign
-from goldsmith.evidence.keys import load_or_create_signer, load_public_key, load_signer, public_path
+from goldsmith.evidence.keys import load_or_create_signer, load_public_key, load_signer, public_path, public_pem
+from goldsmith.evidence.offline import Part, write_parts
+from goldsmith.evidence.offline_check import Proven, check_disk, check_offline
 from goldsmith.evidence.provenance import BuildRecord, Material, provenance
 from goldsmith.evidence.sbom import Component, Described, cyclonedx, spdx
+from goldsmith.evidence.seen import seen_file, verify_offline
 from goldsmith.evidence.statement import (
     APPROVAL,
     CHECKPOINT,
     CYCLONEDX,
+    POINTER,
     PROVENANCE,
     SPDX,
     TEST_RESULT,
@@ -21,6 +25,7 @@ __all__ = [
     "APPROVAL",
     "CHECKPOINT",
     "CYCLONEDX",
+    "POINTER",
     "PROVENANCE",
     "SPDX",
     "TEST_RESULT",
@@ -29,10 +34,14 @@ __all__ = [
     "Component",
     "Described",
     "Material",
+    "Part",
+    "Proven",
     "SignedStatement",
     "Statement",
     "Subject",
     "Verified",
+    "check_disk",
+    "check_offline",
     "cyclonedx",
     "load_or_create_signer",
     "load_public_key",
@@ -40,8 +49,12 @@ __all__ = [
     "open_bundle",
     "provenance",
     "public_path",
+    "public_pem",
     "read_bundles",
+    "seen_file",
     "sign",
     "spdx",
     "verify_file",
+    "verify_offline",
+    "write_parts",
 ]

@@ -11,6 +11,7 @@ from goldsmith.evidence.statement import PAYLOAD_TYPE, Statement, parse_statemen
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 if TYPE_CHECKING:
+    from securesystemslib.dsse import Envelope
     from securesystemslib.signer import CryptoSigner, Key
 
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -37,12 +38,7 @@ def sign(statement: Statement, signer: CryptoSigner) -> SignedStatement:
     envelope = Envelope(payload, PAYLOAD_TYPE, {})
     envelope.sign(signer)
     key_id = str(signer.public_key.keyid)
-    document = {
-        "mediaType": MEDIA_TYPE,
-        "verificationMaterial": {"publicKey": {"hint": key_id}, "tlogEntries": []},
-        "dsseEnvelope": envelope.to_dict(),
-    }
-    bundle = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+    bundle = _written(envelope, key_id)
     return SignedStatement(statement=statement, digest=statement_digest(payload), signer=key_id, bundle=bundle)
 
 
@@ -79,6 +75,28 @@ def open_bundle(bundle: bytes, keys: Sequence[Key]) -> SignedStatement:
         raise _malformed(str(error)) from error
     signer = next(iter(accepted))
     return SignedStatement(statement=statement, digest=statement_digest(envelope.payload), signer=signer, bundle=bundle)
+
+
+def open_exact(bundle: bytes, keys: Sequence[Key]) -> SignedStatement:
+    """As `open_bundle`, for a bundle that holds nothing but what `sign` writes, byte for byte.
+
+    What a signature does not cover (order, blanks, the key's hint, spare bits of base64) cannot be another then either.
+    """
+    from securesystemslib.dsse import Envelope
+
+    opened = open_bundle(bundle, keys)
+    if _written(Envelope.from_dict(json.loads(bundle)["dsseEnvelope"]), opened.signer) != bundle:
+        raise _malformed("it is not written as Goldsmith writes it")
+    return opened
+
+
+def _written(envelope: Envelope, key_id: str) -> bytes:
+    document = {
+        "mediaType": MEDIA_TYPE,
+        "verificationMaterial": {"publicKey": {"hint": key_id}, "tlogEntries": []},
+        "dsseEnvelope": envelope.to_dict(),
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _malformed(why: str) -> UserError:

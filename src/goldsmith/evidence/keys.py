@@ -47,12 +47,22 @@ def load_signer(path: Path, passphrase: str = "") -> CryptoSigner:
 
 def load_public_key(path: Path) -> SSlibKey:
     """The public key of a PEM file. Raises `UserError` with code `signing.key-unreadable`."""
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key
-
     try:
-        return _public(load_pem_public_key(path.read_bytes()))
+        return public_key_of(path.read_bytes())
     except (OSError, ValueError) as error:
         raise _unreadable(path, str(error)) from error
+
+
+def public_key_of(pem: bytes) -> SSlibKey:
+    """The public key of a PEM text. Raises `ValueError`."""
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+    return _public(load_pem_public_key(pem))
+
+
+def public_pem(key: SSlibKey) -> str:
+    """The PEM text of a public key."""
+    return str(key.keyval["public"])
 
 
 def public_path(private: Path) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+from goldsmith.evidence.moments import moment
 
 BUILD_TYPE = "https://goldsmith.dev/build/layers/v1"
 
@@ -55,8 +56,8 @@ def provenance(record: BuildRecord) -> Mapping[str, object]:
             "builder": {"id": "https://goldsmith.dev/builder/local", "version": {"goldsmith": record.builder_version}},
             "metadata": {
                 "invocationId": record.run_uuid,
-                "startedOn": _moment(record.started_s),
-                "finishedOn": _moment(record.finished_s),
+                "startedOn": moment(record.started_s),
+                "finishedOn": moment(record.finished_s),
             },
             "byproducts": [{"name": step["name"], "annotations": dict(step)} for step in record.steps],
         },
@@ -70,7 +71,3 @@ def _dependency(item: Material) -> Mapping[str, object]:
 def _digest_map(digest: str) -> Mapping[str, str]:
     algorithm, _, value = digest.partition(":")
     return {algorithm: value}
-
-
-def _moment(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+from goldsmith.evidence.moments import moment
 
 NAMESPACE = uuid.UUID("6f2d8f0e-6f9c-5a43-9d0a-3f0c8a1c7b11")
 """Of the UUIDv5 that names a document after its version."""
@@ -71,7 +72,7 @@ def cyclonedx(subject: Described, components: Sequence[Component]) -> Mapping[st
         "serialNumber": f"urn:uuid:{_identity(subject)}",
         "version": 1,
         "metadata": {
-            "timestamp": _moment(subject.epoch),
+            "timestamp": moment(subject.epoch),
             "tools": {"components": [{"type": "application", "name": "goldsmith", "version": subject.tool_version}]},
             "component": about,
         },
@@ -101,7 +102,7 @@ def spdx(subject: Described, components: Sequence[Component]) -> Mapping[str, ob
         "SPDXID": "SPDXRef-DOCUMENT",
         "name": subject.image,
         "documentNamespace": f"https://goldsmith.dev/spdx/{_identity(subject)}",
-        "creationInfo": {"created": _moment(subject.epoch), "creators": [f"Tool: goldsmith-{subject.tool_version}"]},
+        "creationInfo": {"created": moment(subject.epoch), "creators": [f"Tool: goldsmith-{subject.tool_version}"]},
         "packages": [about, *packages],
         "relationships": [
             {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": root},
@@ -186,7 +187,3 @@ def _spdx_id(item: Component, reference: str) -> str:
 
 def _identity(subject: Described) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, f"{subject.image} {subject.disk_digest}")
-
-
-def _moment(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

@@ -17,6 +17,8 @@ SPDX = "https://spdx.dev/Document"
 VERIFICATION_SUMMARY = "https://slsa.dev/verification_summary/v1"
 APPROVAL = "urn:goldsmith:approval:v1"
 CHECKPOINT = "urn:goldsmith:checkpoint:v1"
+POINTER = "urn:goldsmith:pointer:v1"
+CONTENTS = "urn:goldsmith:bundle:v1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

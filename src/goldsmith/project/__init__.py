@@ -3,8 +3,10 @@
 from goldsmith.project.approval import approve, sign_decisions
 from goldsmith.project.audit import check_checkpoints, make_checkpoint
 from goldsmith.project.certify import Certificate
+from goldsmith.project.deliveries import check_targets, declare_targets, deliver, what_moves
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
+from goldsmith.project.offline import offline_bundle
 from goldsmith.project.pending import all_pending
 from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes, templates_meant
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
@@ -29,7 +31,10 @@ __all__ = [
     "cache_directory",
     "check_checkpoints",
     "check_names",
+    "check_targets",
     "declare_channels",
+    "declare_targets",
+    "deliver",
     "expiry_policy",
     "explain_fleet",
     "finish",
@@ -38,6 +43,7 @@ __all__ = [
     "load_project",
     "lock_images",
     "make_checkpoint",
+    "offline_bundle",
     "open_registry",
     "project_for",
     "public_key_here",
@@ -45,4 +51,5 @@ __all__ = [
     "sign_decisions",
     "size_bytes",
     "templates_meant",
+    "what_moves",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from goldsmith.aws import AwsAccess
 from goldsmith.components import REQUIRED, Duration, attribute
 
 DAY_S = 86_400
@@ -74,3 +75,43 @@ class CacheConfig:
     """`cache`: how large the step cache may grow."""
 
     limit: str = attribute("20GB", "A number with MB or GB.")
+
+
+HEARD = ("promotion.committed", "promotion.broke_glass", "rollback.committed", "revocation", "channel")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookConfig:
+    """`webhook "NAME"`: a web server that hears of changes."""
+
+    url: str = attribute(REQUIRED, "Where events are posted to: an https address.")
+    secret_env: str = attribute(
+        REQUIRED, "The environment variable with the secret, whsec_ and base64, that they are signed with."
+    )
+    types: tuple[str, ...] = attribute(HEARD, "Types of events, or their beginnings, as goldsmith audit log shows them.")
+    allow_http: bool = attribute(False, "Whether an http address will do.")
+    allow_private: bool = attribute(False, "Whether the address may be inside of a network, as 10.0.0.0/8 or 127.0.0.1 is.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowerConfig(AwsAccess):
+    """What the blocks of targets that follow a channel share; `region` is required, and says which AMI is meant."""
+
+    image: str = attribute(REQUIRED, "The image.")
+    channel: str = attribute(REQUIRED, "The channel of the image that is followed.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SsmParameterConfig(FollowerConfig):
+    """`ssm_parameter "NAME"`: a parameter of AWS Systems Manager that holds the AMI of a channel."""
+
+    name: str = attribute(REQUIRED, "The parameter's name: /goldsmith/web/prod/ami.")
+    data_type: str = attribute("aws:ec2:image", "aws:ec2:image, which AWS validates, or text.")
+    move_labels: bool = attribute(False, "Whether labels on the oldest of 100 versions, which block writing, go to the newest.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchTemplateConfig(FollowerConfig):
+    """`launch_template "NAME"`: an EC2 launch template whose default version starts the AMI of a channel."""
+
+    template: str = attribute(REQUIRED, "Its id, lt-…, or its name.")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from goldsmith.components import find, names
 from goldsmith.gates.contract import Declared, Gate
@@ -21,15 +21,20 @@ from goldsmith.project.declarations import (
     ApproverConfig,
     CacheConfig,
     ChannelConfig,
+    FollowerConfig,
     ImageConfig,
+    LaunchTemplateConfig,
     RetentionConfig,
     SigningConfig,
+    SsmParameterConfig,
     UrlConfig,
+    WebhookConfig,
 )
 from goldsmith.project.state import PROJECT_FILE, State, find_project, is_fleet
 from goldsmith.template import decode, settings_of
 
 T = TypeVar("T")
+TargetConfig: TypeAlias = WebhookConfig | SsmParameterConfig | LaunchTemplateConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,8 @@ class Project:
     gates: Mapping[str, GateUse]
     channels: Mapping[str, ChannelConfig]
     approvers: Mapping[str, ApproverConfig] = field(default_factory=dict)
+    targets: Mapping[str, TargetConfig] = field(default_factory=dict)
+    """Who hears of changes or follows channels, by block and name: `webhook.ops`."""
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
     store: Path
@@ -120,8 +127,13 @@ def templates_meant(template: Path, project: Project | None) -> tuple[tuple[Path
     return ((template, project.image_of(template)),)
 
 
-BLOCKS = ("approver", "cache", "channel", "gate", "image", "registry", "retention", "signing", "store")
-_LABELLED = ("approver", "channel", "gate", "image")
+TARGETS: Mapping[str, type[TargetConfig]] = {
+    "launch_template": LaunchTemplateConfig,
+    "ssm_parameter": SsmParameterConfig,
+    "webhook": WebhookConfig,
+}
+_LABELLED = ("approver", "channel", "gate", "image", *TARGETS)
+BLOCKS = tuple(sorted((*_LABELLED, "cache", "registry", "retention", "signing", "store")))
 
 
 class _Reader:
@@ -145,6 +157,7 @@ class _Reader:
         self._check_channels(channels, gates)
         approvers = self._labelled("approver", ApproverConfig)
         self._check_approvers(channels, approvers)
+        targets = self._targets(images, channels)
         retention = self._single("retention", RetentionConfig) or RetentionConfig()
         signing = self._single("signing", SigningConfig) or SigningConfig()
         store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
@@ -156,6 +169,7 @@ class _Reader:
             gates=gates,
             channels={name: config for name, (config, _) in channels.items()},
             approvers={name: config for name, (config, _) in approvers.items()},
+            targets=targets,
             retention=retention,
             signing=signing,
             store=self._store(store),
@@ -293,6 +307,26 @@ class _Reader:
                     _place(block, "approvals"),
                     next='Add approver "NAME" { key = "keys/NAME.pub" }; goldsmith approve -new-key keys/NAME.key makes both.',
                 )
+
+    def _targets(self, images: Mapping[str, object], channels: Mapping[str, object]) -> Mapping[str, TargetConfig]:
+        found: dict[str, TargetConfig] = {}
+        for type, config_type in TARGETS.items():
+            for name, (config, block) in self._labelled(type, config_type).items():
+                found[f"{type}.{name}"] = config
+                if isinstance(config, FollowerConfig):
+                    self._check_follower(config, block, images, channels)
+        return found
+
+    def _check_follower(
+        self, config: FollowerConfig, block: Block, images: Mapping[str, object], channels: Mapping[str, object]
+    ) -> None:
+        for kind, name, known in (("image", config.image, images), ("channel", config.channel, channels)):
+            if name not in known:
+                what = f'there is no {kind} "{name}"'
+                self._fault(f"project.unknown-{kind}", what, _place(block, kind), next=did_you_mean(name, known))
+        if not config.region:
+            what = f'"{block.type}" names no region'
+            self._fault("project.no-region", what, block.range, next="Add region: it says which AMI of a version is meant.")
 
     def _store(self, config: UrlConfig) -> Path:
         if not config.url.startswith("file://"):

@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     )
     from goldsmith.registry.expire import Expired
     from goldsmith.registry.impact import Impact, Struck, Use
+    from goldsmith.registry.outbox import TargetDeclaration, TargetState
     from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
     from goldsmith.registry.registry import Registry, open_registry
+    from goldsmith.registry.release import Release
     from goldsmith.registry.replay import LogReport
+    from goldsmith.registry.resolve import Resolved
     from goldsmith.registry.retention import ExpirePlan, Expiring, KeepRule, Kept, RetentionPolicy
+    from goldsmith.registry.targets.contract import Delivered
 
 _PLACES = {
     "canonical": ("JSON", "canonical", "digest_of"),
@@ -64,9 +68,13 @@ _PLACES = {
     "expire": ("Expired",),
     "impact": ("Impact", "Struck", "Use"),
     "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
+    "outbox": ("TargetDeclaration", "TargetState"),
     "registry": ("Registry", "open_registry"),
+    "release": ("Release",),
     "replay": ("LogReport",),
+    "resolve": ("Resolved",),
     "retention": ("ExpirePlan", "Expiring", "KeepRule", "Kept", "RetentionPolicy"),
+    "targets.contract": ("Delivered",),
 }
 
 __all__ = [
@@ -78,6 +86,7 @@ __all__ = [
     "Channel",
     "ChannelMoved",
     "CheckReport",
+    "Delivered",
     "Evidence",
     "ExpirePlan",
     "Expired",
@@ -94,11 +103,15 @@ __all__ = [
     "Order",
     "Package",
     "Registry",
+    "Release",
     "Request",
+    "Resolved",
     "RetentionPolicy",
     "Revocation",
     "Struck",
     "Target",
+    "TargetDeclaration",
+    "TargetState",
     "Use",
     "VerifiedStatement",
     "Version",

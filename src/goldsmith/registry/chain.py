@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -51,8 +50,3 @@ class Head:
     hash: str
     at: int
     """Microseconds since 1970; no later event is earlier."""
-
-
-def event_hash(previous: str, seq: int, at: int, body: str) -> str:
-    """SHA-256 over the previous hash, the number, the time and the body, each on its own line; hex."""
-    return hashlib.sha256(f"{previous}\n{seq}\n{at}\n{body}".encode()).hexdigest()

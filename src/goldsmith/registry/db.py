@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, MachineError, Refused, UserError
-from goldsmith.registry import schema
+from goldsmith.registry import outbox, schema
 from goldsmith.registry.engines import DatabaseEngine, host_clock
 from goldsmith.registry.transaction import Clock, Reader, Transaction
 
@@ -67,11 +67,11 @@ class Database:
             try:
                 yield transaction
             except Refused:
-                transaction.check_complete()
+                _complete(transaction)
                 if not dry_run:
                     connection.commit()
                 raise
-            transaction.check_complete()
+            _complete(transaction)
             if not dry_run:
                 connection.commit()
 
@@ -161,3 +161,8 @@ class Database:
             ) from error
         except DatabaseError as error:
             raise MachineError(self.engine.explain(error)) from error
+
+
+def _complete(transaction: Transaction) -> None:
+    transaction.check_complete()
+    outbox.queue(transaction)

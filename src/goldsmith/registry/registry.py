@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +16,11 @@ from goldsmith.registry import (
     channels,
     check,
     checkpoints,
+    deliver,
     expire,
     impact,
     intake,
+    outbox,
     overview,
     pins,
     records,
@@ -32,6 +34,8 @@ from goldsmith.registry import (
 )
 from goldsmith.registry import labels as labelling
 from goldsmith.registry import promote as promotion
+from goldsmith.registry import release as releases
+from goldsmith.registry import resolve as resolution
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
 from goldsmith.registry.db import Database
@@ -39,6 +43,7 @@ from goldsmith.registry.engine_urls import engine_of
 from goldsmith.registry.entities import (
     Approval,
     ArtifactFile,
+    ArtifactRecord,
     Assignment,
     Channel,
     Evidence,
@@ -54,6 +59,7 @@ from goldsmith.registry.entities import (
     Version,
     VersionDetail,
 )
+from goldsmith.registry.targets.contract import Delivered, Destination
 from goldsmith.registry.transaction import Clock
 
 
@@ -134,6 +140,28 @@ class Registry:
         """The version to use. Raises `Refused` for a channel that is empty or whose version is revoked."""
         with self.database.read() as reader:
             return versions.resolve(reader, reference)
+
+    def resolve_channel(self, image: str, channel: str) -> resolution.Resolved:
+        """What a channel points at now, with its artifacts: see `resolve.resolve`."""
+        with self.database.read() as reader:
+            return resolution.resolve(reader, image, channel)
+
+    def resolve_channel_at(
+        self, image: str, channel: str, *, time: int | None = None, event: int | None = None
+    ) -> resolution.Resolved:
+        """What a channel pointed at, at a time (microseconds since 1970) or after an event: see `resolve.resolve_at`."""
+        with self.database.read() as reader:
+            return resolution.resolve_at(reader, image, channel, time=time, event=event)
+
+    def resolve_move(self, move: Assignment) -> resolution.Resolved:
+        """What a channel points at after a move, which may be one that was only tried."""
+        with self.database.read() as reader:
+            return resolution.resolve_move(reader, move)
+
+    def with_artifact(self, artifact: str) -> tuple[tuple[Version, ArtifactRecord], ...]:
+        """The versions that have an artifact of this id or digest: see `resolve.holding`."""
+        with self.database.read() as reader:
+            return resolution.holding(reader, artifact)
 
     # ── channels ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -237,6 +265,11 @@ class Registry:
         with self.database.write(actor) as tx:
             summary.record(tx, decision, signed)
 
+    def released(self, reference: str) -> releases.Release:
+        """All that proves where a channel points, of one state of the log: see `release.release`."""
+        with self.database.read() as reader:
+            return releases.release(reader, *releases.channel_of(reader, reference))
+
     def unmet(self, image: str, channel: str) -> tuple[Diagnostic, ...]:
         """What the version that a channel holds lacks of the channel's policy now; nothing for an empty channel."""
         with self.database.read() as reader:
@@ -320,6 +353,34 @@ class Registry:
     def expire(self, policy: retention.RetentionPolicy, *, image: str | None = None, actor: str) -> expire.Expired:
         """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
         return expire.expire(self.database, self.blobs, policy, image, actor)
+
+    # ── deliveries ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def declare_targets(self, targets: Sequence[outbox.TargetDeclaration], actor: str) -> None:
+        """Say who is to be told of changes, in place of who was: see `outbox.declare`."""
+        with self.database.read() as reader:
+            if outbox.declared(reader) == tuple(targets):
+                return
+        with self.database.write(actor) as tx:
+            outbox.declare(tx, targets)
+
+    def targets(self) -> tuple[outbox.TargetState, ...]:
+        """How each target stands."""
+        with self.database.read() as reader:
+            return outbox.states(reader)
+
+    def deliver(self, targets: Mapping[str, Destination], actor: str) -> Iterator[Delivered]:
+        """Try everything that is due: see `deliver.deliver`."""
+        return deliver.deliver(self.database, targets, actor)
+
+    def drifted(self, targets: Mapping[str, Destination], actor: str) -> Iterator[Delivered]:
+        """Have what holds something else than its channel delivered again: see `deliver.drifted`."""
+        return deliver.drifted(self.database, targets, actor)
+
+    def retry_deliveries(self, actor: str) -> None:
+        """Have everything that waits, or was given up, tried now."""
+        with self.database.write(actor) as tx:
+            outbox.retry(tx)
 
     # ── the database itself ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypedDict
 
+from goldsmith.evidence.log_proof import event_hash
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import schema
 from goldsmith.registry.canonical import JSON, digest_of_bytes
-from goldsmith.registry.chain import GENESIS, event_hash
+from goldsmith.registry.chain import GENESIS
 from goldsmith.registry.records import packages_digest
 from goldsmith.registry.transaction import Reader, Row
 

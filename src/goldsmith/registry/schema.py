@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISION = "0003"
+REVISION = "0004"
 """The revision that this program reads and writes; migrations/versions/ holds the way to it."""
 
 CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -38,6 +38,7 @@ CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "retention_run": ("id",),
         "certificate": ("digest",),
         "checkpoint": ("seq",),
+        "target": ("name",),
     }
 )
 """Tables whose every row is written by an event, with their keys: folding the log gives them back."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from importlib import metadata
 
 from goldsmith.evidence.bundle import SignedStatement
+from goldsmith.evidence.moments import moment
 from goldsmith.evidence.statement import VERIFICATION_SUMMARY, Statement, Subject
 from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry import versions
@@ -34,7 +34,7 @@ def statement_of(reader: Reader, decision: str) -> Statement:
     met = document["verdict"] == "met"
     predicate: Mapping[str, object] = {
         "verifier": {"id": VERIFIER, "version": {"goldsmith": metadata.version("goldsmith")}},
-        "timeVerified": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(document["at"] // 1_000_000)),
+        "timeVerified": moment(document["at"] // 1_000_000),
         "resourceUri": f"urn:goldsmith:image:{version.image}:{version.number}",
         "policy": {"uri": f"urn:goldsmith:channel:{place}", "digest": _sha256(document["policy"])},
         "inputAttestations": [{"digest": _sha256(item)} for item in document["statements"]],

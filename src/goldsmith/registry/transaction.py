@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from goldsmith.evidence.log_proof import event_hash
 from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry import schema
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.chain import Body, Head, RowChange, event_hash
+from goldsmith.registry.chain import Body, Head, RowChange
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult, RowMapping
@@ -117,6 +119,16 @@ class Reader:
         return self.connection.execute(_statement(sql, lists), values, execution_options=options)
 
 
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """An event that a transaction has written."""
+
+    seq: int
+    type: str
+    rows: tuple[tuple[str, Mapping[str, JSON]], ...]
+    """Tables and the values that were set in a row of each."""
+
+
 class Transaction(Reader):
     """A change in the making. It holds the only writer's lock from its beginning, so nothing it reads can grow stale."""
 
@@ -125,6 +137,8 @@ class Transaction(Reader):
         self.is_kept = is_kept
         """Whether it is to be committed; else it answers what would happen."""
         self.actor = actor
+        self.happened: list[Happened] = []
+        """The events so far."""
         self._changes: list[RowChange] = []
         self.at = self.now
         """The moment of this change; fixed, so that all of it happens at once."""
@@ -185,6 +199,7 @@ class Transaction(Reader):
         moved: dict[str, Value] = {"seq": seq, "hash": hash, "at": self.at, "was": head.seq}
         self._exactly_one("UPDATE chain_head SET seq = :seq, hash = :hash, at = :at WHERE id = 1 AND seq = :was", moved)
         self._head = Head(seq, hash, self.at)
+        self.happened.append(Happened(seq, type, tuple((item.table, item.values) for item in self._changes)))
         self._changes.clear()
         return seq
 

@@ -1,0 +1,103 @@
+"""What a channel points at, for those who use images: now, at a time or after an event, in a cloud and region."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
+from goldsmith.registry import channels, overview, versions
+from goldsmith.registry.entities import ArtifactRecord, Assignment, Version
+from goldsmith.registry.transaction import Reader
+
+USABLE = frozenset({"bound", "published", "deprecated"})
+"""States of an artifact that a machine can still be started from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A channel's version, and where its bytes are."""
+
+    image: str
+    channel: str
+    generation: int
+    version: Version
+    artifacts: tuple[ArtifactRecord, ...]
+    """Those that a machine can be started from."""
+
+    def in_place(self, platform: str, region: str) -> ArtifactRecord:
+        """The one artifact on a platform, in a region; empty stands for any.
+
+        Raises `Refused` when there is none, `UserError` when there are several.
+        """
+        found = [item for item in self.artifacts if platform in ("", item.platform) and region in ("", item.region)]
+        if len(found) == 1:
+            return found[0]
+        place = " ".join(part for part in (platform, region) if part)
+        have = ", ".join(sorted({f"{item.platform} {item.region}".strip() for item in self.artifacts})) or "nowhere"
+        if not found:
+            what = f"{self.version.ref} has no artifact in {place}"
+            raise Refused(Diagnostic(code="resolve.elsewhere", what=what, why=f"it is in: {have}", next="Copy it there."))
+        what = f"{self.version.ref} has {len(found)} artifacts" + (f" in {place}" if place else "")
+        next = f"Name one place with -platform and -region; it is in: {have}."
+        raise UserError(Diagnostic(code="resolve.several", what=what, next=next))
+
+
+def resolve(reader: Reader, image: str, channel: str) -> Resolved:
+    """What a channel points at now. Raises `Refused` for one that is empty or quarantined, or whose version is revoked."""
+    version = versions.resolve(reader, f"{image}@{channel}")
+    row = reader.first(
+        "SELECT generation, state, reason FROM channel WHERE id = :id", id=versions.channel_id(reader, image, channel)
+    )
+    assert row is not None
+    if row.text("state") == "quarantined":
+        what = f"{image}@{channel} is quarantined"
+        next = f"Promote a fit version: goldsmith promote {image} {channel}"
+        raise Refused(Diagnostic(code="resolve.unfit", what=what, why=row.text("reason"), next=next))
+    return _resolved(reader, image, channel, row.whole("generation"), version)
+
+
+def resolve_at(reader: Reader, image: str, channel: str, *, time: int | None = None, event: int | None = None) -> Resolved:
+    """What a channel pointed at, at a time (microseconds since 1970) or after an event, fit or not.
+
+    Artifacts are those of now. Raises `Refused` when it was empty then.
+    """
+    return resolve_move(reader, channels.assigned(reader, image, channel, time, event))
+
+
+def resolve_move(reader: Reader, move: Assignment) -> Resolved:
+    """What a channel points at after a move. Raises `Refused` when that left it empty."""
+    if move.version is None:
+        what = f"{move.image}@{move.channel} is empty"
+        raise Refused(Diagnostic(code="resolve.empty", what=what, next=f"goldsmith promote {move.image} {move.channel}"))
+    version = versions.find(reader, move.version)
+    return _resolved(reader, move.image, move.channel, move.generation, version)
+
+
+def holding(reader: Reader, artifact: str) -> tuple[tuple[Version, ArtifactRecord], ...]:
+    """The versions that have an artifact of this id or digest: `ami-…`, a path, `sha256:…`. Raises `UserError` for none."""
+    rows = reader.rows(
+        "SELECT DISTINCT version FROM artifact WHERE external_id = :name OR digest = :name ORDER BY version", name=artifact
+    )
+    found = [versions.by_id(reader, row.whole("version")) for row in rows]
+    if not found:
+        raise _unknown(reader, artifact)
+    return tuple(
+        (version, item)
+        for version in found
+        for item in overview.artifacts_of(reader, version)
+        if artifact in (item.external_id, item.digest)
+    )
+
+
+def _resolved(reader: Reader, image: str, channel: str, generation: int, version: Version) -> Resolved:
+    artifacts: Sequence[ArtifactRecord] = overview.artifacts_of(reader, version)
+    usable = tuple(item for item in artifacts if item.state in USABLE)
+    return Resolved(image=image, channel=channel, generation=generation, version=version, artifacts=usable)
+
+
+def _unknown(reader: Reader, artifact: str) -> UserError:
+    rows = reader.rows("SELECT external_id FROM artifact WHERE external_id <> digest ORDER BY id DESC LIMIT 1000")
+    near = did_you_mean(artifact, [row.text("external_id") for row in rows])
+    what = f'no version has the artifact "{artifact}"'
+    return UserError(Diagnostic(code="resolve.unknown-artifact", what=what, next=near or "Run goldsmith images."))
