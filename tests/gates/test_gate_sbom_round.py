@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,7 +32,7 @@ INVENTORY = Inventory(
                     module="python36:3.6:1:2:x86_64",
                     files=(PATH,),
                     layer=LAYER,
-                    licences=("MIT and (BSD or GPLv2+)",),
+                    licences=("MIT and (BSD or GPLv2+)", "Apache-2.0; see NOTICE"),
                 ),
                 Package(
                     kind="rpm",
@@ -69,7 +68,7 @@ def test_what_is_read_back_is_what_was_written(form: object) -> None:
     found = read_sbom(document.encode(), "web").inventory
 
     assert found.distribution == INVENTORY.distribution
-    assert found.packages == tuple(sorted(replace(item, licences=()) for item in INVENTORY.packages))
+    assert found.packages == INVENTORY.packages
     assert (found.content_sets, found.nvr, found.faults) == (INVENTORY.content_sets, INVENTORY.nvr, INVENTORY.faults)
 
 
@@ -98,3 +97,36 @@ def test_a_purl_of_a_distribution_carries_architecture_release_and_epoch() -> No
     assert purls["kernel"] == "pkg:rpm/rhel/kernel@4.18.0-1.el8?arch=x86_64&distro=rhel-8.10"
     assert purls["linux"] == "pkg:generic/linux@6.9.1-own"
     assert next(item.owner for item in components(INVENTORY) if item.name == "six") == purls["python3-six"]
+
+
+@pytest.mark.parametrize(
+    ("licenses", "told"),
+    [
+        ([{"license": {"id": "MIT"}}, {"license": {"name": "own words"}}], ("MIT", "own words")),
+        ([{"expression": "MIT OR Apache-2.0"}], ("MIT OR Apache-2.0",)),
+        ([{"license": {}}, "MIT", None], ()),
+        ("MIT", ()),
+    ],
+)
+def test_licences_are_read_from_what_others_write_as_cyclonedx(licenses: object, told: tuple[str, ...]) -> None:
+    component = {"type": "library", "name": "six", "purl": "pkg:pypi/six@1.16.0", "licenses": licenses}
+    document = {"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [component]}
+
+    assert [item.licences for item in read_sbom(json.dumps(document).encode(), "x").inventory.packages] == [told]
+
+
+@pytest.mark.parametrize(
+    ("declared", "concluded", "told"),
+    [
+        ("MIT OR Apache-2.0", "MIT", ("MIT OR Apache-2.0",)),
+        ("NOASSERTION", "MIT", ("MIT",)),
+        ("NONE", "NOASSERTION", ()),
+    ],
+)
+def test_licences_are_read_from_what_others_write_as_spdx(declared: str, concluded: str, told: tuple[str, ...]) -> None:
+    reference = {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:pypi/six@1.16.0"}
+    package = {"name": "six", "externalRefs": [reference], "licenseDeclared": declared, "licenseConcluded": concluded}
+    package["licenseComments"] = "somebody looked at it"
+    document = {"spdxVersion": "SPDX-2.3", "name": "x", "packages": [package], "creationInfo": {"creators": ["Tool: syft-1"]}}
+
+    assert [item.licences for item in read_sbom(json.dumps(document).encode(), "x").inventory.packages] == [told]

@@ -82,7 +82,10 @@ def cyclonedx(subject: Described, components: Sequence[Component]) -> Mapping[st
 
 
 def spdx(subject: Described, components: Sequence[Component]) -> Mapping[str, object]:
-    """An SPDX 2.3 document. What SPDX has no field for stands in comments, a line `goldsmith:NAME=VALUE` for each."""
+    """An SPDX 2.3 document. What SPDX has no field for stands in comments, a line `goldsmith:NAME=VALUE` for each.
+
+    Licences stand in `licenseComments`, a line for each.
+    """
     root = "SPDXRef-Image"
     references = _references(components)
     packages = [_spdx_package(item, references[item]) for item in sorted(references)]
@@ -173,7 +176,7 @@ def _spdx_package(item: Component, reference: str) -> Mapping[str, object]:
         told["checksums"] = [{"algorithm": "SHA256", "checksumValue": item.sha256}]
     if item.licences:
         # Not an expression of SPDX, which "licenseDeclared" asks for: packages have words of their own.
-        told["licenseComments"] = "; ".join(item.licences)
+        told["licenseComments"] = "\n".join(" ".join(licence.splitlines()) for licence in item.licences)
     if comment := _lines(tuple(_told(item))):
         told["comment"] = comment
     return told

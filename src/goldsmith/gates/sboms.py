@@ -40,6 +40,7 @@ class _Entry:
     name: str
     purl: str
     properties: Mapping[str, str]
+    licences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,7 @@ def _package(kind: PackageKind, purl: PackageURL, entry: _Entry) -> Package:
         separator = ":" if kind == "maven" else "/"
         name = f"{purl.namespace}{separator}{purl.name}" if purl.namespace else purl.name
         path = told.get("path", "").lstrip("/")
-        return Package(kind=kind, name=name, version=version, path=path, layer=told.get("layer", ""))
+        return Package(kind=kind, name=name, version=version, path=path, layer=told.get("layer", ""), licences=entry.licences)
     upstream, _, upstream_version = qualifiers.get("upstream", "").partition("@")
     return Package(
         kind=kind,
@@ -149,6 +150,7 @@ def _package(kind: PackageKind, purl: PackageURL, entry: _Entry) -> Package:
         source_version=told.get("source-version", "") or upstream_version or version,
         module=told.get("module", ""),
         layer=told.get("layer", ""),
+        licences=entry.licences,
     )
 
 
@@ -201,7 +203,15 @@ def _cyclonedx(document: Mapping[str, object]) -> Iterator[_Entry]:
             release = f"-{told['trivy-release']}" if told.get("trivy-release") else ""
             epoch = f"{told['trivy-epoch']}:" if told.get("trivy-epoch", "0") != "0" else ""
             told["source-version"] = f"{epoch}{told['trivy-version']}{release}"
-        yield _Entry(_text(item, "name"), _text(item, "purl"), told)
+        yield _Entry(_text(item, "name"), _text(item, "purl"), told, tuple(_cyclonedx_licences(item)))
+
+
+def _cyclonedx_licences(item: Mapping[str, object]) -> Iterator[str]:
+    """Names, identifiers of SPDX, or expressions of them, as the document has them."""
+    for choice in _objects(item.get("licenses")):
+        licence = _object(choice.get("license"))
+        if told := _text(choice, "expression") or _text(licence, "id") or _text(licence, "name"):
+            yield told
 
 
 def _cyclonedx_system(document: Mapping[str, object]) -> Distribution | None:
@@ -229,7 +239,12 @@ def _properties(item: Mapping[str, object]) -> Mapping[str, str]:
 # ── SPDX ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_NO_LICENCE = ("", "NONE", "NOASSERTION")
+"""SPDX 2.3, 7.13 and 7.15: there is none, or nothing is said of it."""
+
+
 def _spdx(document: Mapping[str, object]) -> Iterator[_Entry]:
+    is_ours = _spdx_maker(document) == "goldsmith"
     for item in _objects(document.get("packages")):
         if item.get("primaryPackagePurpose") in ("OPERATING-SYSTEM", "CONTAINER", "FILE"):
             continue
@@ -238,7 +253,14 @@ def _spdx(document: Mapping[str, object]) -> Iterator[_Entry]:
         built = _BUILT_FROM.search(_text(item, "sourceInfo"))
         told = {"source": built[1], "source-version": built[2]} if built else {}
         told |= {_PROPERTIES[name]: value for name, value in _comment(item) if name in _PROPERTIES}
-        yield _Entry(_text(item, "name"), purls[0] if purls else "", told)
+        licences = _text(item, "licenseComments").splitlines() if is_ours else _spdx_licences(item)
+        yield _Entry(_text(item, "name"), purls[0] if purls else "", told, tuple(licences))
+
+
+def _spdx_licences(item: Mapping[str, object]) -> Iterator[str]:
+    """The expression that the package declares, or else the one that was concluded; comments are prose."""
+    told = (_text(item, "licenseDeclared"), _text(item, "licenseConcluded"))
+    yield from [text for text in told if text not in _NO_LICENCE][:1]
 
 
 def _spdx_maker(document: Mapping[str, object]) -> str:
