@@ -267,13 +267,3 @@ def test_a_malformed_vex_document_is_an_error_with_file_and_line(
 
     assert run(["scan", root]) == 3
     assert "vex/a.json line 3): not_affected needs a justification" in capsys.readouterr().out
-
-
-@needs_tools
-def test_hardening_of_a_disk_is_refused_because_modes_are_lost(
-    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    image = disk(tmp_path, tree(tmp_path / "root"), "bare")
-
-    assert run(["scan", "-gates=vulnerabilities,hardening", str(image)]) == 1
-    assert "scan.needs-modes" in capsys.readouterr().out

@@ -22,6 +22,7 @@ from goldsmith.images import LayerStore
 from goldsmith.images.beneath import note_beneath
 from tests.cli.test_cli_scan import VULNERABLE, disk, needs_tools, scanned
 from tests.gates.advisory_workbench import CLEAN, Host, package, tree
+from tests.gates.hardened_tree import make_hardened
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 BUSYBOX = Path("/bin/busybox")
@@ -90,6 +91,58 @@ def test_tree_raw_qcow2_and_layers_give_the_same_findings(
 
     assert len({json.dumps([code, findings(report)]) for code, report in reports}) == 1
     assert [report["subject"]["kind"] for _, report in reports] == ["directory", "disk", "disk", "layers"]
+
+
+CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
+"""cap_net_raw+ep, as the kernel keeps it (struct vfs_cap_data of capability.h)."""
+
+
+def add_special_inodes(root: Path) -> None:
+    """What `debugfs rdump` loses: special modes, owners, capabilities, device nodes, pipes."""
+    for name in ("usr/local/bin/helper", "usr/local/bin/ping", "srv/nobodys"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
+    os.chown(root / "srv/nobodys", 4242, 100_000)
+    (root / "usr/local/bin/helper").chmod(0o6755)
+    (root / "usr/local/bin/ping").chmod(0o755)
+    os.setxattr(root / "usr/local/bin/ping", "security.capability", CAPABILITY)
+    (root / "srv/drop").mkdir()
+    (root / "srv/drop").chmod(0o777)
+    os.mknod(root / "srv/null", 0o020666, os.makedev(1, 3))
+    os.mkfifo(root / "srv/pipe")
+
+
+@needs_root
+@needs_tools
+def test_every_static_gate_sees_the_same_in_tree_raw_qcow2_and_layers(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_hardened(tmp_path / "root")
+    add_special_inodes(root)
+    layers = tmp_path / "layers"
+    (layers / "2-top/etc").mkdir(parents=True)
+    subprocess.run(["cp", "-a", root, layers / "1-base"], check=True)
+    (layers / "1-base/etc/hostname").write_text("other\n")
+    shutil.copy2(root / "etc/hostname", layers / "2-top/etc/hostname")
+    targets = [root, disk(tmp_path, root, "bare"), disk(tmp_path, root, "qcow2"), layers]
+
+    reports = [scanned(capsys, "-gates=vulnerabilities,secrets,hardening", str(target)) for target in targets]
+
+    told = {(item["id"], item["path"]) for item in reports[0][1]["results"][2]["facts"]["findings"]}
+    assert {("GS-048", "srv/drop"), ("GS-050", "usr/local/bin/helper"), ("GS-049", "srv/nobodys")} <= told
+    assert "GS-051" not in {name for name, _ in told}
+    assert [seen(report) for report in reports[1:]] == [seen(reports[0])] * 3
+
+
+def seen(scan: tuple[int, Any]) -> Any:
+    """The exit code, and all that gates say but times, and the names of layers and of what was scanned."""
+    told = [
+        {name: item[name] for name in ("gate", "verdict", "failing", "reasons")}
+        | {name: item["facts"][name] for name in ("examined", "evaluated", "errors", "skipped", "floors", "doubts", "measures")}
+        | {"findings": [{**finding, "layer": ""} for finding in item["facts"]["findings"]]}
+        for item in scan[1]["results"]
+    ]
+    return scan[0], told
 
 
 @needs_root

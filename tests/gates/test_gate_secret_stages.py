@@ -38,7 +38,8 @@ def put(tree: Path, path: str, content: bytes) -> Path:
 
 
 def subject_of(tree: Path, **more: object) -> Subject:
-    subject = Subject(image="t", disk_digest="sha256:00", tree=tree, disk=None, known_secrets=(SECRET,), now_s=1)
+    digest = "sha256:" + "0" * 64
+    subject = Subject(image="t", disk_digest=digest, tree=tree, disk=None, known_secrets=(SECRET,), now_s=1)
     return replace(subject, **more)  # type: ignore[arg-type]  # names of fields
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,11 @@ class Subject:
     """The real time, by which ages are measured; never a time that a build is pinned to."""
     examination: Examination = field(default_factory=Examination, repr=False, compare=False)
     """The same for all gates that look at the same tree; a subject with another tree gets another one."""
+
+    @property
+    def has_disk_digest(self) -> bool:
+        """Whether there is a disk that was hashed: a tree or layers by themselves have the digest of nothing."""
+        return re.fullmatch(r"sha256:[0-9a-f]{64}", self.disk_digest) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +223,12 @@ class Gate(Component[C]):
     @abstractmethod
     def examine(self, subject: Subject, config: C, emit: Emit, cancellation: Cancellation) -> Facts:
         """Find the facts. An exception becomes an ERROR verdict that names it."""
+
+    def check_files(self, config: C, root: Path) -> None:  # most gates name no files
+        """Read the files below `root` that the gate's block names, without an image: what is wrong with them now stays wrong.
+
+        Raises `UserError` with every fault.
+        """
 
     def data_digests(self, subject: Subject, config: C) -> Sequence[str]:
         """Digests of the outside data that the verdict rests on now; when they are as before, an old result still stands."""

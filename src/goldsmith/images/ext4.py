@@ -15,6 +15,7 @@ from pathlib import Path
 from uuid import UUID
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.images.debugfs import answers, listed, place_of, quoted, run_debugfs
 from goldsmith.images.tools import run_tool
 from goldsmith.images.tree import Entry
 from goldsmith.machines.cancellation import Cancellation
@@ -28,7 +29,6 @@ FEATURES = (
 
 _CONFIGURATION = "[defaults]\n\tbase_features = none\n\tenable_periodic_fsck = 0\n[fs_types]\n\text4 = {\n\t}\n"
 _LATEST = (1 << 31) - 1
-_BANNER = "debugfs "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +89,13 @@ def _creation(entries: Sequence[Entry]) -> list[bytes]:
     for entry in entries:
         head, _, name = entry.path.rpartition(b"/")
         if head != directory:
-            commands.append(b"cd " + _quoted(b"/" + head))
+            commands.append(b"cd " + quoted(b"/" + head))
             directory = head
         first = _first_name(entry, names)
         if first is not None:
             # `ln` does not enlarge a full directory and `write` does: so make room for the name first.
-            room = _quoted(name)
-            commands += [b"write /dev/null " + room, b"rm " + room, b"ln " + _quoted(b"/" + first) + b" " + room]
+            room = quoted(name)
+            commands += [b"write /dev/null " + room, b"rm " + room, b"ln " + quoted(b"/" + first) + b" " + room]
         else:
             commands.append(_created(entry, name))
     return commands
@@ -111,33 +111,28 @@ def _first_name(entry: Entry, names: dict[tuple[int, int], bytes]) -> bytes | No
 
 
 def _created(entry: Entry, name: bytes) -> bytes:
-    quoted = _quoted(name)
+    word = quoted(name)
     if entry.kind == "directory":
-        return b"mkdir " + quoted
+        return b"mkdir " + word
     if entry.kind == "file":
-        return b"write " + _quoted(entry.place) + b" " + quoted
+        return b"write " + quoted(entry.place) + b" " + word
     if entry.kind == "link":
-        return b"symlink " + quoted + b" " + _quoted(os.readlink(entry.place))
+        return b"symlink " + word + b" " + quoted(os.readlink(entry.place))
     if entry.kind == "fifo":
-        return b"mknod " + quoted + b" p"
+        return b"mknod " + word + b" p"
     kind = b"c" if stat.S_ISCHR(entry.status.st_mode) else b"b"
     device = entry.status.st_rdev
-    return b"mknod %s %s %d %d" % (quoted, kind, os.major(device), os.minor(device))
+    return b"mknod %s %s %d %d" % (word, kind, os.major(device), os.minor(device))
 
 
 def _numbers(target: Ext4, entries: Sequence[Entry], work: Path, cancellation: Cancellation) -> dict[bytes, int]:
     """The inode number of each name, as the file system has it."""
     directories = [b"", *(entry.path for entry in entries if entry.kind == "directory")]
-    listing = _debugfs(target, [b"ls -p " + _quoted(b"/" + path) for path in directories], work, cancellation)
+    listing = answers(_debugfs(target, [b"ls -p " + quoted(b"/" + path) for path in directories], work, cancellation))
     numbers: dict[bytes, int] = {}
-    position = -1
-    for line in listing.split(b"\n"):
-        if line.startswith(b"debugfs: "):
-            position += 1
-        elif line.startswith(b"/"):
-            fields = line.split(b"/")
-            prefix = directories[position] + b"/" if directories[position] else b""
-            numbers[prefix + fields[5]] = int(fields[1])
+    for directory, answer in zip(directories, listing, strict=True):
+        prefix = directory + b"/" if directory else b""
+        numbers |= {prefix + item.name: item.number for item in listed(answer)}
     return numbers
 
 
@@ -156,7 +151,7 @@ def _attributes(target: Ext4, tree: Path, entries: Sequence[Entry], numbers: dic
         for index, (name, value) in enumerate(entry.xattrs):
             content = work / f"xattr-{count}-{index}"
             content.write_bytes(value)
-            commands.append(b"ea_set -f %s <%d> %s" % (_quoted(os.fsencode(content)), number, name.encode()))
+            commands.append(b"ea_set -f %s <%d> %s" % (quoted(os.fsencode(content)), number, name.encode()))
     commands += [b"sif <%d> links_count %d" % item for item in links.items()]
     return commands
 
@@ -175,20 +170,12 @@ def _inode(number: int, status: os.stat_result, epoch: int) -> list[bytes]:
 
 
 def _debugfs(target: Ext4, commands: Sequence[bytes], work: Path, cancellation: Cancellation) -> bytes:
-    """Run commands and return their output. `debugfs` goes on after an error and returns 0: what it says decides."""
-    script = work / "debugfs"
-    script.write_bytes(b"\n".join(commands) + b"\n")
-    errors = work / "debugfs.errors"
-    argv = ["debugfs", "-w", "-f", str(script), f"{target.disk}?offset={target.offset}"]
-    output = run_tool(argv, epoch=target.epoch, errors=errors, cancellation=cancellation)
-    told = [line for line in errors.read_text(errors="replace").splitlines() if line and not line.startswith(_BANNER)]
+    """Run commands and return their output."""
+    place = place_of(target.disk, target.offset)
+    output, told = run_debugfs(place, commands, work, write=True, epoch=target.epoch, cancellation=cancellation)
     if told:
         raise MachineError(_failed(told))
     return output
-
-
-def _quoted(name: bytes) -> bytes:
-    return b'"' + name.replace(b'"', b'""') + b'"'
 
 
 def _check_names(entries: Sequence[Entry]) -> None:

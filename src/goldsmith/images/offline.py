@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.images.debugfs import place_of
 from goldsmith.images.formats import to_raw
+from goldsmith.images.inodes import restore_inodes
 from goldsmith.images.tools import run_tool
 from goldsmith.machines.cancellation import Cancellation
 
@@ -22,8 +24,13 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
     """The root file system of a raw or qcow2 disk as a directory in `work`.
 
     It is the ext2, ext3 or ext4 file system that has an os-release; the disk may have a GPT, an MBR, or be the file system
-    itself. Raises `MachineError` with code `disk.no-root` when there is none, and that of `run_tool` for a damaged disk.
+    itself. Modes, owners, devices and extended attributes are as its inodes say; links to the same file become copies.
+
+    Raises `MachineError` with code `disk.no-root` when there is none, with `images.not-root` for who may not give files away,
+    and those of `run_tool` and `restore_inodes` for a disk that is damaged or cannot be kept here.
     """
+    if os.geteuid() != 0:
+        raise _not_root(disk)
     raw = disk
     if format != "raw":
         raw = work / "scanned.raw"
@@ -33,11 +40,14 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
         seen.append(f"ext at byte {offset}")
         if not _has_release(raw, offset, cancellation):
             continue
-        tree = work / "root"
+        tree, place = work / "root", place_of(raw, offset)
         tree.mkdir()
         told = work / "rdump.log"
-        run_tool(["debugfs", "-R", f"rdump / {tree}", _place(raw, offset)], cancellation=cancellation, errors=told)
+        run_tool(["debugfs", "-R", f"rdump / {tree}", place], cancellation=cancellation, errors=told)
         _check_whole(told.read_text(errors="replace"), disk)
+        inodes = work / "inodes"
+        inodes.mkdir()
+        restore_inodes(tree, place, inodes, cancellation)
         return tree
     raise MachineError(
         Diagnostic(
@@ -70,11 +80,18 @@ def _has_release(raw: Path, offset: int, cancellation: Cancellation | None) -> b
 
 
 def _stat(raw: Path, offset: int, name: bytes, cancellation: Cancellation | None) -> bytes:
-    return run_tool(["debugfs", "-R", f"stat {name.decode()}", _place(raw, offset)], cancellation=cancellation)
+    return run_tool(["debugfs", "-R", f"stat {name.decode()}", place_of(raw, offset)], cancellation=cancellation)
 
 
-def _place(raw: Path, offset: int) -> str:
-    return f"{raw}?offset={offset}" if offset else str(raw)
+def _not_root(disk: Path) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="images.not-root",
+            what=f'only root can read the files of the disk "{disk}" as they are',
+            why="they belong to many users, and only root may give files away",
+            next="Run the same command with sudo, or scan the bill of materials.",
+        )
+    )
 
 
 def _file_systems(raw: Path) -> Iterator[int]:

@@ -55,8 +55,6 @@ def scan(
     """
     now_s = int(time.time())
     given = target.sbom.inventory if target.sbom is not None else None
-    if "hardening" in gates and target.kind == "disk":
-        raise _without_modes()
     chosen = [_gate(name, given, project, opinions) for name in gates]
     seen = next((gate for gate, _ in chosen if isinstance(gate, Vulnerabilities)), Vulnerabilities(given))
     root = project.root if project is not None else Path.cwd()
@@ -84,18 +82,6 @@ def scan(
         results=tuple(results),
         created_s=now_s,
         version=installed_version("goldsmith"),
-    )
-
-
-def _without_modes() -> UserError:
-    """`debugfs` gives files their permissions, but not setuid, setgid, sticky and capabilities."""
-    return UserError(
-        Diagnostic(
-            code="scan.needs-modes",
-            what='the gate "hardening" cannot examine a disk that is read without mounting it',
-            why="setuid, setgid and sticky bits and capabilities are lost on that way, and it judges by them",
-            next="Scan the layers or a directory; a build runs this gate on the sealed tree.",
-        )
     )
 
 

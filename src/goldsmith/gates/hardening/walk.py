@@ -39,13 +39,18 @@ def walk(tree: Tree) -> Walk:
         directory = pending.pop()
         try:
             with os.scandir(f"{tree.root}/{directory}") as entries:
-                for entry in entries:
+                # Sorted: what is told as the first example does not depend on the host's file system.
+                for entry in sorted(entries, key=_name):
                     path = f"{directory}/{entry.name}" if directory else entry.name
                     if directory or entry.name not in _KERNEL_OWNED:
                         _look(seen, entry, path, pending)
         except OSError as error:
             seen.faults.append(f"/{shown(directory)}: {error.strerror}")
     return seen
+
+
+def _name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _look(seen: Walk, entry: os.DirEntry[str], path: str, pending: list[str]) -> None:

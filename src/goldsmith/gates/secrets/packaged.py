@@ -51,14 +51,17 @@ class PackagedFiles:
 
     def is_unchanged(self, path: str, file: IO[bytes]) -> bool:
         """Whether a file, which is read from where it stands, has the content that its package gave it."""
-        known = self.sums.get(path)
-        algorithm = _ALGORITHMS.get(len(known)) if known is not None else None
-        if algorithm is None:
+        digest = self.hash_for(path)
+        if digest is None:
             return False
-        digest = hashlib.new(algorithm, usedforsecurity=False)
         while data := file.read(_AT_ONCE):
             digest.update(data)
-        return digest.hexdigest() == known
+        return digest.hexdigest() == self.sums[path]
+
+    def hash_for(self, path: str) -> hashlib._Hash | None:
+        """What the content of a file is to be hashed with, to be compared with its sum; None when there is no sum."""
+        algorithm = _ALGORITHMS.get(len(self.sums.get(path, "")))
+        return hashlib.new(algorithm, usedforsecurity=False) if algorithm is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +80,17 @@ class _Installed:
 def packaged_files(subject: Subject) -> PackagedFiles:
     """What is known of the packaged files of a subject. All gates of an examination share it."""
     tree = subject.tree
-    if not subject.layers:
+    lowest = _lowest_layer(subject.layers[0], subject.cache) if subject.layers else None
+    # Layers that are neither sealed nor in this host's store are a foreign tree like any other.
+    if lowest is None and not (subject.layers and subject.has_disk_digest):
         own = dict(_own_sums(tree))
         return PackagedFiles(
             _resolved(own, tree), "the examined tree itself" if own else "nowhere: no package database is known"
         )
-    return _from_outside(tree, subject.layers[0], subject.cache)
+    return _from_outside(tree, lowest or Path("/nonexistent"), subject.cache)
 
 
-def _from_outside(tree: Path, layer: str, cache: Path) -> PackagedFiles:
+def _from_outside(tree: Path, lowest: Path, cache: Path) -> PackagedFiles:
     installed = _installed(_text(tree / STATUS))
     debs = {path.name: path for path in (cache / "packages/archives").glob("*/*.deb")}
     cached = [package for package in installed if package.file in debs]
@@ -93,7 +98,6 @@ def _from_outside(tree: Path, layer: str, cache: Path) -> PackagedFiles:
     with ThreadPoolExecutor(2, thread_name_prefix="sums") as pool:
         for package, found in zip(cached, pool.map(lambda item: _sums_of(debs[item.file]), cached), strict=True):
             sums |= {_diverted(package.name, path): digest for path, digest in found.items()}
-    lowest = _lowest_layer(layer, cache)
     below = {package.name: package for package in _installed(_text(lowest / STATUS))}
     unknown = []
     for package in installed:
@@ -114,13 +118,14 @@ def _from_outside(tree: Path, layer: str, cache: Path) -> PackagedFiles:
     return PackagedFiles(_resolved(sums, tree), origin, tuple(unknown))
 
 
-def _lowest_layer(layer: str, cache: Path) -> Path:
+def _lowest_layer(layer: str, cache: Path) -> Path | None:
+    """Its directory in this host's store."""
     store = cache / "layers"
     if store.is_dir():
         layers = LayerStore(store)
         if layers.has(layer):
             return layers.path(layer)
-    return Path("/nonexistent")
+    return None
 
 
 def _sums_of(deb: Path) -> Mapping[str, str]:

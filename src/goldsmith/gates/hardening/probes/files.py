@@ -175,6 +175,6 @@ def unmodified(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
 
 def recorded(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
     """The image's content is recorded where the image cannot change it: its layers and its digest; or it has AIDE."""
-    has_digest = scene.subject.disk_digest.startswith("sha256:") and bool(scene.subject.layers)
+    has_digest = scene.subject.has_disk_digest and bool(scene.subject.layers)
     if not has_digest and scene.tree.status("usr/bin/aide") is None:
         yield Fault("no baseline of its files is recorded: the image has no layers, and no aide")
