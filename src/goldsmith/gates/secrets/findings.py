@@ -36,8 +36,13 @@ class Findings:
         self._found: dict[tuple[str, int, str], Finding] = {}
 
     def found(self) -> tuple[Finding, ...]:
-        """All findings, in the order in which they were made."""
-        return tuple(self._found.values())
+        """All findings, sorted by place: files are examined by several threads."""
+        return tuple(sorted(self._found.values(), key=lambda item: item.path))
+
+    @property
+    def count(self) -> int:
+        """How many there are so far."""
+        return len(self._found)
 
     def fingerprint(self, kind: str, value: bytes) -> str:
         """What stands for a secret."""

@@ -77,6 +77,10 @@ class KnownSearch:
         pattern = b"|".join(re2.escape(data) for data in longest_first)
         self._pattern = expression(pattern) if wanted else None
 
+    def __bool__(self) -> bool:
+        """Whether there is anything to search for."""
+        return self._pattern is not None
+
     def find(self, data: bytes) -> Iterator[tuple[Form, int]]:
         """Each form in `data` with its offset."""
         if self._pattern is None:

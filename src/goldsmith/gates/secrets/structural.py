@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from goldsmith.gates.contract import Effect
+from goldsmith.gates.secrets.expressions import expression
 from goldsmith.gates.secrets.shapes import (
     has_private_key,
     has_resolver_of_this_host,
@@ -20,9 +23,13 @@ from goldsmith.gates.secrets.shapes import (
     matching,
 )
 
+if TYPE_CHECKING:
+    import re2
+
 _HOMES = r"(?:root|home/[^/]+|var/(?:lib|opt|www)/[^/]+|opt/[^/]+|srv/[^/]+|etc/skel|usr/local/[^/]+)"
 _HOST = "Delete it in the template; sealing makes it again at first boot."
 _LEFT = "Delete it in the step that leaves it."
+_PROGRAMS = ("usr/lib/", "usr/share/")
 _LOGIN = "Give the machine its login at first boot, from outside."
 
 
@@ -38,6 +45,8 @@ class Detector:
     is_one: Callable[[bytes], bool] = bool
     """Whether this content is one; by default any content is."""
     effect: Effect = "fail"
+    spared: tuple[str, ...] = ()
+    """Directories below which it is none."""
 
 
 _USERINFO = matching(rb"^[^#\n]*\w+://[^/\s:@]*:[^/\s@$<{]+@")
@@ -205,9 +214,9 @@ _SERVICE_LOGINS = (
 _RESIDUE = (
     Detector("history", rf"{_HOMES}/\.((bash|zsh|sh|ash|ksh|mysql|psql|python|sqlite|rediscli|node_repl|php|irb|gdb|mongo|fish)_history|lesshst|viminfo|histfile|Rhistory)"
              rf"|{_HOMES}/\.local/(share/fish/fish_history|state/.+history)", "a command history", _LEFT),
-    Detector("dot-env", r"(?!usr/(?:lib|share)/).*/\.env(\.[a-z]+)?|\.env", "an environment file of an application", _LEFT,
-             matching(rb"^[^#\n]*=\s*\S")),
-    Detector("git-repository", r"(?!usr/(?:lib|share)/)(?:.*/)?\.git/config", "a git repository with its history", _LEFT, bool, "warn"),
+    Detector("dot-env", r"(.*/)?\.env(\.[a-z]+)?", "an environment file of an application", _LEFT,
+             matching(rb"^[^#\n]*=\s*\S"), spared=_PROGRAMS),
+    Detector("git-repository", r"(.*/)?\.git/config", "a git repository with its history", _LEFT, bool, "warn", _PROGRAMS),
     Detector("git-address", r"(?:.*/)?\.git/config", "a login in the address of a git repository", _LEFT, _USERINFO),
     Detector("ansible-residue", rf"{_HOMES}/\.ansible/.+|(var/)?tmp/\.?ansible.*|var/log/ansible\.log", "what Ansible leaves behind", _LEFT),
     Detector("build-log", r"(var/)?tmp/(packer-|script_\d|packer\.log|install).*|var/log/(packer|installer|anaconda)(\.log|/.+)"
@@ -227,13 +236,23 @@ PRIVATE_KEY = Detector("private-key", r".*", "a private key", _LEFT, has_private
 """Looked for in every file that is not its package's."""
 
 _COMPILED = tuple((re.compile(detector.path, re.DOTALL), detector) for detector in DETECTORS)
-_ANY = re.compile("|".join(f"(?:{detector.path})" for detector in DETECTORS), re.DOTALL)
+
+
+@cache
+def _any() -> re2._Regexp[bytes]:
+    """All paths at once, for the thousands that are none of them."""
+    return expression(("(?s)" + "|".join(f"(?:{detector.path})" for detector in DETECTORS)).encode())
+
+
+def is_telling(path: str) -> bool:
+    """Whether any detector asks for a file of this path."""
+    return _any().fullmatch(path.encode(errors="surrogateescape")) is not None
 
 
 def detect(path: str, data: bytes) -> Iterator[Detector]:
     """The detectors that recognise a file by its path and content."""
-    if _ANY.fullmatch(path) is None:
+    if not is_telling(path):
         return
     for pattern, detector in _COMPILED:
-        if pattern.fullmatch(path) and detector.is_one(data):
+        if pattern.fullmatch(path) and not path.startswith(detector.spared) and detector.is_one(data):
             yield detector

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Protocol
 
 SIZE = 2 << 20
 BEFORE = 1 << 10
@@ -33,15 +34,30 @@ class Window:
         return self.line and self.line + self.data.count(b"\n", 0, offset)
 
 
-def windows(file: IO[bytes], after: int = AFTER) -> Iterator[Window]:
+class Digest(Protocol):
+    """A hash of hashlib's that the whole content goes into."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+
+def windows(file: IO[bytes], after: int = AFTER, digest: Digest | None = None) -> Iterator[Window]:
     """The whole content of a file; an empty one is one empty window. `after` bytes follow each but the last."""
+    # The buffer is as large as the file: thousands of small ones would take long to make room for 2 MiB each.
+    size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    data, start = file.read(SIZE + after), 0
+    data, start = file.read(min(SIZE + after, size + 1)), 0
+    if len(data) > size:
+        data += file.read(SIZE + after - len(data))
+    if digest is not None:
+        digest.update(data)
     line = 0 if b"\0" in data[:4096] else 1
     while len(data) == start + SIZE + after:
         end = start + SIZE
         yield Window(data, start, end, False, line)
         kept = end - BEFORE
         line = line and line + data.count(b"\n", 0, kept)
-        data, start = data[kept:] + file.read(SIZE), BEFORE
+        more = file.read(SIZE)
+        if digest is not None:
+            digest.update(more)
+        data, start = data[kept:] + more, BEFORE
     yield Window(data, start, len(data), start == 0, line)
