@@ -296,6 +296,32 @@ def test_a_good_template_is_valid(tmp_path: Path) -> None:
     assert goldsmith("validate", ".", cwd=tmp_path).stdout.strip().endswith("The configuration is valid.")
 
 
+GATES = """
+gate "boot" { tests = "tests" }
+gate "secrets" { rules = ["rules.toml"] }
+gate "vulnerabilities" { vex = ["a.vex.json"] }
+"""
+
+
+def test_validate_reads_the_files_that_gates_name(tmp_path: Path) -> None:
+    template(tmp_path)
+    (tmp_path / "goldsmith.hcl").write_text(GATES)
+    (tmp_path / "rules.toml").write_text("[[rules]]\nid = 'x'\n")
+    (tmp_path / "a.vex.json").write_text("{}")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_web.py").write_text("this is no Python\n")
+    (tmp_path / "tests/web.yaml").write_text("service:\n  ssh.service: {runing: true}\n")
+
+    done = goldsmith("validate", ".", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "on tests/web.yaml line 2:" in done.stdout
+    assert 'a service has no "runing" (Did you mean "running"?)' in done.stdout
+    assert "it has neither regex nor path" in done.stdout
+    assert "a.vex.json" in done.stdout
+    assert goldsmith("validate", "-syntax-only", ".", cwd=tmp_path).returncode == 0
+
+
 def test_fmt_writes_checks_and_reads_standard_input(tmp_path: Path) -> None:
     path = tmp_path / "a.pkr.hcl"
     path.write_text("locals {\na=1\n  bb = 2\n}\n")

@@ -26,7 +26,7 @@ def faults(root: Path, text: str) -> list[str]:
     with pytest.raises(UserError) as caught:
         read(root, text)
     assert {item.code for item in caught.value.diagnostics} == {"boot.test-file"}
-    return [item.what for item in caught.value.diagnostics]
+    return [f"{item.where.file}:{item.where.start.line}: {item.what}" for item in caught.value.diagnostics if item.where]
 
 
 def test_a_check_is_wanted_to_be_there_when_it_says_nothing(tmp_path: Path) -> None:
@@ -74,6 +74,29 @@ def test_every_kind_has_a_command(tmp_path: Path) -> None:
 
     for check in checks:
         assert subprocess.run(["sh", "-nc", check.command], capture_output=True, check=False).stderr == b"", check.name
+
+
+@pytest.mark.parametrize(
+    ("text", "early", "seeded"),
+    [
+        ("package:\n  a: {version: 1}\n", {"installed": True, "version": "1"}, {"installed": True, "version": "1"}),
+        ("service:\n  a: {enabled: true}\n", {"enabled": True}, {"enabled": True}),
+        ("service:\n  a: {running: false}\n", None, None),
+        ("file:\n  /etc/a: {mode: 644}\n", {"exists": True, "mode": "644"}, None),
+        ("file:\n  /run/a: {}\n", None, None),
+        ("user:\n  a: {uid: 7}\n", {"exists": True, "uid": 7}, None),
+        ("port:\n  tcp/80: {}\n", None, None),
+        ("sysctl:\n  kernel.dmesg_restrict: 1\n", None, None),
+        ("command:\n  ls: {}\n", None, None),
+    ],
+)
+def test_only_what_needs_no_disk_and_no_kernel_is_tried_early(tmp_path: Path, text: str, early: object, seeded: object) -> None:
+    (check,) = read(tmp_path, text)
+
+    found, found_seeded = check.early(seeded=False), check.early(seeded=True)
+
+    assert (dict(found.wanted) if found else None) == early
+    assert (dict(found_seeded.wanted) if found_seeded else None) == seeded
 
 
 def answered(check: Check) -> str:

@@ -9,6 +9,7 @@ import pytest
 
 from goldsmith.events import Event, Output, ignore
 from goldsmith.gates.boot import Boot, BootConfig
+from goldsmith.gates.boot.checks import read_checks
 from goldsmith.gates.boot.early import examine_early
 from goldsmith.gates.contract import Declared, Subject
 from goldsmith.gates.judge import run_gate
@@ -72,6 +73,44 @@ def test_an_undeclared_socket_is_a_fault(debian: Path, tmp_path: Path) -> None:
 
     assert [finding.rule for finding in early.findings] == ["undeclared-socket"]
     assert "tcp/22" in early.findings[0].detail
+
+
+CHECKS = """
+package:
+  systemd: {installed: true}
+  telnet: {installed: false}
+  nginx: {}
+service:
+  ssh.service: {enabled: true, running: true}
+  nginx.service: {enabled: true}
+file:
+  /etc/passwd: {mode: "0644", owner: root, contains: [root]}
+  /usr/bin/nginx: {}
+  /srv/later: {}
+user:
+  root: {uid: 0, home: /root}
+  web: {}
+sysctl:
+  kernel.dmesg_restrict: 7
+"""
+
+
+@pytest.mark.slow
+@needs_containers
+def test_tests_in_yaml_that_need_no_disk_fail_the_image_early(debian: Path, tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(CHECKS)
+    checks = read_checks([tmp_path / "web.yaml"], tmp_path)
+
+    early = examine_early(subject_of(debian, tmp_path, "tcp/22"), Journal(tmp_path / "journal"), checks)
+
+    assert {finding.subject for finding in early.findings} == {
+        "package nginx",
+        "service nginx.service",
+        "file /usr/bin/nginx",
+        "user web",
+    }
+    assert {(finding.rule, finding.path) for finding in early.findings} == {("user-test", "web.yaml")}
+    assert all(finding.line for finding in early.findings)
 
 
 @pytest.mark.slow

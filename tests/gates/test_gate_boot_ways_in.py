@@ -115,3 +115,5 @@ def test_credentials_may_hold_anything_and_still_are_one_word_of_the_command(tmp
     command = command_line(spec, Accelerator("tcg", ""), tmp_path, control=tmp_path / "qmp", port=1)
 
     assert "type=11,value=io.systemd.credential.binary:a=eCx5Cno=" in command
+    given = next(word for word in command if word.startswith("name=opt/io.systemd.credentials/a,file="))
+    assert Path(given.rpartition("file=")[2].replace(",,", ",")).read_text() == "x,y\nz"

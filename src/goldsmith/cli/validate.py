@@ -13,6 +13,7 @@ from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
     from goldsmith.hcl.diagnostics import Diagnostic
+    from goldsmith.project import Project
     from goldsmith.template import LoadOptions
 
 
@@ -38,13 +39,14 @@ def command(
 ) -> int:
     """Check TEMPLATE: a directory or file with .pkr.hcl or .pkr.json, or a legacy JSON template (- for standard input).
 
-    A project file beside it is checked too.
+    A project file beside or above it is checked too, with the files that its gates name: tests in YAML, rules for secrets, VEX.
 
     \b
     Exit code: 0 it is right, perhaps with warnings; 1 it is wrong.
     """
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.hcl.diagnostics import Severity
+    from goldsmith.project import gate_faults, project_for
     from goldsmith.template import check_syntax, load_options
 
     options = read_template_options(variables, variable_files, only, except_)
@@ -57,9 +59,11 @@ def command(
         sandboxed=sandboxed_files,
     )
     check = check_syntax if syntax_only else _plan_faults
-    found = [
+    project = project_for(template)
+    found = gate_faults(project) if project is not None and not syntax_only else []
+    found += [
         item
-        for path, own_files in _templates(template)
+        for path, own_files in _templates(template, project)
         for item in check(path, replace(wanted, variable_files=own_files + options.variable_files))
     ]
     print_diagnostics(found, json)
@@ -70,11 +74,10 @@ def command(
     return 0
 
 
-def _templates(template: Path) -> tuple[tuple[Path, tuple[Path, ...]], ...]:
+def _templates(template: Path, project: Project | None) -> tuple[tuple[Path, tuple[Path, ...]], ...]:
     """The templates that are meant, each with the variable files that the project gives it."""
-    from goldsmith.project import project_for, templates_meant
+    from goldsmith.project import templates_meant
 
-    project = project_for(template)
     return tuple(
         (path, project.variable_files(image) if project and image else ()) for path, image in templates_meant(template, project)
     )

@@ -42,7 +42,7 @@ class VmSpec:
     grow_bytes: int = 0
     """How much larger than the image the machine's disk is."""
     credentials: Mapping[str, str] = field(default_factory=dict)
-    """systemd credentials, offered by SMBIOS strings: nothing of them is on the disk (systemd.exec(5), since 250)."""
+    """systemd credentials, by SMBIOS strings and fw_cfg: nothing of them is on the disk (systemd.exec(5), since 250)."""
     seed: Path | None = None
     """An ISO image that the machine sees as a second disk."""
     script: Path | None = None
@@ -81,7 +81,11 @@ def command_line(
         command += ["-drive", f"file={_escaped(path)},format=raw,if=none,id=extra{number},readonly=on"]
         name = ",serial=goldsmith-script" if path == spec.script else ""
         command += ["-device", f"virtio-blk-pci,drive=extra{number}{name}"]
-    for name, value in spec.credentials.items():
+    for number, (name, value) in enumerate(spec.credentials.items()):
+        # Both ways: a kernel may lack the module of either, and systemd takes the first that it sees.
+        place = work / f"credential-{number}"
+        place.write_text(value)
+        command += ["-fw_cfg", f"name=opt/io.systemd.credentials/{name},file={_escaped(place)}"]
         # In base64: a value may have several lines, and commas mean something to QEMU.
         encoded = base64.b64encode(value.encode()).decode()
         command += ["-smbios", f"type=11,value=io.systemd.credential.binary:{name}={encoded}"]

@@ -8,7 +8,15 @@ from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, e
 from goldsmith.project.locking import lock_images
 from goldsmith.project.offline import offline_bundle
 from goldsmith.project.pending import all_pending
-from goldsmith.project.project import Project, load_project, project_for, seconds, size_bytes, templates_meant
+from goldsmith.project.project import (
+    Project,
+    gate_faults,
+    load_project,
+    project_for,
+    seconds,
+    size_bytes,
+    templates_meant,
+)
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.registration import finish
 from goldsmith.project.retention import expiry_policy
@@ -38,6 +46,7 @@ __all__ = [
     "expiry_policy",
     "explain_fleet",
     "finish",
+    "gate_faults",
     "gate_verdicts",
     "is_fleet",
     "load_project",

@@ -12,7 +12,7 @@ from goldsmith.components import find, names
 from goldsmith.gates.contract import Declared, Gate
 from goldsmith.hcl import Scope, functions, parse, read_source
 from goldsmith.hcl.body import Block, Schema
-from goldsmith.hcl.diagnostics import Diagnostic, Severity, UserError, did_you_mean
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, Severity, UserError, did_you_mean
 from goldsmith.hcl.native_body import NativeBody
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import object_of, string
@@ -125,6 +125,17 @@ def templates_meant(template: Path, project: Project | None) -> tuple[tuple[Path
     if is_fleet(template):
         return tuple((image.template, image) for image in project.images.values())
     return ((template, project.image_of(template)),)
+
+
+def gate_faults(project: Project) -> list[Diagnostic]:
+    """What is wrong with the files that gate blocks name: tests, rules, VEX documents."""
+    faults: list[Diagnostic] = []
+    for use in project.gates.values():
+        try:
+            use.gate().check_files(use.config, project.root)
+        except GoldsmithError as error:
+            faults += error.diagnostics
+    return faults
 
 
 TARGETS: Mapping[str, type[TargetConfig]] = {

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -58,6 +58,18 @@ _SHAPES: Mapping[Kind, str] = {
     "texts": "a list of texts",
 }
 
+_EARLY: Mapping[str, Sequence[str]] = {
+    "package": ("installed", "version"),
+    "service": ("enabled",),
+    "file": tuple(KINDS["file"]),
+    "user": tuple(KINDS["user"]),
+    "group": tuple(KINDS["group"]),
+}
+"""What does not wait for the image's own disk and kernel (gates.md section 8)."""
+
+_STATIC = ("/etc/", "/usr/")
+"""Where no mount brings files."""
+
 _TRUE_BY_ITSELF = frozenset({"installed", "running", "listening", "exists", "mounted"})
 _OUTPUT = "stdout"
 
@@ -82,6 +94,18 @@ class Check:
     def command(self) -> str:
         """What the machine runs: it prints `word=value` lines, or what the user's command prints."""
         return COMMANDS[self.kind](self.subject)
+
+    def early(self, *, seeded: bool) -> Check | None:
+        """What of it a container can tell before any disk is booted; None: nothing.
+
+        `seeded`: the image is finished by cloud-init at its first boot, which may make files, users and groups.
+        """
+        if seeded and self.kind in ("file", "user", "group"):
+            return None
+        if self.kind == "file" and not self.subject.startswith(_STATIC):
+            return None
+        wanted = {word: value for word, value in self.wanted.items() if word in _EARLY.get(self.kind, ())}
+        return replace(self, wanted=wanted) if wanted else None
 
     def problem(self, code: int | None, output: str) -> str:
         """What is not as wanted by the answer, one line each; empty when all is."""
@@ -231,10 +255,9 @@ class _Reader:
 
     def _fault(self, what: str, start: int, end: int, next: str = "") -> None:
         where = self.source.range(start, min(end, len(self.source.text)))
-        line = self.source.position(start).line
-        # A gate tells its faults in one sentence each: the place and the hint are part of it.
+        # A gate tells its faults in one sentence each: the hint is part of it.
         hint = f" ({next})" if next else ""
-        self.faults.append(Diagnostic(code="boot.test-file", what=f"{self.source.name}:{line}: {what}{hint}", where=where))
+        self.faults.append(Diagnostic(code="boot.test-file", what=f"{what}{hint}", where=where))
 
 
 def _equal(word: str, found: str, wanted: str) -> bool:

@@ -110,6 +110,7 @@ class _Visit:
             firmware=firmware,
             accelerator=self.plan.accelerator.name,
             way=self.way.name,
+            why=self.way.why,
             answered=False,
             within_s=int(self.plan.within_s),
             names_server=vm.answers_names,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from goldsmith.gates.boot import asking
+from goldsmith.gates.boot.checks import Check
 from goldsmith.gates.boot.judging import CLIENT_SOCKETS, boot_fault
 from goldsmith.gates.contract import Declared, Finding, Subject
 from goldsmith.hcl.diagnostics import MachineError
@@ -20,6 +24,7 @@ UNTESTED = (".mount", ".automount", ".swap", ".device")
 
 _LOG_LINES = 40
 _TIER = "container"
+_EACH_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +40,10 @@ class Early:
     """The container's console, and the journal of the units that failed."""
 
 
-def examine_early(subject: Subject, journal: Journal) -> Early:
+def examine_early(subject: Subject, journal: Journal, checks: Sequence[Check] = ()) -> Early:
     """Boot the tree in a container and look for failed units and undeclared sockets; nothing in the tree changes.
+
+    Of the user's checks those are tried that do not wait for the image's own disk (`Check.early`).
 
     A socket that is declared and missing is left to the certifying tier: a unit may rightly not run in a container.
     """
@@ -44,15 +51,17 @@ def examine_early(subject: Subject, journal: Journal) -> Early:
     work.mkdir()
     try:
         with booted([subject.tree], work, journal=journal, timeout_s=WITHIN_S) as container:
-            return _judged(container, subject.declared)
+            seeded = os.path.lexists(subject.tree / "usr/bin/cloud-init")
+            tried = [check for item in checks if (check := item.early(seeded=seeded)) is not None]
+            return _judged(container, subject.declared, tried)
     except NotBooted as error:
         return Early(told=f"booted tier not available: {error.diagnostics[0].why}")
     except MachineError as error:
         return Early(told=f"booted tier not available: {error}")
 
 
-def _judged(container: BootedSandbox, declared: Declared) -> Early:
-    findings = tuple(_findings(container, declared))
+def _judged(container: BootedSandbox, declared: Declared, checks: Sequence[Check]) -> Early:
+    findings = (*_findings(container, declared), *_failed(container, checks))
     log = container.console
     with log.open("a") as file:
         for finding in findings:
@@ -76,6 +85,21 @@ def _findings(container: BootedSandbox, declared: Declared) -> Iterator[Finding]
     for name in sorted(outward - set(declared.ports) - CLIENT_SOCKETS):
         fix = f'Declare it (ports = ["{name}"]) or disable what listens.'
         yield boot_fault("undeclared-socket", _TIER, name, f"{name} listens and is not declared", fix)
+
+
+def _failed(container: BootedSandbox, checks: Sequence[Check]) -> Iterator[Finding]:
+    """The user's checks that do not hold already here."""
+    if not checks:
+        return
+    token = f"@{secrets.token_hex(6)}"
+    asked = asking.script({str(number): check.command for number, check in enumerate(checks)}, token, each_s=_EACH_S)
+    answers = asking.parsed(container.run(["/bin/sh", "-c", asked], timeout_s=WITHIN_S).stdout, token)
+    for number, check in enumerate(checks):
+        answer = answers.get(str(number))
+        # What has no answer here is asked again of the clones.
+        if answer is not None and answer.code is not None and (problem := check.problem(answer.code, answer.output)):
+            detail = f"the test {check.name} failed: {problem.splitlines()[0][:200]}"
+            yield replace(boot_fault("user-test", _TIER, check.name, detail), path=check.path, line=check.line)
 
 
 def _journal(container: BootedSandbox, unit: str) -> str:

@@ -23,7 +23,7 @@ from goldsmith.gates.boot.early import Early, examine_early
 from goldsmith.gates.boot.judging import answered, judge_budget, judge_clone, judge_pair, resolvers, wanted
 from goldsmith.gates.boot.record import Clone
 from goldsmith.gates.boot.timings import read_timings
-from goldsmith.gates.boot.user_tests import Outcome, UserTests, judge_checks, read_tests, run_pytest, together
+from goldsmith.gates.boot.user_tests import Outcome, UserTests, judge_checks, need_testinfra, read_tests, run_pytest, together
 from goldsmith.gates.boot.waterfall import draw
 from goldsmith.gates.boot.ways_in import choose
 from goldsmith.gates.contract import Facts, Finding, Floor, Gate, Skipped, Subject
@@ -78,7 +78,9 @@ class Boot(Gate[BootConfig]):
         if subject.disk is None or not subject.boot:
             raise _not_bootable(subject)
         tests = read_tests(subject.root, config.tests)
-        early = examine_early(subject, Journal(subject.cache / "journal"))
+        if tests.python:
+            need_testinfra()
+        early = examine_early(subject, Journal(subject.cache / "journal"), tests.checks)
         emit(Output(build=subject.image, text=f"Boot gate, {early.told}"))
         if early.findings:
             return _failed_early(subject, early)
@@ -88,6 +90,10 @@ class Boot(Gate[BootConfig]):
         session.boot_clones()
         unchanged = file_digest(subject.disk) == before
         return session.facts(early, unchanged)
+
+    def check_files(self, config: BootConfig, root: Path) -> None:
+        """Read the user's tests; those in Python are not run, and need not be able to run here."""
+        read_tests(root, config.tests)
 
     def data_digests(self, subject: Subject, config: BootConfig) -> Sequence[str]:
         """What the user's tests and the settings of the hardening gate are: when they change, the image is booted again."""
@@ -128,7 +134,7 @@ class _Session:
         if not unchanged:
             faults += ("the disk's digest changed while it was booted",)
         names = tuple(f"{clone.firmware}: asks {', '.join(asked)} for names" for clone in up if (asked := resolvers(clone)))
-        ways = tuple(f"{clone.firmware}: way in: {clone.way}" for clone in self.clones)
+        ways = tuple(f"{clone.firmware}: way in: {clone.way}{f' ({clone.why})' if clone.why else ''}" for clone in self.clones)
         certifying = f"certifying tier: {len(self.clones)} clones by {self.accelerator.name}: {self.accelerator.reason}"
         return Facts(
             engine=f"qemu-{self.accelerator.name}",
@@ -237,6 +243,9 @@ class _Session:
         yield from self._stalls
         first, second = self.clones
         asked = [clone for clone in self.clones if clone.answers]
+        for clone in self.clones:
+            if clone.answered and clone.way == "console":
+                yield f"{clone.firmware}: {wanted()} probes have no answer, because nobody can log in: {clone.why}"
         if first.answered and second.answered and not asked:
             yield "no clone could be asked anything: only consoles were read"
         elif first.answered and second.answered and len(asked) < 2:

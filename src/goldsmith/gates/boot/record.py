@@ -17,6 +17,8 @@ class Clone:
     accelerator: str
     way: str
     """The name of the way in."""
+    why: str = ""
+    """Why there is no better one."""
     answered: bool
     """Whether it was up in time: ssh gave its banner, the report began, or the console asked for a login."""
     answers: Mapping[str, Completed] = field(default_factory=dict)

@@ -99,8 +99,6 @@ def read_tests(root: Path, name: str) -> UserTests:
                 next="docs/gates.md shows both kinds.",
             )
         )
-    if python:
-        _need_testinfra()
     return UserTests(
         directory=place if place.is_dir() else place.parent,
         checks=read_checks(yaml, root),
@@ -109,8 +107,33 @@ def read_tests(root: Path, name: str) -> UserTests:
     )
 
 
+def need_testinfra() -> None:
+    """Raises `UserError` or `MachineError` when this host cannot run tests in Python."""
+    if find_spec("testinfra") is None or find_spec("pytest") is None:
+        raise UserError(
+            Diagnostic(
+                code="extra.missing",
+                what="tests in Python need the Python package pytest-testinfra",
+                why="it belongs to the extra [boottests], which is not installed",
+                next='uv pip install "goldsmith[boottests]", or write the tests in YAML.',
+            )
+        )
+    if which("ssh") is None:
+        raise MachineError(
+            Diagnostic(
+                code="tool.missing",
+                what='"ssh" is not installed',
+                why="tests in Python reach the machine by it",
+                next="apt-get install --no-install-recommends openssh-client, or write the tests in YAML.",
+            )
+        )
+
+
 def run_pytest(tests: UserTests, login: Login, work: Path, *, within_s: float, journal: Journal, stop: Cancellation) -> Outcome:
-    """Run the Python files in a process of their own, against the machine, by ssh with one connection for all."""
+    """Run the Python files in a process of their own, against the machine, by ssh with one connection for all.
+
+    `need_testinfra` says before a boot whether that is possible.
+    """
     work.mkdir(parents=True, exist_ok=True)
     report = work / "pytest.xml"
     log = work / "pytest.log"
@@ -230,27 +253,6 @@ def _cases(report: Path) -> Iterator[Case]:
         name = f"{item.get('classname', '')}.{item.get('name', '')}".strip(".")
         said = (problem.get("message") or problem.text or "failed") if problem is not None else ""
         yield Case(name=name, path=item.get("file") or "", line=0, problem=said, skipped=item.find("skipped") is not None)
-
-
-def _need_testinfra() -> None:
-    if find_spec("testinfra") is None or find_spec("pytest") is None:
-        raise UserError(
-            Diagnostic(
-                code="extra.missing",
-                what="tests in Python need the Python package pytest-testinfra",
-                why="it belongs to the extra [boottests], which is not installed",
-                next='uv pip install "goldsmith[boottests]", or write the tests in YAML.',
-            )
-        )
-    if which("ssh") is None:
-        raise MachineError(
-            Diagnostic(
-                code="tool.missing",
-                what='"ssh" is not installed',
-                why="tests in Python reach the machine by it",
-                next="apt-get install --no-install-recommends openssh-client, or write the tests in YAML.",
-            )
-        )
 
 
 def _digest(files: Sequence[Path], root: Path) -> str:

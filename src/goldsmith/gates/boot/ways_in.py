@@ -28,7 +28,7 @@ class WayIn:
 
     name: Name
     why: str = ""
-    """Why no better one, for the way `console`."""
+    """Why no better one, when nobody can log in."""
     credentials: Mapping[str, str] = field(default_factory=dict)
     seed: Path | None = None
     arguments: str = ""

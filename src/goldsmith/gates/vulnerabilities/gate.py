@@ -24,6 +24,7 @@ from goldsmith.gates.vulnerabilities.policy import VulnerabilitiesConfig, effect
 from goldsmith.gates.vulnerabilities.vex_matching import Contents, decide, unused
 from goldsmith.gates.waivers import NOTICE_S, day_of, ending, with_remarks
 from goldsmith.hcl import functions
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images import file_digest
 from goldsmith.machines.cancellation import Cancellation
 
@@ -62,6 +63,17 @@ class Vulnerabilities(Gate[VulnerabilitiesConfig]):
         occasion = Occasion(image=subject.image, names=(subject.disk_digest,), root=subject.root, now_s=subject.now_s)
         facts = assess(inventory, opinion.matches, config, occasion)
         return replace(facts, messages=(*facts.messages, *opinion.differences))
+
+    def check_files(self, config: VulnerabilitiesConfig, root: Path) -> None:
+        """Read the VEX documents."""
+        faults: list[Diagnostic] = []
+        for path in vex_files(root, config.vex):
+            try:
+                read_vex(path, int(time.time()))
+            except UserError as error:
+                faults += error.diagnostics
+        if faults:
+            raise UserError(*faults)
 
     def data_digests(self, subject: Subject, config: VulnerabilitiesConfig) -> Sequence[str]:
         """The advisories file, the VEX documents, and the day: waivers end and data grows old while nothing else changes."""
