@@ -97,7 +97,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
         ('channel "a" {\n  requires = ["boot"]\n}\n', "project.unknown-gate"),
         ('retention {\n  keep_for = "soon"\n}\n', "project.duration"),
         ('cache {\n  limit = "much"\n}\n', "project.size"),
-        ('store {\n  url = "s3://x"\n}\n', "project.store-url"),
+        ('store {\n  url = "ftp://x"\n}\n', "store.url"),
         ("template = 1\n", "project.unknown-argument"),
     ],
 )

@@ -24,12 +24,14 @@ from goldsmith.registry import (
     versions,
 )
 from goldsmith.registry.blobs import Blob, BlobStore
-from goldsmith.registry.canonical import JSON, digest_of_bytes
+from goldsmith.registry.canonical import JSON
 from goldsmith.registry.channels import Pointer
+from goldsmith.registry.db import Database
 from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version
 from goldsmith.registry.fitness import Facts, Unmet
 from goldsmith.registry.policy import Policy
 from goldsmith.registry.registry import Registry
+from goldsmith.registry.sweeping import Standing
 from goldsmith.registry.transaction import Reader, Transaction
 
 Mutate = Callable[[pytest.MonkeyPatch], None]
@@ -142,13 +144,12 @@ def _row_before_blob(patch: pytest.MonkeyPatch) -> None:
     def early(database: object, store: BlobStore, registration: records.Registration, actor: str) -> Version:
         sources: list[ArtifactFile] = []
 
-        def promised(store: BlobStore, item: ArtifactFile) -> Blob:
+        def promised(store: BlobStore, item: ArtifactFile, digest: str, standing: Standing | None) -> Blob:
             sources.append(item)
-            return Blob(digest_of_bytes(item.path.read_bytes()), item.path.stat().st_size)
+            return Blob(digest, item.path.stat().st_size)
 
         with pytest.MonkeyPatch.context() as inner:
             inner.setattr(records, "_stored", promised)
-            inner.setattr(BlobStore, "has", lambda self, digest: True)
             version = right(database, store, registration, actor)  # type: ignore[arg-type]  # as the caller gave it
         for item in sources:
             store.put(item.path)
@@ -158,23 +159,25 @@ def _row_before_blob(patch: pytest.MonkeyPatch) -> None:
 
 
 def _unlink_before_commit(patch: pytest.MonkeyPatch) -> None:
-    def at_once(tx: Transaction, version: int) -> Sequence[str]:
-        digests = sweeping.free(tx, version)
-        for digest in digests:
-            _STORES[-1].bury(digest)
-        return digests
+    right, sweep = sweeping.collect, sweeping.sweep
 
-    right = Registry.__init__
+    def wrong(database: Database, store: BlobStore, actor: str, **options: int) -> sweeping.Collected:
+        def at_once(tx: Transaction, before: int) -> tuple[str, ...]:
+            digests = sweep(tx, before)
+            for digest in digests:
+                store.bury(digest)
+            return digests
 
-    def noted(self: Registry, database: object, blobs: BlobStore) -> None:
-        _STORES.append(blobs)
-        right(self, database, blobs)  # type: ignore[arg-type]  # as the caller gave it
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(sweeping, "sweep", at_once)
+            return right(database, store, actor, **options)
 
-    patch.setattr(Registry, "__init__", noted)
-    patch.setattr(expire, "free", at_once)
+    patch.setattr(expire, "collect", wrong)
 
 
-_STORES: list[BlobStore] = []
+def sweeping_rescued(patch: pytest.MonkeyPatch) -> None:
+    """Bytes that are just being deleted, or were since they were seen, count as stored."""
+    patch.setattr(sweeping, "_may_be_lost", lambda now, before: False)
 
 
 def _clock_before_the_lock(patch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ from tests.registry.registry_workbench import ACTOR, TEST_RESULT, digest, docume
 IMAGES, CHANNELS = ("base", "web"), ("dev", "prod")
 GUARDED, APPROVERS = "guarded", ("alice", "bob", "carol")
 """A channel that wants two approvals of these."""
-AT_ONCE = RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0)
+AT_ONCE = RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0, bytes_wait_s=0)
 MOVES = ("promotion.committed", "rollback.committed")
 
 

@@ -88,6 +88,10 @@ class Bench:
         path.write_bytes(content)
         return path
 
+    def blob(self, digest: str) -> Path:
+        """Where the bytes of a digest are in the store."""
+        return self.root / "store" / "blobs" / digest.replace(":", "/")
+
     def build(self, image: str, build: int, parent: Version | None = None, disks: int = 1) -> Version:
         """Register a version with one raw disk; the same numbers give the same version."""
         self.turn(1)

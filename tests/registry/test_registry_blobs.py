@@ -16,22 +16,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldsmith.hcl.diagnostics import MachineError, UserError
-from goldsmith.registry.blobs import BlobStore
+from goldsmith.registry.local_store import LocalStore
 from tests.registry.registry_workbench import digest
 
 MEGABYTE = 1 << 20
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> BlobStore:
-    return BlobStore(tmp_path / "store")
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "store")
 
 
-def left_in_tmp(store: BlobStore) -> list[str]:
+def left_in_tmp(store: LocalStore) -> list[str]:
     return [path.name for path in (store.root / "tmp").glob("*")]
 
 
-def test_a_stored_file_has_the_name_of_its_content(store: BlobStore, tmp_path: Path) -> None:
+def test_a_stored_file_has_the_name_of_its_content(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "disk.raw"
     source.write_bytes(b"content" * 300_000)
 
@@ -43,14 +43,14 @@ def test_a_stored_file_has_the_name_of_its_content(store: BlobStore, tmp_path: P
     assert left_in_tmp(store) == []
 
 
-def test_the_store_is_an_oci_layout(store: BlobStore) -> None:
+def test_the_store_is_an_oci_layout(store: LocalStore) -> None:
     blob = store.put_bytes(b"bundle")
 
     assert json.loads((store.root / "oci-layout").read_text()) == {"imageLayoutVersion": "1.0.0"}
     assert store.path(blob.digest) == store.root / "blobs" / "sha256" / hashlib.sha256(b"bundle").hexdigest()
 
 
-def test_writing_to_the_source_afterwards_does_not_reach_the_store(store: BlobStore, tmp_path: Path) -> None:
+def test_writing_to_the_source_afterwards_does_not_reach_the_store(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "disk.raw"
     source.write_bytes(b"sealed")
     blob = store.put(source)
@@ -62,7 +62,7 @@ def test_writing_to_the_source_afterwards_does_not_reach_the_store(store: BlobSt
     assert source.stat().st_mode & 0o200
 
 
-def test_holes_are_kept_and_cost_no_disk(store: BlobStore, tmp_path: Path) -> None:
+def test_holes_are_kept_and_cost_no_disk(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "disk.raw"
     with source.open("wb") as writer:
         writer.write(b"boot")
@@ -90,13 +90,13 @@ def test_any_mixture_of_data_and_holes_is_stored_as_it_is(
             writer.seek(hole, os.SEEK_CUR)
         writer.truncate()
 
-    blob = BlobStore(root / "store").put(source)
+    blob = LocalStore(root / "store").put(source)
 
-    assert BlobStore(root / "store").path(blob.digest).read_bytes() == source.read_bytes()
+    assert LocalStore(root / "store").path(blob.digest).read_bytes() == source.read_bytes()
     assert blob.digest == "sha256:" + hashlib.sha256(source.read_bytes()).hexdigest()
 
 
-def test_a_flipped_byte_is_found_and_storing_again_repairs_it(store: BlobStore, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_found_and_storing_again_repairs_it(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "disk.raw"
     source.write_bytes(bytes(range(256)) * 100)
     blob = store.put(source)
@@ -112,7 +112,7 @@ def test_a_flipped_byte_is_found_and_storing_again_repairs_it(store: BlobStore, 
     assert store.is_intact(blob.digest)
 
 
-def test_half_a_blob_is_replaced_by_the_whole_one(store: BlobStore) -> None:
+def test_half_a_blob_is_replaced_by_the_whole_one(store: LocalStore) -> None:
     blob = store.put_bytes(b"whole content")
     path = store.path(blob.digest)
     path.chmod(0o644)
@@ -123,7 +123,7 @@ def test_half_a_blob_is_replaced_by_the_whole_one(store: BlobStore) -> None:
     assert store.is_intact(blob.digest)
 
 
-def test_other_bytes_than_promised_are_refused_and_leave_nothing(store: BlobStore, tmp_path: Path) -> None:
+def test_other_bytes_than_promised_are_refused_and_leave_nothing(store: LocalStore, tmp_path: Path) -> None:
     source = tmp_path / "disk.raw"
     source.write_bytes(b"swapped")
 
@@ -134,7 +134,7 @@ def test_other_bytes_than_promised_are_refused_and_leave_nothing(store: BlobStor
     assert left_in_tmp(store) == []
 
 
-def test_a_missing_source_and_a_missing_blob_are_told(store: BlobStore, tmp_path: Path) -> None:
+def test_a_missing_source_and_a_missing_blob_are_told(store: LocalStore, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
         store.put(tmp_path / "gone.raw")
     with pytest.raises(MachineError, match="no bytes for"), store.open(digest("gone")):
@@ -142,12 +142,12 @@ def test_a_missing_source_and_a_missing_blob_are_told(store: BlobStore, tmp_path
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "sha256:../../x", "sha256:" + "A" * 64, "md5:" + "0" * 32, ""])
-def test_text_that_is_no_digest_names_no_path(store: BlobStore, name: str) -> None:
+def test_text_that_is_no_digest_names_no_path(store: LocalStore, name: str) -> None:
     with pytest.raises(UserError, match="no digest"):
         store.path(name)
 
 
-def test_burying_a_blob_is_repeatable_and_the_trash_is_emptied(store: BlobStore) -> None:
+def test_burying_a_blob_is_repeatable_and_the_trash_is_emptied(store: LocalStore) -> None:
     blob = store.put_bytes(b"old")
 
     store.bury(blob.digest)
@@ -158,7 +158,7 @@ def test_burying_a_blob_is_repeatable_and_the_trash_is_emptied(store: BlobStore)
     assert list((store.root / "trash").iterdir()) == []
 
 
-def test_left_overs_of_killed_processes_are_cleared_but_running_copies_are_not(store: BlobStore) -> None:
+def test_left_overs_of_killed_processes_are_cleared_but_running_copies_are_not(store: LocalStore) -> None:
     store.put_bytes(b"makes the directories")
     old, young = store.root / "tmp" / "old", store.root / "tmp" / "young"
     for path in (old, young):
@@ -171,7 +171,7 @@ def test_left_overs_of_killed_processes_are_cleared_but_running_copies_are_not(s
     assert left_in_tmp(store) == ["young"]
 
 
-def test_many_writers_of_the_same_blob_leave_one(store: BlobStore) -> None:
+def test_many_writers_of_the_same_blob_leave_one(store: LocalStore) -> None:
     failures: list[BaseException] = []
 
     def write() -> None:
@@ -196,8 +196,8 @@ FULL_DISK = """
 import sys
 from pathlib import Path
 from goldsmith.hcl.diagnostics import MachineError
-from goldsmith.registry.blobs import BlobStore
-store = BlobStore(Path(sys.argv[1]))
+from goldsmith.registry.local_store import LocalStore
+store = LocalStore(Path(sys.argv[1]))
 kept = store.put_bytes(b"small")
 try:
     store.put(Path(sys.argv[2]))

@@ -285,7 +285,7 @@ def test_a_sound_registry_checks_out(bench: Bench) -> None:
 def test_damaged_bytes_are_found(tmp_path: Path, damage: object, deep: bool, code: str) -> None:
     bench = Bench(tmp_path)
     lived(bench)
-    path = bench.registry.blobs.path(bench.registry.show("web:1").artifacts[0].digest)
+    path = bench.blob(bench.registry.show("web:1").artifacts[0].digest)
     content = damage(path.read_bytes())  # type: ignore[operator]  # one of the lambdas above
     path.unlink()
     if content is not None:

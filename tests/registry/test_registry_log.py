@@ -28,7 +28,7 @@ def lived(tmp_path: Path) -> Iterator[Bench]:
     bench.registry.revoke("web:1", "bad", actor=ACTOR)
     bench.registry.withdraw("web:1", "not bad", actor=ACTOR)
     bench.registry.pin("web:3", "hold", "carol", actor=ACTOR)
-    bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0), actor=ACTOR)
+    bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, bytes_wait_s=0), actor=ACTOR)
     yield bench
     bench.registry.close()
 

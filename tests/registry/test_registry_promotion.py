@@ -213,7 +213,7 @@ def test_deleted_bytes_are_not_promoted_and_marked_ones_are_kept(bench: Bench) -
     for build in (1, 2, 3):
         bench.build("web", build)
     bench.channel("web", "dev", policy())
-    bench.registry.expire(RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0), actor=ACTOR)
+    bench.registry.expire(RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0, bytes_wait_s=0), actor=ACTOR)
     bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=600), actor=ACTOR)
     assert [bench.registry.resolve(f"web:{number}").storage for number in (1, 2)] == ["deleted", "expiring"]
 

@@ -171,11 +171,14 @@ def _promote_from_nothing(site: Site, number: int) -> None:
         registry.promote("web", "dev", f"web:{number}", if_generation=0, actor=ACTOR)
 
 
+KEEP_ONE = RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, bytes_wait_s=0)
 ACTS: dict[str, Callable[[Site, Registry], object]] = {
     "register": lambda site, registry: add(registry, site, "web", 9, registry.resolve("base:3"), shared=False),
     "promote": lambda site, registry: registry.promote("web", "dev", "web:3", actor=ACTOR),
     "rollback": lambda site, registry: registry.rollback("web", "prod", actor=ACTOR),
-    "expire": lambda site, registry: registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0), actor=ACTOR),
+    "expire": lambda site, registry: registry.expire(
+        RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, bytes_wait_s=0), actor=ACTOR
+    ),
     "revoke": lambda site, registry: registry.revoke("base:2", "bad", actor=ACTOR),
 }
 

@@ -49,7 +49,7 @@ def test_the_bytes_of_an_artifact_are_in_the_store_and_read_only(bench: Bench) -
     bench.build("web", 1)
     artifact = bench.registry.show("web").artifacts[0]
 
-    path = bench.registry.blobs.path(artifact.digest)
+    path = bench.blob(artifact.digest)
 
     assert artifact.in_store
     assert path.read_bytes() == (bench.root / "output/web-1.raw").read_bytes()
@@ -182,7 +182,7 @@ def test_show_tells_everything_about_a_version(bench: Bench) -> None:
 def test_a_deleted_version_that_is_built_again_gets_its_bytes_back(bench: Bench) -> None:
     bench.build("web", 1)
     bench.build("web", 2)
-    bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0), actor=ACTOR)
+    bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, bytes_wait_s=0), actor=ACTOR)
     assert bench.registry.resolve("web:1").storage == "deleted"
 
     again = bench.build("web", 1)

@@ -33,7 +33,9 @@ def command(image: str | None, yes: bool, dry_run: bool) -> int:
     _print(done.plan)
     for ref in done.kept_again:
         click.echo(f"{ref} was marked and is kept now.")
-    click.echo(f"Marked {len(done.marked)}, deleted {len(done.deleted)}, freed {size(done.freed)}.")
+    click.echo(f"Marked {len(done.marked)}, deleted {len(done.deleted)}, freed {size(done.collected.freed)}.")
+    if done.collected.waiting:
+        click.echo(f"{done.collected.waiting} blobs go with the next run, in an hour at the earliest.")
     return 0
 
 

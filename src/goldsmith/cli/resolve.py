@@ -6,13 +6,12 @@ import json
 import re
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from goldsmith.registry import ArtifactRecord, Registry, Resolved, Version
+    from goldsmith.registry import ArtifactRecord, BlobStore, Registry, Resolved, Version
 
 FORMATS = ("text", "json", "tfvars", "env", "id")
 
@@ -40,14 +39,14 @@ def command(image: str | None, channel: str | None, at: str, platform: str, regi
     """
     from goldsmith.cli.references import open_here
 
-    project, registry = open_here()
+    _, registry = open_here()
     if artifact:
         return _look_up(registry, artifact, form)
     if not image or not channel:
         raise click.UsageError("IMAGE and CHANNEL are needed, or -artifact ID")
     found = _resolved(registry, image, channel, at)
     chosen = found.in_place(platform, region) if platform or region or form == "id" else None
-    answer = {**_version(found), **(_one(chosen, project.store) if chosen else _all(found.artifacts, project.store))}
+    answer = {**_version(found), **(_one(chosen, registry.blobs) if chosen else _all(found.artifacts, registry.blobs))}
     click.echo(_written(answer, form))
     if found.version.revoked:
         click.echo(f"{found.version.ref} is revoked by now: {found.version.revoked}", err=True)
@@ -112,7 +111,7 @@ def _version(found: Resolved) -> dict[str, str | int]:
     }
 
 
-def _one(artifact: ArtifactRecord, store: Path) -> Mapping[str, str | int]:
+def _one(artifact: ArtifactRecord, store: BlobStore) -> Mapping[str, str | int]:
     return {
         "artifact": _place(artifact, store),
         "artifact_digest": artifact.digest,
@@ -124,7 +123,7 @@ def _one(artifact: ArtifactRecord, store: Path) -> Mapping[str, str | int]:
     }
 
 
-def _all(artifacts: tuple[ArtifactRecord, ...], store: Path) -> Mapping[str, str | int]:
+def _all(artifacts: tuple[ArtifactRecord, ...], store: BlobStore) -> Mapping[str, str | int]:
     """Each by its format, with its region where it has one: raw, ami_eu_west_1."""
     answer: dict[str, str | int] = {}
     for item in artifacts:
@@ -134,10 +133,8 @@ def _all(artifacts: tuple[ArtifactRecord, ...], store: Path) -> Mapping[str, str
     return answer
 
 
-def _place(artifact: ArtifactRecord, store: Path) -> str:
-    if not artifact.in_store:
-        return artifact.external_id
-    return str((store / "blobs" / artifact.digest.replace(":", "/")).resolve())
+def _place(artifact: ArtifactRecord, store: BlobStore) -> str:
+    return store.place(artifact.digest) if artifact.in_store else artifact.external_id
 
 
 def _written(answer: Mapping[str, str | int], form: str) -> str:

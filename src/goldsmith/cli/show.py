@@ -19,7 +19,7 @@ def command(json: bool, reference: str) -> int:
     from goldsmith.cli.references import open_here
     from goldsmith.cli.rendering.lines import short, size
 
-    project, registry = open_here()
+    _, registry = open_here()
     detail = registry.show(reference)
     if json:
         click.echo(json_module.dumps(asdict(detail), indent=2, default=str))
@@ -46,7 +46,7 @@ def command(json: bool, reference: str) -> int:
     for artifact in detail.artifacts:
         click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
         if artifact.in_store:
-            click.echo(f"            {project.store / 'blobs' / artifact.digest.replace(':', '/')}")
+            click.echo(f"            {registry.blobs.place(artifact.digest)}")
     for evidence in detail.evidence:
         failing = f": {', '.join(evidence.failing[:3])}" if evidence.failing else ""
         click.echo(f"  evidence  {evidence.gate:<14} {evidence.verdict.upper():<5} {moment(evidence.issued_at)}{failing}")

@@ -25,6 +25,13 @@ def disk_digest(
     A leaf is SHA-256 of 0x00 and a chunk of 4 MiB (the last may be shorter), a node SHA-256 of 0x01, left and right; an
     odd node rises unchanged. `progress` is told how many of the bytes are done.
     """
+    return "sha256:" + root_of(leaves_of(raw, cancellation=cancellation, progress=progress)).hex()
+
+
+def leaves_of(
+    raw: Path, *, cancellation: Cancellation | None = None, progress: Callable[[int, int], None] | None = None
+) -> list[bytes]:
+    """The leaves of the tree over a file, one for each chunk; an empty file has one."""
     size = raw.stat().st_size
     offsets = range(0, max(size, 1), CHUNK_BYTES)
     leaves: list[bytes] = []
@@ -40,7 +47,7 @@ def disk_digest(
                     progress(min(batch[-1] + CHUNK_BYTES, size), size)
     finally:
         os.close(descriptor)
-    return "sha256:" + root_of(leaves).hex()
+    return leaves
 
 
 def disk_digest_of(path: Path, format: str, work: Path, *, cancellation: Cancellation | None = None) -> str:

@@ -9,4 +9,4 @@ from goldsmith.project.state import cache_directory
 
 def salt_of(project: Project | None) -> bytes:
     """The salt of a project's store, or of this host's cache outside of any project; made at first use."""
-    return fingerprint_key(project.store if project is not None else cache_directory())
+    return fingerprint_key(project.fingerprints if project is not None else cache_directory())

@@ -31,6 +31,7 @@ from goldsmith.project.declarations import (
     WebhookConfig,
 )
 from goldsmith.project.state import PROJECT_FILE, State, find_project, is_fleet
+from goldsmith.registry import check_store_url
 from goldsmith.template import decode, settings_of
 
 T = TypeVar("T")
@@ -74,7 +75,8 @@ class Project:
     """Who hears of changes or follows channels, by block and name: `webhook.ops`."""
     retention: RetentionConfig = field(default_factory=RetentionConfig)
     signing: SigningConfig = field(default_factory=SigningConfig)
-    store: Path
+    store_url: str
+    """`file://` and an absolute path, or the URL of an object store."""
     registry_url: str
     cache_limit_bytes: int
 
@@ -87,6 +89,11 @@ class Project:
     def state(self) -> State:
         """Where the project keeps what it makes."""
         return State(self.root / ".goldsmith")
+
+    @property
+    def fingerprints(self) -> Path:
+        """Where the key for fingerprints of secrets is: with a store on a disk, so that who shares the store shares the key."""
+        return Path(self.store_url.removeprefix("file://")) if self.store_url.startswith("file://") else self.state.root
 
     @property
     def has_registry(self) -> bool:
@@ -183,7 +190,7 @@ class _Reader:
             targets=targets,
             retention=retention,
             signing=signing,
-            store=self._store(store),
+            store_url=self._checked(lambda: self._store_url(store.url), ""),
             registry_url=self._registry_url(registry),
             cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
         )
@@ -339,10 +346,9 @@ class _Reader:
             what = f'"{block.type}" names no region'
             self._fault("project.no-region", what, block.range, next="Add region: it says which AMI of a version is meant.")
 
-    def _store(self, config: UrlConfig) -> Path:
-        if not config.url.startswith("file://"):
-            self._fault("project.store-url", f'store "{config.url}" is not supported yet', next="Use file://PATH.")
-        return self.path.parent / config.url.removeprefix("file://")
+    def _store_url(self, url: str) -> str:
+        check_store_url(url)
+        return f"file://{self.path.parent / url.removeprefix('file://')}" if url.startswith("file://") else url
 
     def _registry_url(self, config: UrlConfig) -> str:
         if config.url.startswith("sqlite:///"):

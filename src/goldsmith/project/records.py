@@ -25,7 +25,7 @@ def open_registry(project: Project, *, migrate: bool = False) -> Registry:
     """The registry of a project; an empty one is made. `migrate` allows a server's schema to be changed."""
     from goldsmith.registry import open_registry as open_by_url
 
-    return open_by_url(project.registry_url, project.store, migrate=migrate)
+    return open_by_url(project.registry_url, project.store_url, migrate=migrate)
 
 
 def actor() -> str:

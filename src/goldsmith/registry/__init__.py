@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from goldsmith.registry.blobs import BlobStore
     from goldsmith.registry.canonical import JSON, canonical, digest_of
     from goldsmith.registry.check import CheckReport
     from goldsmith.registry.entities import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         LoggedEvent,
         OnChannels,
         Package,
+        Part,
         Request,
         Revocation,
         Target,
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
     from goldsmith.registry.replay import LogReport
     from goldsmith.registry.resolve import Resolved
     from goldsmith.registry.retention import ExpirePlan, Expiring, KeepRule, Kept, RetentionPolicy
+    from goldsmith.registry.store_urls import check_store_url, open_store
     from goldsmith.registry.targets.contract import Delivered
 
 _PLACES = {
+    "blobs": ("BlobStore",),
     "canonical": ("JSON", "canonical", "digest_of"),
     "check": ("CheckReport",),
     "entities": (
@@ -60,6 +64,7 @@ _PLACES = {
         "Labels",
         "LoggedEvent",
         "Package",
+        "Part",
         "Revocation",
         "VerifiedStatement",
         "Version",
@@ -74,6 +79,7 @@ _PLACES = {
     "replay": ("LogReport",),
     "resolve": ("Resolved",),
     "retention": ("ExpirePlan", "Expiring", "KeepRule", "Kept", "RetentionPolicy"),
+    "store_urls": ("check_store_url", "open_store"),
     "targets.contract": ("Delivered",),
 }
 
@@ -83,6 +89,7 @@ __all__ = [
     "ArtifactFile",
     "ArtifactRecord",
     "Assignment",
+    "BlobStore",
     "Channel",
     "ChannelMoved",
     "CheckReport",
@@ -102,6 +109,7 @@ __all__ = [
     "OnChannels",
     "Order",
     "Package",
+    "Part",
     "Registry",
     "Release",
     "Request",
@@ -118,8 +126,10 @@ __all__ = [
     "VersionDetail",
     "WaitsForApproval",
     "canonical",
+    "check_store_url",
     "digest_of",
     "open_registry",
+    "open_store",
 ]
 
 

@@ -77,7 +77,8 @@ def _copy(source: Database, target: Database) -> int:
         tables.reflect(writing)
         if writing.exec_driver_sql("SELECT seq FROM chain_head").scalar_one():
             raise _not_empty(target)
-        writing.exec_driver_sql("DELETE FROM chain_head")
+        for own_row in ("chain_head", "identity"):
+            writing.exec_driver_sql(f"DELETE FROM {own_row}")
         for table in tables.sorted_tables:
             if table.name not in OWN:
                 _copy_rows(connection, writing, table)

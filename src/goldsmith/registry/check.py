@@ -41,7 +41,8 @@ def check(database: Database, store: BlobStore, *, deep: bool) -> CheckReport:
 
 def _faults_of(row: Row, store: BlobStore, deep: bool) -> Iterator[Diagnostic]:
     digest, size = row.text("digest"), store.size(row.text("digest"))
-    next = "Build the image again: the same inputs give the same bytes, and storing them mends this."
+    next = "goldsmith registry scrub -repair mends it from another place; or build the image again: the same inputs give the "
+    next += "same bytes."
     if size is None:
         yield Diagnostic(code="check.blob-missing", what=f"the store has no bytes for {digest}", next=next)
     elif size != row.whole("size"):

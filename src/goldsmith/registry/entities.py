@@ -53,6 +53,16 @@ class ArtifactRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A blob of the store that belongs to a version."""
+
+    role: str
+    """A disk's format, `layer` or `recipe`."""
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
     """An installed package of a layer, for questions of impact."""
 
@@ -289,4 +299,6 @@ class VersionDetail:
     channels: tuple[Channel, ...]
     pins: tuple[str, ...]
     labels: Labels = field(default_factory=Labels)
+    parts: tuple[Part, ...] = ()
+    """Its blobs in the store: disks, or the layers that they are made from."""
     history: tuple[LoggedEvent, ...] = field(default=())

@@ -9,8 +9,9 @@ from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of
 from goldsmith.registry.db import Database
+from goldsmith.registry.ownership import claim
 from goldsmith.registry.retention import ExpirePlan, Expiring, RetentionPolicy, make_plan
-from goldsmith.registry.sweeping import collect, finish, free
+from goldsmith.registry.sweeping import Collected, collect, free
 from goldsmith.registry.transaction import Cells, Transaction
 
 
@@ -23,8 +24,8 @@ class Expired:
     kept_again: tuple[str, ...]
     """Versions that were marked, and that something keeps now."""
     deleted: tuple[Expiring, ...]
-    freed: int
-    """Bytes of disk."""
+    collected: Collected
+    """The bytes that went: those of versions that were deleted a while ago, and left-overs."""
     plan: ExpirePlan
     """What the run began with; what is kept and why."""
 
@@ -44,15 +45,17 @@ def expire(database: Database, store: BlobStore, policy: RetentionPolicy, image:
         due = [item for item in second.going if item.step == "delete" and item.state == "expiring"]
         condemned = _condemn(tx, due, policy)
     leaving = [*condemned, *(item for item in second.going if item.step == "finish")]
-    deleted = [item for item in leaving if _bury(database, store, item, actor)]
+    deleted = [item for item in leaving if _bury(database, item, actor)]
+    collected = Collected(deleted=(), freed=0, waiting=0)
     if policy.enabled:
-        collect(database, store, actor)
+        claim(database, store)
+        collected = collect(database, store, actor, wait_s=policy.bytes_wait_s)
     gone = {item.id for item in deleted}
     return Expired(
         marked=tuple(item for item in marked if item.id not in gone),
         kept_again=kept_again,
         deleted=tuple(deleted),
-        freed=sum(item.size for item in deleted),
+        collected=collected,
         plan=plan,
     )
 
@@ -89,8 +92,7 @@ def _condemn(tx: Transaction, items: Sequence[Expiring], policy: RetentionPolicy
         certificate = _certify(tx, item, policy, run, 2)
         values: Cells = {"state": "deleting", "since": tx.at, "certificate": certificate}
         tx.update("storage", {"version": item.id}, values, state="expiring")
-        blobs = free(tx, item.id)
-        tx.event("retention.deleting", {"version": item.digest, "certificate": certificate, "blobs": list(blobs)})
+        tx.event("retention.deleting", {"version": item.digest, "certificate": certificate})
         condemned.append(item)
     return condemned
 
@@ -101,21 +103,17 @@ def _has_living_descendant(tx: Transaction, item: Expiring) -> bool:
     return tx.first(sql, id=item.id) is not None
 
 
-def _bury(database: Database, store: BlobStore, item: Expiring, actor: str) -> bool:
-    """Take the bytes, then leave the tombstone; False when another run was quicker. Bytes that are needed by now stay."""
+def _bury(database: Database, item: Expiring, actor: str) -> bool:
+    """Leave the tombstone, and let go of the bytes: the collection takes them. False when another run was quicker."""
     with database.write(actor) as tx:
         if not _is_deleting(tx, item):
             return False
         _demand_certificate(tx, item, 2)
-        blobs = free(tx, item.id)
-    finish(database, store, blobs, actor)
-    with database.write(actor) as tx:
-        if not _is_deleting(tx, item):
-            return False
         tx.update("storage", {"version": item.id}, {"state": "deleted", "since": tx.at}, state="deleting")
         for row in tx.rows("SELECT id FROM artifact WHERE version = :id AND state <> 'gone' ORDER BY id", id=item.id):
             tx.update("artifact", {"id": row.whole("id")}, {"state": "gone"})
         tx.event("retention.deleted", {"version": item.digest})
+        free(tx, item.id)
     return True
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESULT, VERIFICATION_SUMMARY
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, Refused
 from goldsmith.registry.blobs import Blob, BlobStore
-from goldsmith.registry.canonical import JSON, canonical, is_digest
+from goldsmith.registry.canonical import JSON, canonical, digest_of_bytes, is_digest
 from goldsmith.registry.db import Database
 from goldsmith.registry.entities import Evidence, Verdict, VerifiedStatement, Version
-from goldsmith.registry.sweeping import admit, finish
+from goldsmith.registry.ownership import claim
+from goldsmith.registry.sweeping import admit, finish, standings
 from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
 
 PREDICATE_TYPES = frozenset(
@@ -53,8 +54,12 @@ def attest(
     come, or a bundle that is too large.
     """
     faults = _faults_of_form(statement, bundle)
-    blob = Blob("", 0) if faults else store.put_bytes(bundle)
+    if not faults:
+        claim(database, store)
     for _ in range(5):
+        with database.read() as reader:
+            before = standings(reader, [digest_of_bytes(bundle)])
+        blob = Blob("", 0) if faults else store.put_bytes(bundle)
         with database.write(actor) as tx:
             faults = faults or _faults_of_content(tx, version, statement)
             if faults:
@@ -63,15 +68,14 @@ def attest(
                 raise Refused(*faults)
             if known := _known(tx, version, statement):
                 return replace(known, existed=True)
-            lost = admit(tx, store, [blob])
+            lost = admit(tx, [blob], before)
             if not lost:
                 return _accepted(tx, version, statement, blob)
         finish(database, store, lost, actor)
-        blob = store.put_bytes(bundle)
     raise MachineError(
         Diagnostic(
             code="registry.bytes-vanish",
-            what=f'evidence vanishes from the store "{store.root}" while it is recorded',
+            what=f'evidence vanishes from the store "{store.name}" while it is recorded',
             next="Another program deletes files there. Stop it, then run the command again.",
         )
     )

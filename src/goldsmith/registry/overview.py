@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from goldsmith.registry import channels, versions
 from goldsmith.registry.canonical import parse
-from goldsmith.registry.entities import ArtifactRecord, ImageSummary, LoggedEvent, Version, VersionDetail
+from goldsmith.registry.entities import ArtifactRecord, ImageSummary, LoggedEvent, Part, Version, VersionDetail
 from goldsmith.registry.intake import evidence_of
 from goldsmith.registry.labels import labels_of
 from goldsmith.registry.pins import live_pins
@@ -46,6 +46,7 @@ def show(reader: Reader, reference: str) -> VersionDetail:
         channels=channels.with_version(reader, version.id),
         pins=live_pins(reader, version.id),
         labels=labels_of(reader, version),
+        parts=parts_of(reader, version),
         history=tuple(_history(reader, version)),
     )
 
@@ -66,6 +67,17 @@ def artifacts_of(reader: Reader, version: Version) -> tuple[ArtifactRecord, ...]
             state=row.text("state"),
         )
         for row in rows
+    )
+
+
+def parts_of(reader: Reader, version: Version) -> tuple[Part, ...]:
+    """The blobs of a version that are still there; not what only describes it to other tools."""
+    sql = """SELECT vb.role, vb.digest, b.size FROM version_blob vb JOIN blob b ON b.digest = vb.digest
+        WHERE vb.version = :version AND vb.role NOT IN ('config', 'manifest') AND b.state IN ('live', 'condemned', 'damaged')
+        ORDER BY vb.role, vb.digest"""
+    return tuple(
+        Part(role=row.text("role"), digest=row.text("digest"), size=row.whole("size"))
+        for row in reader.rows(sql, version=version.id)
     )
 
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.images import file_digest
 from goldsmith.registry import versions
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes, is_digest
 from goldsmith.registry.db import Database
 from goldsmith.registry.entities import ArtifactFile, Package, Version
-from goldsmith.registry.sweeping import admit, finish
+from goldsmith.registry.local_store import told
+from goldsmith.registry.ownership import claim
+from goldsmith.registry.sweeping import Standing, admit, finish, standings
 from goldsmith.registry.transaction import Reader, Transaction
 
 ATTEMPTS = 5
@@ -29,6 +32,8 @@ class Registration:
     packages: Mapping[str, Sequence[Package]]
     """Installed packages by the digest of the layer that brought them."""
     builder: str
+    parts: Sequence[ArtifactFile] = ()
+    """Files that belong to it and are no disks: layers, the recipe of a disk that is made from them."""
 
     @property
     def digest(self) -> str:
@@ -64,17 +69,21 @@ def register(database: Database, store: BlobStore, registration: Registration, a
         known = _known(reader, store, registration)
     if known is not None:
         return replace(known, existed=True)
+    claim(database, store)
+    digests = {item: _digest(item) for item in (*registration.artifacts, *registration.parts)}
     for _ in range(ATTEMPTS):
-        blobs = {item: _stored(store, item) for item in registration.artifacts}
+        with database.read() as reader:
+            before = standings(reader, digests.values())
+        blobs = {item: _stored(store, item, digest, before.get(digest)) for item, digest in digests.items()}
         with database.write(actor) as tx:
-            lost = admit(tx, store, blobs.values())
+            lost = admit(tx, blobs.values(), before)
             if not lost:
                 return _recorded(tx, registration, blobs)
         finish(database, store, lost, actor)
     raise MachineError(
         Diagnostic(
             code="registry.bytes-vanish",
-            what=f'the bytes of image "{registration.image}" vanish from the store "{store.root}" while they are registered',
+            what=f'the bytes of image "{registration.image}" vanish from the store "{store.name}" while they are registered',
             next="Another program deletes files there. Stop it, then run the command again; the image is kept.",
         )
     )
@@ -108,9 +117,11 @@ def _known(reader: Reader, store: BlobStore, registration: Registration) -> Vers
     version = versions.by_digest(reader, registration.digest)
     if version is None or version.storage != "present":
         return None
-    have = _recorded_artifacts(reader, version.id)
+    artifacts, parts = _recorded_artifacts(reader, version.id), _recorded_parts(reader, version.id)
     complete = all(
-        item.digest and (item.kind, item.digest) in have and store.has(item.digest) for item in registration.artifacts
+        item.digest and (item.kind, item.digest) in have and store.has(item.digest)
+        for items, have in ((registration.artifacts, artifacts), (registration.parts, parts))
+        for item in items
     )
     return version if complete else None
 
@@ -120,9 +131,23 @@ def _recorded_artifacts(reader: Reader, version: int) -> frozenset[tuple[str, st
     return frozenset((row.text("kind"), row.text("digest")) for row in rows)
 
 
-def _stored(store: BlobStore, item: ArtifactFile) -> Blob:
-    size = store.size(item.digest) if item.digest else None
-    return store.put(item.path, item.digest) if size is None else Blob(item.digest, size)
+def _recorded_parts(reader: Reader, version: int) -> frozenset[tuple[str, str]]:
+    rows = reader.rows("SELECT role, digest FROM version_blob WHERE version = :version", version=version)
+    return frozenset((row.text("role"), row.text("digest")) for row in rows)
+
+
+def _digest(item: ArtifactFile) -> str:
+    with told(item.path.parent, item.path):
+        return item.digest or file_digest(item.path)
+
+
+def _stored(store: BlobStore, item: ArtifactFile, digest: str, standing: Standing | None) -> Blob:
+    """Bytes that no row vouches for are read before one names them."""
+    size = store.size(digest)
+    is_vouched = standing is not None and standing.state in ("live", "condemned")
+    if size is not None and (is_vouched or store.is_intact(digest)):
+        return Blob(digest, size)
+    return store.put(item.path, digest)
 
 
 def _recorded(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactFile, Blob]) -> Version:
@@ -139,12 +164,13 @@ def _recorded(tx: Transaction, registration: Registration, blobs: Mapping[Artifa
             )
         )
     have = _recorded_artifacts(tx, known.id)
-    missing = {item: blob for item, blob in blobs.items() if (item.kind, blob.digest) not in have}
-    if known.storage == "present" and not missing:
+    missing = [item for item in registration.artifacts if (item.kind, blobs[item].digest) not in have]
+    added = _add_parts(tx, known.id, blobs)
+    if known.storage == "present" and not missing and not added:
         return replace(known, existed=True)
     if known.storage != "present":
         tx.update("storage", {"version": known.id}, {"state": "present", "since": tx.at, "certificate": None})
-    _add_artifacts(tx, known.id, missing)
+    _add_artifacts(tx, known.id, {item: blobs[item] for item in missing})
     tx.event(
         "version.stored",
         {"version": known.digest, "was": known.storage, "blobs": sorted(blob.digest for blob in blobs.values())},
@@ -177,7 +203,8 @@ def _added(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactF
         _descend(tx, version, parent)
     _derive(tx, version, registration)
     packages = _add_packages(tx, registration)
-    _add_artifacts(tx, version, blobs)
+    _add_parts(tx, version, blobs)
+    _add_artifacts(tx, version, {item: blobs[item] for item in registration.artifacts})
     tx.event(
         "version.registered",
         {
@@ -262,12 +289,17 @@ def packages_digest(rows: Sequence[tuple[str, str, str]]) -> str:
     return digest_of_bytes(json.dumps([list(row) for row in sorted(rows)], separators=(",", ":")).encode())
 
 
+def _add_parts(tx: Transaction, version: int, blobs: Mapping[ArtifactFile, Blob]) -> bool:
+    """Name every blob that belongs to the version; whether one is new."""
+    known = {digest for _, digest in _recorded_parts(tx, version)}
+    new = {blob.digest: item.kind for item, blob in blobs.items() if blob.digest not in known}
+    for digest, role in new.items():
+        tx.insert("version_blob", {"version": version, "digest": digest, "role": role})
+    return bool(new)
+
+
 def _add_artifacts(tx: Transaction, version: int, blobs: Mapping[ArtifactFile, Blob]) -> None:
-    roles = {row.text("digest") for row in tx.rows("SELECT digest FROM version_blob WHERE version = :version", version=version)}
     for item, blob in blobs.items():
-        if blob.digest not in roles:
-            tx.insert("version_blob", {"version": version, "digest": blob.digest, "role": item.kind})
-            roles.add(blob.digest)
         tx.insert(
             "artifact",
             {

@@ -59,18 +59,23 @@ from goldsmith.registry.entities import (
     Version,
     VersionDetail,
 )
+from goldsmith.registry.local_store import LocalStore
+from goldsmith.registry.store_urls import open_store
 from goldsmith.registry.targets.contract import Delivered, Destination
 from goldsmith.registry.transaction import Clock
 
 
-def open_registry(url: str, store: Path, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
+def open_registry(url: str, store: Path | str, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
     """Open the registry at `sqlite:///PATH` or `postgresql://…` with the blob store at `store`; an empty one is made.
+
+    `store` is a directory, or a URL that `open_store` takes.
 
     Opening an up-to-date database compares one number. `clock` stands in for the database's (microseconds since 1970).
     Raises `UserError` for another kind of URL, for a database that a newer program wrote, and for one of an older schema
     on a server unless `migrate` asks for the change.
     """
-    return Registry(Database(engine_of(url), clock, migrate=migrate), BlobStore(store))
+    blobs = LocalStore(store) if isinstance(store, Path) else open_store(store)
+    return Registry(Database(engine_of(url), clock, migrate=migrate), blobs)
 
 
 class Registry:
@@ -106,10 +111,11 @@ class Registry:
         packages: Mapping[str, Sequence[Package]],
         builder: str,
         actor: str,
+        parts: Sequence[ArtifactFile] = (),
     ) -> Version:
-        """Store the artifacts, then record the version: see `records.register`."""
+        """Store the artifacts and other parts, then record the version: see `records.register`."""
         registration = records.Registration(
-            image=image, document=document, artifacts=artifacts, packages=packages, builder=builder
+            image=image, document=document, artifacts=artifacts, packages=packages, builder=builder, parts=parts
         )
         return records.register(self.database, self.blobs, registration, actor)
 

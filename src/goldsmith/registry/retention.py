@@ -13,6 +13,7 @@ from goldsmith.registry.entities import StorageState
 from goldsmith.registry.fitness import SECOND_US, spoken
 from goldsmith.registry.policy import read_policy
 from goldsmith.registry.rollback import PASSING
+from goldsmith.registry.sweeping import CONDEMNED_S
 from goldsmith.registry.transaction import Reader
 from goldsmith.registry.versions import image_id, storage_state
 
@@ -37,6 +38,8 @@ class RetentionPolicy:
     keep_for_s: int = 90 * 86_400
     grace_s: int = 7 * 86_400
     """The time between marking a version and deleting it."""
+    bytes_wait_s: int = CONDEMNED_S
+    """The time between deleting a version and deleting its bytes."""
     enabled: bool = True
     images: Mapping[str, KeepRule] = field(default_factory=dict)
     """Rules of images that have their own."""
