@@ -236,10 +236,10 @@ def test_an_old_verdict_does_not_stand_for_ever_while_an_update_waits(place: Pla
     ("release", "database", "told"),
     [
         ('ID="almalinux"\nVERSION_ID="9.4"\n', "", "almalinux"),
-        ("ID=alpine\nVERSION_ID=3.23.0\n", "P:musl\nV:1.2.5-r9\nA:x86_64\n\n", "apk packages"),
+        ("ID=alpine\nVERSION_ID=3.23.0\n", "P:musl\nV:1.2.5-r9\nA:x86_64\n\n", "alpine 3.23.0 names no repository"),
     ],
 )
-def test_an_image_of_another_family_is_an_error_that_says_what_can_be_done(
+def test_the_lists_of_debian_say_nothing_of_an_image_of_another_family(
     place: Place, release: str, database: str, told: str
 ) -> None:
     lists, tree = place.lists("now", UNFIXED), place.tree()

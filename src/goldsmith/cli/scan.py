@@ -20,7 +20,7 @@ _FORMATS = ("table", "json", "trivy", "sarif", "html")
     default="vulnerabilities",
     show_default=True,
     metavar="A,B",
-    help="Of vulnerabilities, secrets, hardening.",
+    help="Of vulnerabilities, secrets, hardening, patches.",
 )
 @click.option(
     "-report", "foreign", multiple=True, metavar="FILE", help="A result of trivy, grype or osv-scanner (JSON); may come again."

@@ -166,7 +166,8 @@ class DataUsed:
     age_s: int
     max_age_s: int = 0
     verified: bool = True
-    """Whether a signature of the data was checked and good."""
+    """Whether a signature of the data was checked and good, or the project asks for none."""
+    unverified_because: str = ""
     renew: str = ""
     """What brings it up to date: a command, or a short sentence."""
 

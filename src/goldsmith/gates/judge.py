@@ -130,7 +130,8 @@ def _errors(facts: Facts) -> Iterator[str]:
 
 def _data_errors(data: DataUsed) -> Iterator[str]:
     if not data.verified:
-        yield f"{data.name} has no good signature"
+        because = f": {data.unverified_because}" if data.unverified_because else ""
+        yield f"{data.name} has no good signature{because}"
     renew = f": {data.renew}" if data.renew else ""
     if data.max_age_s and data.age_s < 0:
         yield f"the age of {data.name} is not known{renew}"

@@ -25,8 +25,8 @@ from goldsmith.project.state import cache_directory
 from goldsmith.project.subject import NO_TREE
 from goldsmith.project.targets import Target
 
-OFFLINE_GATES = ("vulnerabilities", "secrets", "hardening")
-"""The gates that need nothing but a tree."""
+OFFLINE_GATES = ("vulnerabilities", "secrets", "hardening", "patches")
+"""The gates that need no machine: nothing but a tree, and patches the repositories that the tree names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,8 @@ class Offer:
     source: str = ""
     """The source package, when it has another name."""
     size: int = 0
+    streams: frozenset[str] = frozenset()
+    """Of rpm: the streams of modules (`name:stream`) that it belongs to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

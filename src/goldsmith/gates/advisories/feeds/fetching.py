@@ -32,6 +32,8 @@ class Document:
     published_s: int
     """By the server's Last-Modified, or the file's time; 0 when there is none."""
     etag: str = ""
+    safe: bool = False
+    """Every server on the way to it was asked by https, or it is a file of this host."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,9 @@ class Fetcher:
         headers = _conditions(state, part)
         try:
             with self._client.stream("GET", asked, headers=headers) as response:
+                safe = all(answer.url.scheme == "https" for answer in (*response.history, response))
                 if response.status_code == 304 and state is not None:
-                    return _document(url, kept, state)
+                    return _document(url, kept, state, safe=safe)
                 if response.status_code not in (200, 206):
                     raise _fault(url, f"{asked} answers {response.status_code}")
                 _receive(response, part, url)
@@ -98,7 +101,7 @@ class Fetcher:
         part.replace(kept)
         _state_path(kept).write_text(json.dumps(asdict(found)))
         _part_state(part).unlink(missing_ok=True)
-        return _document(url, kept, found)
+        return _document(url, kept, found, safe=safe)
 
 
 def _conditions(state: _State | None, part: Path) -> Mapping[str, str]:
@@ -145,13 +148,14 @@ def _remembered(kept: Path, asked: str) -> _State | None:
         return None
 
 
-def _document(url: str, kept: Path, state: _State) -> Document:
-    return Document(url=url, path=kept, sha256=state.sha256, published_s=_http_date(state.modified), etag=state.etag)
+def _document(url: str, kept: Path, state: _State, *, safe: bool) -> Document:
+    published_s = _http_date(state.modified)
+    return Document(url=url, path=kept, sha256=state.sha256, published_s=published_s, etag=state.etag, safe=safe)
 
 
 def _local(url: str, path: Path) -> Document:
     try:
-        return Document(url=url, path=path, sha256=_sha256(path), published_s=int(path.stat().st_mtime))
+        return Document(url=url, path=path, sha256=_sha256(path), published_s=int(path.stat().st_mtime), safe=True)
     except OSError as error:
         raise _fault(url, f"{path}: {error.strerror}") from error
 

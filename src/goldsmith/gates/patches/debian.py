@@ -1,0 +1,182 @@
+"""Images of the Debian family: held against the signed indexes of their suites, as apt has fetched them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from goldsmith.gates.contract import DataUsed, Subject
+from goldsmith.gates.inventory import Inventory, Package
+from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, read_suites
+from goldsmith.gates.patches.comparison import Comparison, Update, architecture_of, is_newer, newest_of, told_since
+from goldsmith.gates.patches.config import PatchesConfig
+from goldsmith.gates.pending_changes import Candidate, Changes, told_by_changelogs
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError
+from goldsmith.machines.cancellation import Cancellation
+from goldsmith.sources.indexes import fetched_at
+
+Offers: TypeAlias = Mapping[str, Sequence[tuple[Offer, SuiteIndex]]]
+
+
+def compare_with_suites(
+    subject: Subject, inventory: Inventory, config: PatchesConfig, cancellation: Cancellation
+) -> Comparison:
+    """Compare an image with its suites. Raises `MachineError` when there is no good index to compare with."""
+    installed = tuple(package for package in inventory.packages if package.kind == "deb")
+    lists, keyring = _archive(subject)
+    architecture = architecture_of(installed, "all")
+    names = {package.name for package in installed}
+    read = read_suites(lists, keyring, architecture, names)
+    suites = [suite for suite in read if suite.codename == inventory.distribution.codename]
+    if not suites:
+        raise _no_index(inventory)
+    offers = _offers_by_name(suites)
+    pending = tuple(_pending(installed, offers))
+    changes, untold = told_by_changelogs([item for item in pending if item[1].security], subject, lists)
+    waiting = config.within > 0 and any(item.security for _, item in pending)
+    earlier, unusable = _earlier(subject, inventory, architecture, config) if waiting else ({}, ())
+    expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
+    return Comparison(
+        installed=len(installed),
+        unknown=tuple(package.name for package in installed if package.name not in offers),
+        ahead=tuple(package.name for package in installed if package.name in offers and _is_ahead(package, offers)),
+        updates=tuple(_update(package, item, earlier, changes, subject.now_s, config) for package, item in pending),
+        data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites) + tuple(map(_data_of, earlier.values())),
+        fix="goldsmith lock -upgrade, then build again",
+        doubts=tuple(f"the index of {name} is past its Valid-Until" for name in expired),
+        messages=unusable + untold,
+    )
+
+
+def _archive(subject: Subject) -> tuple[Path, Path]:
+    if subject.lists is not None and subject.keyring is not None:
+        return subject.lists, subject.keyring
+    raise MachineError(
+        Diagnostic(
+            code="patches.no-archive",
+            what="nothing is known of the archive that the image was made from",
+            why="its parent's source is not in the lock file here",
+            next="Build the parent image here first.",
+        )
+    )
+
+
+def _no_index(inventory: Inventory) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="patches.no-index",
+            what=f'no signed index of "{inventory.distribution.codename}" is among the lists',
+            next="Build the base image again, so that its source fetches the indexes.",
+        )
+    )
+
+
+def _offers_by_name(suites: Iterable[SuiteIndex]) -> Offers:
+    offers: dict[str, list[tuple[Offer, SuiteIndex]]] = {}
+    for suite in suites:
+        for offer in suite.offers:
+            offers.setdefault(offer.name, []).append((offer, suite))
+    return offers
+
+
+def _earlier(
+    subject: Subject, inventory: Inventory, architecture: str, config: PatchesConfig
+) -> tuple[Mapping[str, SuiteIndex], tuple[str, ...]]:
+    """Of each security suite, the oldest index that is no older than `within`; and what could not be read.
+
+    What it does not offer has appeared since, for certain. Without such an index no update is known to be young.
+    """
+    assert subject.keyring is not None
+    names = {package.name for package in inventory.packages}
+    found: list[SuiteIndex] = []
+    unusable: list[str] = []
+    for lists in subject.earlier_lists:
+        try:
+            found += read_suites(lists, subject.keyring, architecture, names, security_only=True)
+        except MachineError as error:
+            unusable.append(f"an earlier index does not count: {error}")
+    since = subject.now_s - int(config.within)
+    codename = inventory.distribution.codename
+    # An index without any package was not fetched whole: it proves nothing about what was not there.
+    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= subject.now_s and suite.listed]
+    oldest_last = sorted(young, key=lambda suite: suite.date, reverse=True)
+    return {suite.name: suite for suite in oldest_last}, tuple(unusable)
+
+
+def _pending(packages: Iterable[Package], offers: Offers) -> Iterator[tuple[Package, Candidate]]:
+    for package in packages:
+        candidate = _candidate(package, offers.get(package.name, []))
+        if candidate is not None:
+            yield package, candidate
+
+
+def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
+    newer = [
+        (offer, suite)
+        for offer, suite in offered
+        if offer.architecture in (package.architecture, "all") and is_newer(offer.version, package.version, "dpkg")
+    ]
+    if not newer:
+        return None
+    best = newest_of((offer for offer, _ in newer), "dpkg")
+    offer, suite = next(item for item in newer if item[0] is best)
+    return Candidate(offer, suite, tuple(suite for _, suite in newer if suite.is_security))
+
+
+def _is_ahead(package: Package, offers: Offers) -> bool:
+    """Whether the installed version is above all that is offered under its name."""
+    return all(is_newer(package.version, offer.version, "dpkg") for offer, _ in offers[package.name])
+
+
+def _update(
+    package: Package,
+    candidate: Candidate,
+    earlier: Mapping[str, SuiteIndex],
+    changes: Mapping[str, Changes],
+    now_s: int,
+    config: PatchesConfig,
+) -> Update:
+    version, place = candidate.offer.version, candidate.suite.name
+    if not candidate.security:
+        return Update(package=package, version=version, place=place, kind="other")
+    not_yet_s = _not_yet_offered(package, candidate, earlier)
+    change = changes.get(package.source_name or package.name) or Changes()
+    return Update(
+        package=package,
+        version=version,
+        place=place,
+        kind="security",
+        cves=change.cves,
+        since=told_since(not_yet_s, change.since_s, int(config.within)),
+        # A changelog is written before its version comes out: by its date nothing looks younger than it is.
+        is_young=not_yet_s is not None or 0 < now_s - change.since_s <= config.within,
+    )
+
+
+def _not_yet_offered(package: Package, candidate: Candidate, earlier: Mapping[str, SuiteIndex]) -> int | None:
+    """A time at which no security suite offered anything newer than what is installed, seconds since 1970; None: unknown."""
+    dates: list[int] = []
+    for suite in candidate.security:
+        before = earlier.get(suite.name)
+        offered = [(offer, before) for offer in before.offers if offer.name == package.name] if before else []
+        if before is None or _candidate(package, offered) is not None:
+            return None
+        dates.append(before.date)
+    return min(dates)
+
+
+def _data_of(earlier: SuiteIndex) -> DataUsed:
+    return DataUsed(name=f"an earlier index of {earlier.name}", digest=earlier.digest, published=earlier.date, age_s=0)
+
+
+def _data(suite: SuiteIndex, lists: Path, now_s: int, config: PatchesConfig) -> DataUsed:
+    fetched = fetched_at(lists)
+    return DataUsed(
+        name=f"the index of {suite.name}",
+        digest=suite.digest,
+        published=suite.date,
+        age_s=max(0, now_s - fetched) if fetched is not None else -1,
+        max_age_s=int(config.max_age),
+        renew="build again while the archive can be reached",
+    )
