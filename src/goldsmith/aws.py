@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, cast
+from typing import Any, Protocol, TypeAlias, TypedDict, cast
 
 from goldsmith.components import attribute
 from goldsmith.extras import need
@@ -182,6 +182,24 @@ def parameter_store(access: AwsAccess) -> ParameterStore:
 def secrets_manager(access: AwsAccess) -> SecretsManager:
     """The Secrets Manager in the region of `access`. Raises as `_session` does."""
     return cast("SecretsManager", _client("secretsmanager", access))
+
+
+Answer: TypeAlias = Mapping[str, object]
+"""What any call answers: texts, numbers, times, lists and further answers by name."""
+
+
+def client(service: str, access: AwsAccess) -> object:
+    """Any service in the region of `access`, for callers that state its calls in a protocol. Raises as `_session` does."""
+    return _client(service, access, access.custom_endpoint_ec2 if service == "ec2" else "")
+
+
+def items(answer: Answer, name: str) -> list[Answer]:
+    """A list of an answer. Raises `MachineError` for one that is missing: it must not be taken for an empty one."""
+    found = answer.get(name)
+    if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
+        what = f'AWS gave an answer without "{name}"'
+        raise MachineError(Diagnostic(code="aws.answer", what=what, next="Run it again, and look at the health of AWS."))
+    return found
 
 
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

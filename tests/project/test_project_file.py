@@ -9,6 +9,7 @@ import pytest
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.project import Project, expiry_policy, load_project, project_for
 from goldsmith.project.policy import policy_document
+from goldsmith.registry import KeepRule
 
 GOOD = """
 image "base" {
@@ -49,6 +50,7 @@ def test_a_project_is_read_with_its_defaults(tmp_path: Path) -> None:
     project = load(tmp_path)
 
     assert project.images["base"].declared.ports == ("tcp/22",)
+    assert project.retention is not None
     assert project.retention.keep_last == 3
     assert project.registry_url == f"sqlite:///{tmp_path}/.goldsmith/registry.db"
     assert list(project.channels) == ["staging", "prod"]
@@ -120,8 +122,22 @@ def test_an_image_may_be_kept_by_rules_of_its_own(tmp_path: Path) -> None:
 
     policy = expiry_policy(load_project(tmp_path / "goldsmith.hcl"))
 
-    assert (policy.rule("web").keep_last, policy.rule("web").keep_for_s) == (9, 30 * 86_400)
-    assert policy.rule("base").keep_last == policy.keep_last
+    assert policy.rule("web") == KeepRule(keep_last=9, keep_for_s=30 * 86_400)
+    assert policy.rule("base") == KeepRule(keep_last=policy.keep_last, keep_for_s=30 * 86_400)
+    assert policy.rule("of another project") is None
+
+
+def test_without_a_retention_block_only_images_and_channels_with_rules_let_anything_go(tmp_path: Path) -> None:
+    (tmp_path / "goldsmith.hcl").write_text(
+        'image "web" {\n  template = "."\n  retain_at_least = 2\n}\nimage "base" {\n  template = "."\n}\n'
+        'channel "prod" {\n  keep_last = 3\n  keep_for = "365d"\n}\n'
+    )
+
+    policy = expiry_policy(load_project(tmp_path / "goldsmith.hcl"))
+
+    assert policy.rule("web") == KeepRule(retain_at_least=2)
+    assert policy.rule("base") is None
+    assert policy.channels["prod"] == KeepRule(keep_last=3, keep_for_s=365 * 86_400)
 
 
 def test_a_duration_of_an_image_that_is_none_is_a_fault(tmp_path: Path) -> None:

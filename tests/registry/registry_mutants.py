@@ -29,6 +29,7 @@ from goldsmith.registry.channels import Pointer
 from goldsmith.registry.db import Database
 from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version
 from goldsmith.registry.fitness import Facts, Unmet
+from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.policy import Policy
 from goldsmith.registry.registry import Registry
 from goldsmith.registry.sweeping import Standing
@@ -109,10 +110,10 @@ def _check_then_delete(patch: pytest.MonkeyPatch) -> None:
     """Retention carries out a plan that it made before it held the writer's lock."""
     plan, right = retention.make_plan, Registry.expire
 
-    def wrong(self: Registry, policy: retention.RetentionPolicy, **options: object) -> object:
+    def wrong(self: Registry, policy: RetentionPolicy, **options: object) -> object:
         stale = self.expire_plan(policy)
         time.sleep(0.004)
-        patch.setattr(expire, "make_plan", lambda tx, store, policy, image: stale)
+        patch.setattr(expire, "make_plan", lambda tx, store, policy, image, inventories: stale)
         try:
             return right(self, policy, **options)  # type: ignore[arg-type]  # as the caller gave them
         finally:

@@ -6,17 +6,12 @@ import hashlib
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-
-class Connection(Protocol):
-    """What the oracle needs of a database: the drivers of SQLite and PostgreSQL both have it."""
-
-    def execute(self, sql: str, /) -> Iterable[Any]: ...
+from tests.registry.registry_oracle_use import Connection, UseWorld, judge_certificate, judge_copy
 
 
 @dataclass
@@ -52,6 +47,7 @@ class World:
     frozen: set[tuple[str, str]] = field(default_factory=set)
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     approvals: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    use: UseWorld = field(default_factory=UseWorld)
     faults: list[str] = field(default_factory=list)
 
     def lineage(self, version: str) -> list[str]:
@@ -78,8 +74,9 @@ def judge(database: Path, store: Path) -> list[str]:
 
 
 def judge_all(connection: Connection, store: Path) -> list[str]:
-    """Every violation of I1, I2, I4, I6, I7 and I11 that the log, the tables and the store show."""
+    """Every violation of I1, I2, I4, I5, I6, I7 and I11 that the log, the tables and the store show."""
     world = World()
+    world.use.load(connection)
     before, last_at = "0" * 64, 0
     for place, (seq, prev, own, at, body) in enumerate(
         list(connection.execute("SELECT seq, prev, hash, at, body FROM event ORDER BY seq")), 1
@@ -144,6 +141,13 @@ def _judge_event(world: World, seq: int, at: int, actor: str, kind: str, data: d
             world.versions[data["version"]].storage = "present"
     elif kind == "hold.released":
         world.pins.pop((data["version"], data["kind"], data["holder"]))
+    elif kind == "inventory.completed":
+        world.use.inventories[data["inventory"]] = data
+    elif kind.startswith("artifact."):
+        if kind == "artifact.published" and world.versions[data["version"]].storage == "expiring":
+            world.versions[data["version"]].storage = "present"
+        faults = judge_copy(world.use, kind, data, world.versions[data["version"]].storage)
+        world.faults += [f"{fault} (event {seq})" for fault in faults]
     elif kind.startswith("retention."):
         _judge_retention(world, seq, at, kind, data)
 
@@ -238,8 +242,12 @@ def _judge_retention(world: World, seq: int, at: int, kind: str, data: dict[str,
     if known.storage != before:
         world.faults.append(f"I4 event {seq} has {step} a version that is {known.storage}")
     known.storage = {"marked": "expiring", "unmarked": "present"}.get(step, step)
+    if step == "deleted" and any(copy["state"] != "gone" for copy in world.use.copies[version].values()):
+        world.faults.append(f"I5 event {seq} has deleted a version that still has copies")
     if step in ("unmarked", "deleted"):
         return
+    names = {version, *known.disks, *known.blobs}
+    world.faults += [f"{fault} (event {seq})" for fault in judge_certificate(world.use, at, step, data, names)]
     if any(world.current(channel) == version for channel in list(world.stops)):
         world.faults.append(f"I4 event {seq} has {step} a version that a channel holds")
     if any(pin[0] == version and (until is None or until > at) for pin, until in world.pins.items()):

@@ -13,6 +13,9 @@ from goldsmith.registry import (
     ArtifactFile,
     Evidence,
     Package,
+    Place,
+    Reading,
+    Reference,
     Registry,
     Request,
     VerifiedStatement,
@@ -20,6 +23,7 @@ from goldsmith.registry import (
     digest_of,
     open_registry,
 )
+from goldsmith.registry.inventory.reading import merged
 
 ACTOR = "user:tester"
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -138,6 +142,25 @@ class Bench:
         """The generation that the channel is at now."""
         self.turn(1)
         return self.registry.promote(image, channel, reference, actor=ACTOR).generation
+
+    def reading(
+        self,
+        *references: Reference,
+        source: str = "test",
+        platform: str = "",
+        account: str = "",
+        region: str = "",
+        **more: object,
+    ) -> Reading:
+        """A look at a place that has just ended."""
+        self.turn(1)
+        place = Place(source, platform, account, region)
+        made = Reading(place=place, started=self.now, finished=self.now, references=merged(iter(references)))
+        return replace(made, **more)  # type: ignore[arg-type]  # tests give wrong values on purpose
+
+    def look(self, *references: Reference, **where: object) -> None:
+        """Record what is in use at a place."""
+        self.registry.record_inventories([self.reading(*references, **where)], actor=ACTOR)  # type: ignore[arg-type]
 
     def number(self, image: str, channel: str) -> int | None:
         """The version that a channel points at."""

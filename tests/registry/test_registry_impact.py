@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.registry import ArtifactFile, KnownVulnerability, Package, Version
-from goldsmith.registry.transaction import Cells
-from tests.registry.registry_workbench import ACTOR, Bench, Json, Verdict, digest, policy
+from goldsmith.registry import ArtifactFile, CopyPlace, KnownVulnerability, Package, Reference, Version
+from tests.registry.registry_workbench import ACTOR, SECOND, Bench, Json, Verdict, digest, policy
 
 
 def add(bench: Bench, image: str, build: int, parent: Version | None, *brought: tuple[str, str]) -> Version:
@@ -110,31 +109,22 @@ def test_what_is_in_no_channel_is_rebuilt_from_the_newest(bench: Bench) -> None:
     assert bench.registry.impact("nothing-of-this").rebuild == ()
 
 
-def test_machines_that_run_a_struck_version_are_counted(bench: Bench) -> None:
+def test_machines_that_run_a_struck_version_are_counted_by_the_newest_inventory_of_each_place(bench: Bench) -> None:
     made = fleet(bench)
-    with bench.registry.database.write(ACTOR) as tx:
-        place: Cells = {"platform": "aws", "account": "1", "region": "eu-west-1", "external_id": "ami-1"}
-        made_of: Cells = {"kind": "ami", "digest": digest("x"), "size": 1, "bound_by": "declared", "state": "published"}
-        tx.insert("artifact", {"version": made["web:1"].id, **place, **made_of, "checked_at": tx.at})
-        for refs in (5, 3):
-            row: Cells = {
-                "source": "aws",
-                "account": "1",
-                "region": "eu-west-1",
-                "started": 1,
-                "finished": tx.at,
-                "complete": 1,
-            }
-            number = tx.insert("inventory", {**row, "refs": 1, "digest": digest(str(refs))})
-            tx.unlogged(
-                "INSERT INTO inventory_ref VALUES (:n, 'ami-1', 'ec2', 'asg-1', :c)",
-                [{"n": number, "c": refs}],
-            )
-        tx.event("artifact.published", {})
+    ami = CopyPlace(platform="aws", account="1", region="eu-west-1", external_id="ami-1", kind="ami")
+    bench.registry.add_copy("web:1", ami, actor=ACTOR)
+    for count in (5, 4):
+        use = Reference(external_id="ami-1", kind="instance", place="i-1", count=count)
+        bench.look(use, platform="aws", account="1", region="eu-west-1")
+    bench.look(Reference(external_id=made["site:1"].digest, kind="machine", place="rack 7"), source="cmdb")
 
-    uses = bench.registry.impact("base:1").uses
+    impact = bench.registry.impact("base:1")
 
-    assert [(item.ref, item.kind, item.place, item.count) for item in uses] == [("web:1", "ec2", "asg-1", 3)]
+    assert [(item.ref, item.kind, item.place, item.count, item.source) for item in impact.uses] == [
+        ("web:1", "instance", "i-1", 4, "test (aws 1 eu-west-1)"),
+        ("site:1", "machine", "rack 7", 1, "cmdb"),
+    ]
+    assert impact.looked == {"test (aws 1 eu-west-1)": bench.now - SECOND, "cmdb": bench.now}
 
 
 def test_a_reference_to_nothing_is_told(bench: Bench) -> None:

@@ -131,11 +131,15 @@ def test_the_database_itself_refuses_to_change_facts(lived: Bench, table: str, v
 
 
 def test_the_database_itself_refuses_to_delete_what_a_channel_or_a_pin_names(lived: Bench) -> None:
+    update = "UPDATE storage SET state = 'deleting' WHERE version = ?"
     with closing(sqlite3.connect(lived.root / "registry.db")) as connection:
-        for sql in ("SELECT version FROM channel", "SELECT version FROM pin"):
-            version = connection.execute(sql).fetchone()[0]
+        versions = [connection.execute(f"SELECT version FROM {table}").fetchone()[0] for table in ("channel", "pin")]
+        with pytest.raises(sqlite3.IntegrityError, match="no certificate allows this"):
+            connection.execute(update, versions[:1])
+        connection.execute("DROP TRIGGER storage_certified")
+        for version in versions:
             with pytest.raises(sqlite3.IntegrityError, match="names this version"):
-                connection.execute("UPDATE storage SET state = 'deleting' WHERE version = ?", (version,))
+                connection.execute(update, (version,))
 
 
 def test_a_change_without_an_event_is_not_kept(lived: Bench) -> None:

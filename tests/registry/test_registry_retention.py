@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from goldsmith.hcl.diagnostics import UserError
-from goldsmith.registry import ArtifactFile, ExpirePlan, Expiring, KeepRule, RetentionPolicy
+from goldsmith.registry import ArtifactFile, ExpirePlan, Expiring, Inventory, KeepRule, RetentionPolicy
 from goldsmith.registry import expire as expiration
 from goldsmith.registry.local_store import LocalStore
 from goldsmith.registry.pins import pin, release
@@ -296,8 +296,10 @@ def between_the_checks(monkeypatch: pytest.MonkeyPatch, happens: Callable[[Trans
     """Something happens after the marking and before the second check."""
     mark = expiration._mark
 
-    def mark_then(tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy) -> Sequence[Expiring]:
-        marked = mark(tx, plan, policy)
+    def mark_then(
+        tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy, inventories: Sequence[Inventory]
+    ) -> Sequence[Expiring]:
+        marked = mark(tx, plan, policy, inventories)
         happens(tx)
         return marked
 

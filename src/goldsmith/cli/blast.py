@@ -41,6 +41,7 @@ def command(what: str, json: bool, all: bool) -> int:
 
 def _print(impact: Impact, all: bool) -> None:
     from goldsmith.cli.rendering.lines import short
+    from goldsmith.cli.times import ago
 
     held = set(impact.channels.values())
     ordered = sorted(impact.struck, key=lambda item: item.ref not in held)
@@ -57,7 +58,11 @@ def _print(impact: Impact, all: bool) -> None:
     if len(ordered) > SHOWN and not all:
         click.echo(f"            and {len(ordered) - SHOWN} more: -all")
     for use in impact.uses:
-        click.echo(f"  in use    {use.ref:<16} {use.count} × {use.kind} in {use.place}")
+        click.echo(f"  in use    {use.ref:<16} {use.count} × {use.kind} {use.place}, {use.source}")
+    for place, finished in impact.looked.items() if impact.struck else ():
+        click.echo(f"  looked    {place}, {ago(finished)}")
+    if impact.struck and not impact.looked:
+        click.echo("  unknown   nothing is known of machines: goldsmith inventory")
     if impact.rebuild:
         click.echo(f"  rebuild   {', then '.join(impact.rebuild)}")
     if impact.unscanned:

@@ -19,7 +19,7 @@ from goldsmith.project.project import (
 )
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.registration import finish
-from goldsmith.project.retention import expiry_policy
+from goldsmith.project.retention import clouds, expiry_policy, read_inventories
 from goldsmith.project.session import Request, Session
 from goldsmith.project.state import advisories_directory, cache_directory, is_fleet
 from goldsmith.project.verdicts import gate_verdicts, public_key_here
@@ -40,6 +40,7 @@ __all__ = [
     "check_checkpoints",
     "check_names",
     "check_targets",
+    "clouds",
     "declare_channels",
     "declare_targets",
     "deliver",
@@ -56,6 +57,7 @@ __all__ = [
     "open_registry",
     "project_for",
     "public_key_here",
+    "read_inventories",
     "seconds",
     "sign_decisions",
     "size_bytes",

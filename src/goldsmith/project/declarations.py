@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldsmith.aws import AwsAccess
-from goldsmith.components import REQUIRED, Duration, attribute
+from goldsmith.components import REQUIRED, Duration, Period, attribute
 
 DAY_S = 86_400
 
@@ -21,6 +21,9 @@ class ImageConfig:
     var_files: tuple[str, ...] = attribute((), "Variable files that are always given to the template.")
     keep_last: int = attribute(0, "How many newest versions of this image are kept; 0: as the retention block says.")
     keep_for: str = attribute("", "How long a version of it is kept; empty: as the retention block says.")
+    retain_at_least: int = attribute(
+        0, "How many versions of it that are not revoked are kept; 0: as the retention block says."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class ChannelConfig:
     approvals: int = attribute(0, "How many people must approve.")
     approvers: tuple[str, ...] = attribute((), "Who may; all approvers of the project when empty.")
     keep: int = attribute(5, "How many earlier assignments stay available for a rollback.")
+    keep_last: int = attribute(0, "How many versions are kept that came into it last.")
+    keep_for: str = attribute("", "How long a version is kept after it left the channel.")
+    retain_at_least: int = attribute(0, "How many versions that came into it and are not revoked are kept.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,54 @@ class RetentionConfig:
     enabled: bool = attribute(True, "False: nothing is ever deleted.")
     keep_last: int = attribute(5, "How many newest versions of each image are kept.")
     keep_for: str = attribute("90d", "How long a version is kept; a number with s, m, h or d.")
+    retain_at_least: int = attribute(0, "How many versions of each image that are not revoked are kept, however old.")
     grace: str = attribute("7d", "The time between marking a version and deleting it.")
+    disabled: str = attribute("24h", "The time between disabling a copy in a cloud and deregistering it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsUse(AwsAccess):
+    """`aws` in `inventory`: one account, in some regions."""
+
+    regions: tuple[str, ...] = attribute((), "All regions that have machines; empty: that of the access.")
+    account: str = attribute("", "The account that must answer.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibvirtUse:
+    """`libvirt` in `inventory`: hosts, or definitions of their machines."""
+
+    uris: tuple[str, ...] = attribute((), "Hosts as virsh names them: qemu:///system, qemu+ssh://HOST/system.")
+    files: tuple[str, ...] = attribute((), "Names and patterns of domain XML, from the project's directory.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TerraformUse:
+    """`terraform` in `inventory`: states."""
+
+    states: tuple[str, ...] = attribute(REQUIRED, "Names and patterns from the project's directory, https://… and s3://….")
+    aws: AwsAccess = attribute(AwsAccess(), "How buckets are reached.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedUse:
+    """`feed` in `inventory`: a JSON document of any tool."""
+
+    from_: str = attribute(REQUIRED, "A name from the project's directory, https://… or s3://….")
+    aws: AwsAccess = attribute(AwsAccess(), "How buckets are reached.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InventoryConfig:
+    """`inventory "NAME"`: where images are in use; nothing is deleted unless every one of them can be trusted."""
+
+    max_age: Period = attribute(Period(3600), "How old it may be.")
+    minimum: int = attribute(1, "The least number of uses; 0 only for a place that may really be empty.")
+    at_least: float = attribute(0.7, "How large it must be beside the one before it.")
+    aws: AwsUse | None = attribute(None, "An account.", one_of="kind")
+    libvirt: LibvirtUse | None = attribute(None, "Hosts.", one_of="kind")
+    terraform: TerraformUse | None = attribute(None, "States.", one_of="kind")
+    feed: FeedUse | None = attribute(None, "A document.", one_of="kind")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

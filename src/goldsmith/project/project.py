@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from goldsmith.aws import access_faults
 from goldsmith.components import find, names
 from goldsmith.gates.contract import Declared, Gate
 from goldsmith.hcl import Scope, functions, parse, read_source
@@ -23,6 +24,7 @@ from goldsmith.project.declarations import (
     ChannelConfig,
     FollowerConfig,
     ImageConfig,
+    InventoryConfig,
     LaunchTemplateConfig,
     RetentionConfig,
     SigningConfig,
@@ -73,7 +75,9 @@ class Project:
     approvers: Mapping[str, ApproverConfig] = field(default_factory=dict)
     targets: Mapping[str, TargetConfig] = field(default_factory=dict)
     """Who hears of changes or follows channels, by block and name: `webhook.ops`."""
-    retention: RetentionConfig = field(default_factory=RetentionConfig)
+    retention: RetentionConfig | None = None
+    """None without a block: then only rules of images and channels let anything go."""
+    inventories: Mapping[str, InventoryConfig] = field(default_factory=dict)
     signing: SigningConfig = field(default_factory=SigningConfig)
     store_url: str
     """`file://` and an absolute path, or the URL of an object store."""
@@ -150,7 +154,7 @@ TARGETS: Mapping[str, type[TargetConfig]] = {
     "ssm_parameter": SsmParameterConfig,
     "webhook": WebhookConfig,
 }
-_LABELLED = ("approver", "channel", "gate", "image", *TARGETS)
+_LABELLED = ("approver", "channel", "gate", "image", "inventory", *TARGETS)
 BLOCKS = tuple(sorted((*_LABELLED, "cache", "registry", "retention", "signing", "store")))
 
 
@@ -176,7 +180,9 @@ class _Reader:
         approvers = self._labelled("approver", ApproverConfig)
         self._check_approvers(channels, approvers)
         targets = self._targets(images, channels)
-        retention = self._single("retention", RetentionConfig) or RetentionConfig()
+        retention = self._single("retention", RetentionConfig)
+        inventories = self._labelled("inventory", InventoryConfig)
+        self._check_inventories(inventories)
         signing = self._single("signing", SigningConfig) or SigningConfig()
         store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
         registry = self._single("registry", UrlConfig) or UrlConfig(url="sqlite:///.goldsmith/registry.db")
@@ -189,13 +195,15 @@ class _Reader:
             approvers={name: config for name, (config, _) in approvers.items()},
             targets=targets,
             retention=retention,
+            inventories={name: config for name, (config, _) in inventories.items()},
             signing=signing,
             store_url=self._checked(lambda: self._store_url(store.url), ""),
             registry_url=self._registry_url(registry),
             cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
         )
-        own = [image.config.keep_for for image in images.values() if image.config.keep_for]
-        self._checked(lambda: [seconds(text) for text in (retention.keep_for, retention.grace, *own)], [])
+        own = [image.config.keep_for for image in images.values()] + [item.keep_for for item in project.channels.values()]
+        general = [retention.keep_for, retention.grace, retention.disabled] if retention else []
+        self._checked(lambda: [seconds(text) for text in (*general, *own) if text], [])
         if self.faults:
             raise UserError(*self.faults)
         return project
@@ -349,6 +357,20 @@ class _Reader:
     def _store_url(self, url: str) -> str:
         check_store_url(url)
         return f"file://{self.path.parent / url.removeprefix('file://')}" if url.startswith("file://") else url
+
+    def _check_inventories(self, inventories: dict[str, tuple[InventoryConfig, Block]]) -> None:
+        for name, (config, block) in inventories.items():
+            if not any((config.aws, config.libvirt, config.terraform, config.feed)):
+                next = 'Add one block of "aws", "libvirt", "terraform" and "feed".'
+                self._fault("project.inventory", f'inventory "{name}" says nowhere to look', block.range, next=next)
+            if config.libvirt is not None and not config.libvirt.uris + config.libvirt.files:
+                what = f'"libvirt" of inventory "{name}" names no host'
+                self._fault("project.inventory", what, block.range, next='Add "uris" or "files".')
+            if config.minimum < 0 or not 0 <= config.at_least <= 1:
+                what = f'"minimum" of inventory "{name}" must not be negative, and "at_least" lies between 0 and 1'
+                self._fault("project.inventory", what, block.range)
+            for fault in access_faults(config.aws) if config.aws else ():
+                self._fault(fault.code, fault.what, block.range, fault.why, fault.next)
 
     def _registry_url(self, config: UrlConfig) -> str:
         if config.url.startswith("sqlite:///"):

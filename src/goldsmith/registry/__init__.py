@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from goldsmith.registry.blobs import BlobStore
     from goldsmith.registry.canonical import JSON, canonical, digest_of
     from goldsmith.registry.check import CheckReport
+    from goldsmith.registry.copies import Copy, CopyPlace
     from goldsmith.registry.entities import (
         Approval,
         ArtifactFile,
@@ -33,15 +34,19 @@ if TYPE_CHECKING:
         Version,
         VersionDetail,
     )
-    from goldsmith.registry.expire import Expired
+    from goldsmith.registry.expire import Expired, Outlook
     from goldsmith.registry.impact import Impact, Struck, Use
+    from goldsmith.registry.inventory.accepted import Inventory
+    from goldsmith.registry.inventory.reading import Limits, Place, Reading, Reference, Source
+    from goldsmith.registry.keep_rules import KeepRule, RetentionPolicy
     from goldsmith.registry.outbox import TargetDeclaration, TargetState
     from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
     from goldsmith.registry.registry import Registry, open_registry
     from goldsmith.registry.release import Release
+    from goldsmith.registry.removal import Cloud, Left
     from goldsmith.registry.replay import LogReport
     from goldsmith.registry.resolve import Resolved
-    from goldsmith.registry.retention import ExpirePlan, Expiring, KeepRule, Kept, RetentionPolicy
+    from goldsmith.registry.retention import ExpirePlan, Expiring, Kept
     from goldsmith.registry.store_urls import check_store_url, open_store
     from goldsmith.registry.targets.contract import Delivered
 
@@ -70,17 +75,22 @@ _PLACES = {
         "Version",
         "VersionDetail",
     ),
-    "expire": ("Expired",),
+    "copies": ("Copy", "CopyPlace"),
+    "expire": ("Expired", "Outlook"),
     "impact": ("Impact", "Struck", "Use"),
+    "inventory.accepted": ("Inventory",),
+    "inventory.reading": ("Limits", "Place", "Reading", "Reference", "Source"),
+    "keep_rules": ("KeepRule", "RetentionPolicy"),
     "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
     "outbox": ("TargetDeclaration", "TargetState"),
     "registry": ("Registry", "open_registry"),
     "release": ("Release",),
     "replay": ("LogReport",),
     "resolve": ("Resolved",),
-    "retention": ("ExpirePlan", "Expiring", "KeepRule", "Kept", "RetentionPolicy"),
     "store_urls": ("check_store_url", "open_store"),
     "targets.contract": ("Delivered",),
+    "removal": ("Cloud", "Left"),
+    "retention": ("ExpirePlan", "Expiring", "Kept"),
 }
 
 __all__ = [
@@ -93,6 +103,9 @@ __all__ = [
     "Channel",
     "ChannelMoved",
     "CheckReport",
+    "Cloud",
+    "Copy",
+    "CopyPlace",
     "Delivered",
     "Evidence",
     "ExpirePlan",
@@ -100,22 +113,30 @@ __all__ = [
     "Expiring",
     "ImageSummary",
     "Impact",
+    "Inventory",
     "KeepRule",
     "Kept",
     "KnownVulnerability",
     "Labels",
+    "Left",
+    "Limits",
     "LogReport",
     "LoggedEvent",
     "OnChannels",
     "Order",
+    "Outlook",
     "Package",
     "Part",
+    "Place",
+    "Reading",
+    "Reference",
     "Registry",
     "Release",
     "Request",
     "Resolved",
     "RetentionPolicy",
     "Revocation",
+    "Source",
     "Struck",
     "Target",
     "TargetDeclaration",

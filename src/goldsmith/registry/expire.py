@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry.blobs import BlobStore
-from goldsmith.registry.canonical import JSON, canonical, digest_of
+from goldsmith.registry.certificates import begin, certify, demand_certificates
 from goldsmith.registry.db import Database
+from goldsmith.registry.inventory.accepted import Inventory, UseOfVersion, accept, demand_current, machines
+from goldsmith.registry.inventory.reading import Reading
+from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.ownership import claim
-from goldsmith.registry.retention import ExpirePlan, Expiring, RetentionPolicy, make_plan
+from goldsmith.registry.removal import Clouds, Left, Removal
+from goldsmith.registry.retention import ExpirePlan, Expiring, grace_s, make_plan
 from goldsmith.registry.sweeping import Collected, collect, free
 from goldsmith.registry.transaction import Cells, Transaction
 
@@ -26,36 +29,64 @@ class Expired:
     deleted: tuple[Expiring, ...]
     collected: Collected
     """The bytes that went: those of versions that were deleted a while ago, and left-overs."""
+    left: tuple[Left, ...]
+    """Copies in clouds that wait for something, of versions that are being deleted."""
     plan: ExpirePlan
     """What the run began with; what is kept and why."""
 
 
-def expire(database: Database, store: BlobStore, policy: RetentionPolicy, image: str | None, actor: str) -> Expired:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a run may look at and reach besides the registry."""
+
+    readings: Sequence[Reading] = ()
+    """Which images are in use; all of them must be trustworthy, or nothing happens."""
+    clouds: Clouds = field(default_factory=dict)
+    """Who takes copies away."""
+
+
+def expire(
+    database: Database, store: BlobStore, policy: RetentionPolicy, outlook: Outlook, image: str | None, actor: str
+) -> Expired:
     """Carry out what `make_plan` tells. Each step stands alone: a run that is killed is finished by the next one.
 
-    Every step decides anew under the writer's lock, so a promotion, pin or child that came first always wins.
+    Every step decides anew under the writer's lock, so a promotion, pin, child or use that came first always wins.
+    Raises `Refused` when an inventory may not be trusted, before anything is marked.
     """
     with database.write(actor) as tx:
-        plan = make_plan(tx, store, policy, image)
-        kept_again = _unmark(tx, plan)
-        marked = _mark(tx, plan, policy)
+        inventories = accept(tx, outlook.readings)
     with database.write(actor) as tx:
-        second = make_plan(tx, store, policy, image)
+        demand_current(tx, inventories)
+        plan = make_plan(tx, store, policy, image, inventories)
+        kept_again = _unmark(tx, plan)
+        marked = _mark(tx, plan, policy, inventories)
+    with database.write(actor) as tx:
+        demand_current(tx, inventories)
+        second = make_plan(tx, store, policy, image, inventories)
         # What became a candidate since the marking has no certificate yet: it is left to the next run.
         due = [item for item in second.going if item.step == "delete" and item.state == "expiring"]
-        condemned = _condemn(tx, due, policy)
+        condemned = _condemn(tx, due, policy, inventories)
+        used = _used(tx, inventories)
     leaving = [*condemned, *(item for item in second.going if item.step == "finish")]
-    deleted = [item for item in leaving if _bury(database, item, actor)]
+    removal = Removal(database=database, clouds=outlook.clouds, used=used, disabled_s=policy.disabled_s, actor=actor)
+    left: list[Left] = []
+    deleted: list[Expiring] = []
+    for item in leaving:
+        waiting = removal.run(item.id, item.ref)
+        left += waiting
+        if not waiting and _bury(database, item, actor):
+            deleted.append(item)
     collected = Collected(deleted=(), freed=0, waiting=0)
     if policy.enabled:
         claim(database, store)
         collected = collect(database, store, actor, wait_s=policy.bytes_wait_s)
-    gone = {item.id for item in deleted}
+    gone = {item.id for item in leaving}
     return Expired(
         marked=tuple(item for item in marked if item.id not in gone),
         kept_again=kept_again,
         deleted=tuple(deleted),
         collected=collected,
+        left=tuple(left),
         plan=plan,
     )
 
@@ -68,30 +99,33 @@ def _unmark(tx: Transaction, plan: ExpirePlan) -> tuple[str, ...]:
     return tuple(item.ref for item in again)
 
 
-def _mark(tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy) -> Sequence[Expiring]:
+def _mark(tx: Transaction, plan: ExpirePlan, policy: RetentionPolicy, inventories: Sequence[Inventory]) -> Sequence[Expiring]:
     items = [item for item in plan.going if item.state == "present"]
-    run = _run(tx, policy, "mark") if items else 0
+    run = begin(tx, policy, grace_s(policy, inventories), inventories, 1) if items else None
     for item in items:
-        certificate = _certify(tx, item, policy, run, 1)
-        tx.update(
-            "storage", {"version": item.id}, {"state": "expiring", "since": tx.at, "certificate": certificate}, state="present"
-        )
+        assert run is not None
+        certificate = certify(tx, item.id, item.digest, run, 1)
+        values: Cells = {"state": "expiring", "since": tx.at, "certificate": certificate}
+        tx.update("storage", {"version": item.id}, values, state="present")
         tx.event("retention.marked", {"version": item.digest, "certificate": certificate})
     return items
 
 
-def _condemn(tx: Transaction, items: Sequence[Expiring], policy: RetentionPolicy) -> Sequence[Expiring]:
+def _condemn(
+    tx: Transaction, items: Sequence[Expiring], policy: RetentionPolicy, inventories: Sequence[Inventory]
+) -> Sequence[Expiring]:
     """Let versions go for good, children first; one whose child is left to a later run is left as well."""
     condemned: list[Expiring] = []
-    run = 0
+    run = None
     for item in items:
         if _has_living_descendant(tx, item):
             continue
-        _demand_certificate(tx, item, 1)
-        run = run or _run(tx, policy, "delete")
-        certificate = _certify(tx, item, policy, run, 2)
+        run = run or begin(tx, policy, grace_s(policy, inventories), inventories, 2)
+        row = tx.first("SELECT certificate FROM storage WHERE version = :id", id=item.id)
+        certificate = certify(tx, item.id, item.digest, run, 2, row.text("certificate") if row else None)
         values: Cells = {"state": "deleting", "since": tx.at, "certificate": certificate}
         tx.update("storage", {"version": item.id}, values, state="expiring")
+        demand_certificates(tx, item.id, item.digest)
         tx.event("retention.deleting", {"version": item.digest, "certificate": certificate})
         condemned.append(item)
     return condemned
@@ -103,15 +137,24 @@ def _has_living_descendant(tx: Transaction, item: Expiring) -> bool:
     return tx.first(sql, id=item.id) is not None
 
 
+def _used(tx: Transaction, inventories: Sequence[Inventory]) -> dict[str, str]:
+    """Why a copy is in use, by its id."""
+    return {use.external_id: _use(use) for use in machines(tx, [item.id for item in inventories])}
+
+
+def _use(use: UseOfVersion) -> str:
+    return f"in use by {use.count} × {use.kind} ({use.place})"
+
+
 def _bury(database: Database, item: Expiring, actor: str) -> bool:
     """Leave the tombstone, and let go of the bytes: the collection takes them. False when another run was quicker."""
     with database.write(actor) as tx:
         if not _is_deleting(tx, item):
             return False
-        _demand_certificate(tx, item, 2)
+        demand_certificates(tx, item.id, item.digest)
         tx.update("storage", {"version": item.id}, {"state": "deleted", "since": tx.at}, state="deleting")
         for row in tx.rows("SELECT id FROM artifact WHERE version = :id AND state <> 'gone' ORDER BY id", id=item.id):
-            tx.update("artifact", {"id": row.whole("id")}, {"state": "gone"})
+            tx.update("artifact", {"id": row.whole("id")}, {"state": "gone", "since": tx.at})
         tx.event("retention.deleted", {"version": item.digest})
         free(tx, item.id)
     return True
@@ -120,35 +163,3 @@ def _bury(database: Database, item: Expiring, actor: str) -> bool:
 def _is_deleting(tx: Transaction, item: Expiring) -> bool:
     row = tx.first("SELECT state FROM storage WHERE version = :id", id=item.id)
     return row is not None and row.text("state") == "deleting"
-
-
-def _run(tx: Transaction, policy: RetentionPolicy, mode: str) -> int:
-    return tx.insert("retention_run", {"policy_digest": policy.digest, "mode": mode, "started": tx.at, "finished": tx.at})
-
-
-def _certify(tx: Transaction, item: Expiring, policy: RetentionPolicy, run: int, stage: int) -> str:
-    """Write down what was checked: each kind of reference with how many were found, which is none."""
-    document: JSON = {
-        "version": item.digest,
-        "run": run,
-        "stage": stage,
-        "event": tx.seq,
-        "policy": policy.digest,
-        "at": tx.at,
-        "grace_s": policy.grace_s,
-        "inventories": [],
-        "references": {"channels": 0, "rollback_windows": 0, "pins": 0, "descendants": 0, "copies_elsewhere": 0},
-    }
-    digest = digest_of(document)
-    row: Cells = {"digest": digest, "run": run, "version": item.id, "stage": stage, "seq": tx.seq}
-    tx.insert("certificate", {**row, "doc": canonical(document).decode()})
-    return digest
-
-
-def _demand_certificate(tx: Transaction, item: Expiring, stage: int) -> None:
-    sql = """SELECT 1 AS certified FROM storage s JOIN certificate c ON c.digest = s.certificate AND c.version = s.version
-        WHERE s.version = :id AND c.stage = :stage"""
-    if tx.first(sql, id=item.id, stage=stage) is None:
-        what = f"{item.ref} was about to be deleted without certificate {stage}"
-        next = "Nothing was deleted. Run it again, and report this."
-        raise Bug(Diagnostic(code="expire.no-certificate", what=what, next=next))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from goldsmith.registry import versions
+from goldsmith.registry.inventory.accepted import Inventory, machines, newest
 from goldsmith.registry.transaction import Reader, Row
 
 Kind: TypeAlias = Literal["vulnerability", "package", "version"]
@@ -37,6 +38,8 @@ class Use:
     kind: str
     place: str
     count: int
+    source: str
+    """The inventory that says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ class Impact:
     channels: Mapping[str, str]
     """`web@prod` to the struck version that it points at."""
     uses: tuple[Use, ...]
+    looked: Mapping[str, int]
+    """When each inventory was finished, microseconds since 1970: what runs is known as of then."""
     rebuild: tuple[str, ...]
     """The fewest images that have to be built, parents first, so that every struck channel can have a version without it."""
     unscanned: int
@@ -65,7 +70,7 @@ def impact(reader: Reader, query: str) -> Impact:
     kind = _kind(reader, query)
     finders = {"vulnerability": _of_vulnerability, "package": _of_package, "version": _of_version}
     struck = finders[kind](reader, query)
-    ids = [item.id for item in struck]
+    inventories = newest(reader)
     channels = _channels(reader, struck)
     return Impact(
         kind=kind,
@@ -73,7 +78,8 @@ def impact(reader: Reader, query: str) -> Impact:
         struck=struck,
         layers=tuple(dict.fromkeys(item.layer for item in struck if item.layer)),
         channels=channels,
-        uses=_uses(reader, struck) if ids else (),
+        uses=_uses(reader, struck, inventories) if struck else (),
+        looked={str(item.place): item.finished for item in inventories},
         rebuild=_rebuild(reader, struck, channels, kind),
         unscanned=_unscanned(reader) if kind == "vulnerability" else 0,
     )
@@ -142,15 +148,13 @@ def _channels(reader: Reader, struck: Sequence[Struck]) -> Mapping[str, str]:
     return {row.text("name"): names[row.whole("version")] for row in reader.rows(sql) if row.whole("version") in names}
 
 
-def _uses(reader: Reader, struck: Sequence[Struck]) -> tuple[Use, ...]:
+def _uses(reader: Reader, struck: Sequence[Struck], inventories: Sequence[Inventory]) -> tuple[Use, ...]:
     names = {item.id: item.ref for item in struck}
-    sql = """SELECT a.version, r.kind, r.place, r.count FROM inventory_ref r JOIN artifact a ON a.external_id = r.external_id
-        WHERE a.state <> 'gone' AND r.inventory IN (SELECT MAX(id) FROM inventory WHERE complete = 1
-        GROUP BY source, account, region) ORDER BY a.version, r.place, r.kind"""
+    sources = {item.id: str(item.place) for item in inventories}
     return tuple(
-        Use(ref=names[row.whole("version")], kind=row.text("kind"), place=row.text("place"), count=row.whole("count"))
-        for row in reader.stream(sql)
-        if row.whole("version") in names
+        Use(ref=names[use.version], kind=use.kind, place=use.place, count=use.count, source=sources[use.inventory])
+        for use in machines(reader, list(sources))
+        if use.version in names
     )
 
 

@@ -16,6 +16,7 @@ from goldsmith.registry import (
     channels,
     check,
     checkpoints,
+    copies,
     deliver,
     expire,
     impact,
@@ -59,6 +60,9 @@ from goldsmith.registry.entities import (
     Version,
     VersionDetail,
 )
+from goldsmith.registry.inventory import accepted
+from goldsmith.registry.inventory.reading import Reading
+from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.local_store import LocalStore
 from goldsmith.registry.store_urls import open_store
 from goldsmith.registry.targets.contract import Delivered, Destination
@@ -351,14 +355,59 @@ class Registry:
         with self.database.write(actor) as tx:
             return pins.release(tx, reference, kind, holder)
 
-    def expire_plan(self, policy: retention.RetentionPolicy, *, image: str | None = None) -> retention.ExpirePlan:
-        """What `expire` would do now, and what keeps the rest. Changes nothing."""
-        with self.database.read() as reader:
-            return retention.make_plan(reader, self.blobs, policy, image)
+    def expire_plan(
+        self, policy: RetentionPolicy, *, readings: Sequence[Reading] = (), image: str | None = None, actor: str = ""
+    ) -> retention.ExpirePlan:
+        """What `expire` would do now, and what keeps the rest. Changes nothing.
 
-    def expire(self, policy: retention.RetentionPolicy, *, image: str | None = None, actor: str) -> expire.Expired:
+        With readings it goes the same way as `expire` and refuses as it does; without, nothing is known of what is in use now.
+        """
+        if not readings:
+            with self.database.read() as reader:
+                return retention.make_plan(reader, self.blobs, policy, image)
+        with self.database.write(actor, dry_run=True) as tx:
+            return retention.make_plan(tx, self.blobs, policy, image, accepted.accept(tx, readings))
+
+    def expire(
+        self,
+        policy: RetentionPolicy,
+        *,
+        outlook: expire.Outlook | None = None,
+        image: str | None = None,
+        actor: str,
+    ) -> expire.Expired:
         """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
-        return expire.expire(self.database, self.blobs, policy, image, actor)
+        return expire.expire(self.database, self.blobs, policy, outlook or expire.Outlook(), image, actor)
+
+    def record_inventories(self, readings: Sequence[Reading], *, actor: str) -> tuple[accepted.Inventory, ...]:
+        """Note which images are in use. Raises `Refused` when one of the readings may not be trusted."""
+        with self.database.write(actor) as tx:
+            return accepted.accept(tx, readings)
+
+    def inventories(self) -> tuple[accepted.Inventory, ...]:
+        """The newest inventory of each place."""
+        with self.database.read() as reader:
+            return accepted.newest(reader)
+
+    def add_copy(self, reference: str, place: copies.CopyPlace, *, actor: str) -> copies.Copy:
+        """Note where a version has a copy outside of the store: see `copies.add`."""
+        with self.database.write(actor) as tx:
+            return copies.add(tx, reference, place)
+
+    def lose_copy(self, reference: str, external_id: str, *, actor: str) -> copies.Copy:
+        """Note that a copy was deleted by other means."""
+        with self.database.write(actor) as tx:
+            return copies.lost(tx, reference, external_id)
+
+    def copies(self, reference: str) -> tuple[copies.Copy, ...]:
+        """The copies of a version that are not gone."""
+        with self.database.read() as reader:
+            return copies.of_version(reader, versions.find(reader, reference).id)
+
+    def copied_ids(self) -> Mapping[tuple[str, str, str], Sequence[str]]:
+        """The ids of all copies that are not gone, by platform, account and region."""
+        with self.database.read() as reader:
+            return copies.known_ids(reader)
 
     # ── deliveries ────────────────────────────────────────────────────────────────────────────────────────────────────
 

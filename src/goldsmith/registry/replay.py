@@ -13,6 +13,8 @@ from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import schema
 from goldsmith.registry.canonical import JSON, digest_of_bytes
 from goldsmith.registry.chain import GENESIS
+from goldsmith.registry.inventory.accepted import newest
+from goldsmith.registry.inventory.reading import Reference, references_digest
 from goldsmith.registry.records import packages_digest
 from goldsmith.registry.transaction import Reader, Row
 
@@ -164,6 +166,7 @@ def _compare_derived(audit: _Audit, reader: Reader) -> None:
     columns = ("version", "position", "layer")
     _equal(audit, "version_layer", layers, reader.stream("SELECT version, position, layer FROM version_layer"), columns)
     _compare_packages(audit, reader)
+    _compare_references(audit, reader)
 
 
 def _document(row: Row) -> _Manifest:
@@ -197,3 +200,17 @@ def _compare_packages(audit: _Audit, reader: Reader) -> None:
     for layer in sorted(set(lists) | set(audit.packages)):
         if packages_digest(lists[layer]) != audit.packages.get(layer, packages_digest([])):
             audit.fault("packages", f"the packages of the layer {layer} were changed")
+
+
+def _compare_references(audit: _Audit, reader: Reader) -> None:
+    """What an inventory saw is in no event but by its digest. Old ones are forgotten, the newest of a place never."""
+    seen: defaultdict[int, list[Reference]] = defaultdict(list)
+    for row in reader.stream("SELECT inventory, external_id, kind, place, count FROM inventory_ref"):
+        place, count = row.text("place"), row.whole("count")
+        reference = Reference(external_id=row.text("external_id"), kind=row.text("kind"), place=place, count=count)
+        seen[row.whole("inventory")].append(reference)
+    current = {item.id for item in newest(reader)}
+    for row in reader.stream("SELECT id, digest FROM inventory"):
+        number = row.whole("id")
+        if (number in seen or number in current) and references_digest(seen[number]) != row.text("digest"):
+            audit.fault("references", f"what the inventory {number} saw was changed")

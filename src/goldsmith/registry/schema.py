@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISION = "0005"
+REVISION = "0006"
 """The revision that this program reads and writes; migrations/versions/ holds the way to it."""
 
 CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -55,7 +55,13 @@ NAMED_BY_DIGEST: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 """Columns that events leave out, because another column of the row is their SHA-256."""
 
-ADDED: Mapping[str, Mapping[str, str]] = MappingProxyType({"revocation": MappingProxyType({"owner": ""})})
+ADDED: Mapping[str, Mapping[str, int | str | None]] = MappingProxyType(
+    {
+        "revocation": MappingProxyType({"owner": ""}),
+        "artifact": MappingProxyType({"part_of": None, "since": 0}),
+        "inventory": MappingProxyType({"platform": ""}),
+    }
+)
 """What rows have in columns that are younger than the events that wrote them."""
 
 

@@ -23,6 +23,15 @@ def why_revoked(reader: Reader, version: int) -> str:
     return origin + row.text("reason")
 
 
+def revoked_versions(reader: Reader) -> frozenset[int]:
+    """All versions that are unfit now, by a revocation of their own or of an ancestor."""
+    exempt = "SELECT 1 FROM withdrawal w WHERE w.kind = 'inherited' AND w.target = CAST(r.id AS TEXT) || '/' ||"
+    own = f"SELECT r.version FROM revocation r WHERE {_LIVE} AND NOT EXISTS ({exempt} CAST(r.version AS TEXT))"
+    inherited = f"""SELECT c.version FROM revocation r JOIN closure c ON c.ancestor = r.version
+        WHERE {_LIVE} AND NOT EXISTS ({exempt} CAST(c.version AS TEXT))"""
+    return frozenset(row.whole("version") for row in reader.stream(f"{own} UNION {inherited}", at=reader.now))
+
+
 def standing_revocations(reader: Reader, version: int, at: int) -> tuple[int, ...]:
     """The revocations of the version itself that are effective at a time and not withdrawn."""
     rows = reader.rows(

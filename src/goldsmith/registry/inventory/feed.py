@@ -1,0 +1,108 @@
+"""A plain JSON document in which any tool says which images are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from goldsmith.aws import AwsAccess
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.registry.engines import host_clock
+from goldsmith.registry.inventory.documents import read_document
+from goldsmith.registry.inventory.reading import Known, Limits, Place, Reading, Reference, merged
+
+Text = Annotated[str, Field(max_length=1024)]
+
+
+class FeedUse(BaseModel):
+    """One use of an image."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    id: Annotated[str, Field(min_length=1, max_length=1024)]
+    """An AMI's id, a path, or the `sha256:…` of a version, disk or file."""
+    kind: Text = "machine"
+    place: Text = ""
+    count: Annotated[int, Field(ge=1, le=10_000_000)] = 1
+
+
+class Feed(BaseModel):
+    """The document. `entries` and `complete` are its end mark: a feed that was cut short has neither, or other numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    goldsmith_inventory: Literal[1]
+    source: Text = ""
+    platform: Text = ""
+    """The cloud whose images are all seen by who wrote this; empty when others may be in use unseen."""
+    account: Text = ""
+    region: Text = ""
+    started: AwareDatetime | None = None
+    finished: AwareDatetime
+    uses: tuple[FeedUse, ...]
+    entries: int
+    """The number of `uses`."""
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedSource:
+    """A feed in a file, on a web server or in a bucket."""
+
+    where: str
+    name: str = ""
+    """What the project calls it; else the feed says so, or its file's name."""
+    limits: Limits = field(default_factory=Limits)
+    access: AwsAccess = field(default_factory=AwsAccess)
+    clock: Callable[[], int] = host_clock
+
+    def read(self, known: Known) -> Iterator[Reading]:
+        """One reading, of the times that the feed says."""
+        name = self.name or PurePath(self.where).stem
+        try:
+            yield self._reading(_parsed(self.where, read_document(self.where, self.access)), name)
+        except GoldsmithError as error:
+            now = self.clock()
+            yield Reading(place=Place(name), started=now, finished=now, limits=self.limits, trouble=error.diagnostics)
+
+    def _reading(self, feed: Feed, name: str) -> Reading:
+        place = Place(self.name or feed.source or name, feed.platform, feed.account, feed.region)
+        uses = (Reference(external_id=item.id, kind=item.kind, place=item.place, count=item.count) for item in feed.uses)
+        return Reading(
+            place=place,
+            started=_microseconds(feed.started or feed.finished),
+            finished=_microseconds(feed.finished),
+            references=merged(uses),
+            limits=self.limits,
+            trouble=tuple(_cut(feed)),
+        )
+
+
+def _cut(feed: Feed) -> Iterator[Diagnostic]:
+    again = "Make the feed anew."
+    if not feed.complete:
+        yield Diagnostic(code="inventory.cut", what="whoever wrote it says that it is not complete", next=again)
+    if feed.entries != len(feed.uses):
+        what = f"it has {len(feed.uses)} uses and says that it has {feed.entries}"
+        yield Diagnostic(code="inventory.cut", what=what, next=again)
+
+
+def _parsed(where: str, content: bytes) -> Feed:
+    try:
+        return Feed.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        why = f"{place}: {first['msg']}" if place else first["msg"]
+        what = f'"{where}" is no inventory, or was cut short'
+        next = "docs/registry.md shows what a feed looks like."
+        raise UserError(Diagnostic(code="inventory.feed", what=what, why=why, next=next)) from error
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
