@@ -23,6 +23,7 @@ from goldsmith.hcl.values import Value
 from goldsmith.images.lock import Pins
 from goldsmith.images.sealed import DiskConfig, SealedImage
 from goldsmith.machines.cancellation import Cancellation
+from goldsmith.machines.journal import Journal
 from goldsmith.machines.machine import Machine
 
 Kind: TypeAlias = Literal["source", "provisioner", "post-processor", "data", "gate"]
@@ -298,6 +299,85 @@ class LayeredSource(Component[C]):
     @abstractmethod
     def disk(self, config: C) -> DiskConfig:
         """How the sealed disk is to look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineBase:
+    """What a machine is before the first provisioner."""
+
+    inputs: Mapping[str, object]
+    """JSON-like data that decides it: settings, digests of what it starts from, versions of the tools."""
+    files: tuple[Path, ...] = ()
+    """Files and directories whose content decides it as well."""
+    below: tuple[Path, ...] = ()
+    """Files that kept states lie on: without them, or when they have changed, a state is of no use."""
+    generated: Mapping[str, str] = field(default_factory=dict)
+    """The `build.*` values that are the same in each run."""
+    materials: tuple[Mapping[str, object], ...] = ()
+    """resolvedDependencies of the provenance: {uri, digest: {sha256}}."""
+    keeps_nothing: str = ""
+    """Why states of this machine cannot be kept; empty when they can."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachinePlace:
+    """What a machine is given besides its settings."""
+
+    journal: Journal
+    logs: Path
+    """Where the screen and the console of a machine that fails are kept."""
+    state: Path | None = None
+    """A kept state to go on from; None to start from the beginning."""
+
+
+class RunningMachine(Protocol):
+    """A machine that runs, and whose state can be kept."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where provisioners act."""
+
+    @property
+    def generated(self) -> Mapping[str, str]:
+        """The `build.*` values of this run."""
+
+    def keep(self, directory: Path) -> None:
+        """Keep the state of this moment in an empty directory of the same file system as the cache.
+
+        The machine pauses meanwhile, and goes on. Raises `MachineError` when it cannot be kept; the build goes on then.
+        """
+
+    def export(self, directory: Path) -> Mapping[str, Path]:
+        """Turn the machine off and write its disks into an empty directory; returns them by what they are.
+
+        `qcow2` or `raw` is the disk that it boots from. Raises `MachineError` when it does not turn off.
+        """
+
+
+class MachineSource(Component[C]):
+    """A source that runs a machine whose state after each step is kept: a later build goes on from the newest that fits."""
+
+    @abstractmethod
+    def base(self, config: C, context: Context) -> MachineBase:
+        """Get what the machine starts from. May use the network; must be quick when nothing changed."""
+
+    @abstractmethod
+    def machine(
+        self, config: C, context: Context, base: MachineBase, place: MachinePlace
+    ) -> AbstractContextManager[RunningMachine]:
+        """The running machine; everything of it is released with the block."""
+
+    @abstractmethod
+    def export_inputs(self, config: C, context: Context) -> Mapping[str, object]:
+        """JSON-like data that decides, with the state of the machine, what `export` writes."""
+
+    @abstractmethod
+    def deliver(self, config: C, context: Context, files: Mapping[str, Path]) -> Artifact:
+        """Put what `export` wrote where the template wants it. What is there already, and the same, is left alone."""
+
+    @abstractmethod
+    def check_place(self, config: C, context: Context, files: Mapping[str, Path]) -> None:
+        """Raise `UserError` when the place of the result is taken by something else than `files`, and may not be."""
 
 
 class DirectSource(Component[C]):

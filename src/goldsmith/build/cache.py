@@ -8,22 +8,25 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldsmith.build.keys import Document, StepKey
+from goldsmith.build.states import STATES, StateStore
 from goldsmith.events import CacheEvicted, Emit
 from goldsmith.images import Layer, LayerStore, SealedImage
 from goldsmith.images.usage import Stock, alone, disk_usage
 from goldsmith.images.whole import write_whole
+from goldsmith.sources.download import DOWNLOADS, download_stock
 from goldsmith.sources.stock import abandoned, package_stock
 
 DEFAULT_LIMIT_BYTES = 20_000_000_000
 
 PACKAGES, TOOLS = "packages", "tools"
 """Where sources keep what they download, and provisioners what they show to sandboxes."""
+_COUNTED = ("images", PACKAGES, TOOLS, DOWNLOADS, STATES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +57,9 @@ def fingerprint_key(directory: Path) -> bytes:
 
 
 class StepCache:
-    """Below one directory: `steps/` (key → layer), `images/` (key → sealed disk), `layers/`, `last/`, `work/`, `locks/`.
+    """Below one directory: `steps/` (key → layer), `images/` (key → sealed disk), `layers/`, `states/` and others.
 
-    `packages/` and `tools/` are other rooms'; they count for the limit and are pruned with the rest.
+    `packages/`, `downloads/` and `tools/` are other rooms'; they count for the limit and are pruned with the rest.
 
     An entry is written to a temporary name and renamed, so a half-made one is never seen. Whoever makes an entry holds the
     lock of its key, so two builds make a step once.
@@ -68,6 +71,7 @@ class StepCache:
         for name in ("steps", "images", "last", "work", "locks"):
             (root / name).mkdir(parents=True, exist_ok=True)
         self.layers = LayerStore(root / "layers")
+        self.states = StateStore(root / STATES)
 
     def project_key(self) -> bytes:
         """The key of this cache under which secrets are fingerprinted; made at first use, readable by the owner only."""
@@ -145,24 +149,32 @@ class StepCache:
         _write_json(self.root / "last" / position, dict(documents))
 
     def size_bytes(self) -> int:
-        """How much layers, sealed disks, downloaded packages and indexes, and the Pythons shown to sandboxes take."""
-        return self.layers.size_bytes() + sum(disk_usage(self.root / name) for name in ("images", PACKAGES, TOOLS))
+        """How much layers, sealed disks, states, downloads, and the Pythons shown to sandboxes take."""
+        return self.layers.size_bytes() + sum(disk_usage(self.root / name) for name in _COUNTED)
 
     def prune(self, emit: Emit, limit_bytes: int | None = None) -> int:
         """Remove what was used least recently until the cache fits; returns the bytes freed. Disks go first: layers make them.
 
-        A layer that a build uses is kept, and a disk that is being made. Packages, indexes and Pythons are kept while any
-        other process works with some of them.
+        A layer that a build uses is kept, and a disk that is being made. Packages, indexes, Pythons, downloaded images and
+        states of machines are kept while any other process works with some of them.
         """
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
-        with alone(self.root / PACKAGES) as packages_free, alone(self.root / TOOLS) as tools_free:
-            if packages_free:
+        with ExitStack() as held:
+            free = {name: held.enter_context(alone(self.root / name)) for name in (PACKAGES, TOOLS, DOWNLOADS, STATES)}
+            if free[PACKAGES]:
                 abandoned(self.root / PACKAGES).remove()
+            if free[STATES]:
+                self.states.remove_abandoned()
             excess = self.size_bytes() - limit
             freed = self._evict_images(excess, emit)
             if freed < excess:
-                stock = [*package_stock(self.root / PACKAGES)] if packages_free else []
-                stock += self._tools() if tools_free else []
+                kinds: Mapping[str, Callable[[], Iterator[Stock]]] = {
+                    PACKAGES: lambda: package_stock(self.root / PACKAGES),
+                    TOOLS: self._tools,
+                    DOWNLOADS: lambda: download_stock(self.root / DOWNLOADS),
+                    STATES: self.states.stock,
+                }
+                stock = [item for name, items in kinds.items() if free[name] for item in items()]
                 freed += self._evict_by_use(excess - freed, stock, emit)
         return freed
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from goldsmith.build.attempt import provision
 from goldsmith.build.cache import CachedStep, StepCache
 from goldsmith.build.faults import with_full_disk
 from goldsmith.build.keys import Document, Redaction, StepKey, files_of, implementation, options_of, step_key
-from goldsmith.build.recovery import Recovery, decide, recover
-from goldsmith.build.steplog import step_log
+from goldsmith.build.recovery import attempted
+from goldsmith.build.steplog import reported
 from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
-from goldsmith.events import LayerWritten, Output, StepCached, StepFailed, StepFinished, StepStarted
-from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.events import LayerWritten, Output, StepCached
 from goldsmith.images import DiskConfig, SealedImage, SealedTree, make_image
 from goldsmith.images.beneath import note_beneath
 from goldsmith.images.merge import copy_layer
@@ -37,6 +37,8 @@ class Workshop:
     logs: Path
     """Where the log of a failed step is kept."""
     use_cache: bool = True
+    keeps_states: bool = True
+    """Whether the states of machines are kept, and gone on from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +182,7 @@ def _base_step(base: Base, progress: _Progress, context: Context, workshop: Work
     with workshop.cache.locked(key.key):
         if _take_cached(key, step.name, progress, context, workshop):
             return
-        with _reported(step.name, key.key, context, workshop) as reporting, _directory(workshop) as directory:
+        with reported(step.name, key.key, context, workshop.logs) as reporting, _directory(workshop) as directory:
             started = time.monotonic()
             tree = directory / "tree"
             tree.mkdir()
@@ -200,7 +202,7 @@ def _provisioner_step(
     component = use.component()
     assert isinstance(component, Provisioner)
     if not component.acts_on_machine:
-        with _reported(name, "", context, workshop) as reporting:
+        with reported(name, "", context, workshop.logs) as reporting:
             provision(use, Local(), reporting)
         return
     key = provisioner_key(use, context, progress.layers, base.epoch, workshop.cache)
@@ -233,7 +235,7 @@ def _run_step(
     key: StepKey | None,
 ) -> None:
     started = time.monotonic()
-    with _reported(name, key.key if key else "", context, workshop) as reporting, _directory(workshop) as directory:
+    with reported(name, key.key if key else "", context, workshop.logs) as reporting, _directory(workshop) as directory:
         succeeded = _provision_in_sandbox(name, use, build, base, progress.layers, reporting, directory, workshop)
         lowers = [workshop.cache.layers.path(layer) for layer in progress.layers]
         layer = workshop.cache.layers.adopt(directory / "upper", lowers, base.epoch)
@@ -254,18 +256,14 @@ def _provision_in_sandbox(
     workshop: Workshop,
 ) -> bool:
     with _sandbox(use, base, layers, context, directory, workshop) as machine:
-        while True:
-            try:
-                return provision(use, machine, context)
-            except GoldsmithError as error:
-                recovery = decide(name, error, context)
-                if recovery is Recovery.RETRY:
-                    continue
-                recover(recovery, name, context, _clean_up(build.cleanup, machine, context))
-                told = with_full_disk(error, directory)
-                if recovery.keeps:
-                    _keep_for_a_person(directory, layers, context, workshop)
-                raise told from error.__cause__
+        return attempted(
+            name,
+            partial(provision, use, machine, context),
+            context,
+            partial(provision, build.cleanup, machine, context) if build.cleanup is not None else None,
+            keep=partial(_keep_for_a_person, directory, layers, context, workshop),
+            explain=lambda error: with_full_disk(error, directory),
+        )
 
 
 ARCHIVES = "/var/cache/apt/archives"
@@ -302,10 +300,6 @@ def _sandbox(
         base.keep_packages(machine.cache_upper(ARCHIVES))
 
 
-def _clean_up(use: ProvisionerUse | None, machine: Machine, context: Context) -> Callable[[], object] | None:
-    return (lambda: provision(use, machine, context)) if use is not None else None
-
-
 def _keep_for_a_person(directory: Path, layers: Sequence[str], context: Context, workshop: Workshop) -> None:
     kept = workshop.logs.parent / "kept" / directory.name
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -313,23 +307,6 @@ def _keep_for_a_person(directory: Path, layers: Sequence[str], context: Context,
     note_beneath(kept, layers)
     text = f"What the failed step had changed is kept in {kept}; goldsmith scan takes it with the layers beneath"
     context.emit(Output(build=context.build, text=text, kind="error"))
-
-
-@contextmanager
-def _reported(name: str, key: str, context: Context, workshop: Workshop) -> Iterator[Context]:
-    """Report a step's start and end; while it runs, what it says goes to its log too."""
-    started = time.monotonic()
-    context.emit(StepStarted(build=context.build, step=name, key=key))
-    log_name = f"{context.run_uuid[:8]}-{context.build}-{name}".replace(" ", "-")
-    log: Path | None = None
-    try:
-        with step_log(workshop.logs, log_name, context.emit, context.secrets) as opened:
-            log = opened.path
-            yield replace(context, emit=opened.emit)
-    except BaseException as error:
-        context.emit(StepFailed(build=context.build, step=name, seconds=time.monotonic() - started, error=str(error), log=log))
-        raise
-    context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
 
 
 @contextmanager

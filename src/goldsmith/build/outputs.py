@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import shutil
 from pathlib import Path
 
 from goldsmith.build.layered import LayeredResult
 from goldsmith.components import Artifact, Context
 from goldsmith.events import ArtifactMade, Output
 from goldsmith.images import DiskConfig
+from goldsmith.images.whole import copy_whole
 
 BUILDER_ID = "goldsmith.disk"
 
@@ -26,8 +24,7 @@ def deliver(result: LayeredResult, disk: DiskConfig, context: Context) -> Artifa
     files: list[Path] = []
     for format, path in sorted(result.image.files.items()):
         target = directory / f"{disk.vm_name or context.name}.{format}"
-        if not _is_copy_of(target, path):
-            _copy(path, target)
+        copy_whole(path, target)
         files.append(target)
         digest = result.image.file_digests[format]
         context.emit(ArtifactMade(build=context.build, path=target, format=format, size=target.stat().st_size, digest=digest))
@@ -40,22 +37,3 @@ def deliver(result: LayeredResult, disk: DiskConfig, context: Context) -> Artifa
         state=dict(context.generated),
         image=result.image,
     )
-
-
-def _is_copy_of(target: Path, source: Path) -> bool:
-    try:
-        there, here = target.stat(), source.stat()
-    except FileNotFoundError:
-        return False
-    return (there.st_size, there.st_mtime_ns) == (here.st_size, here.st_mtime_ns)
-
-
-def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        shutil.copyfile(source, temporary)
-        times = source.stat()
-        os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
-        temporary.rename(target)
-    finally:
-        temporary.unlink(missing_ok=True)

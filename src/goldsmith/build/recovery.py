@@ -28,6 +28,34 @@ class Recovery(StrEnum):
         return self in (Recovery.ABORT, Recovery.CLEANUP_PROVISIONER)
 
 
+def attempted(
+    step: str,
+    act: Callable[[], bool],
+    context: Context,
+    clean_up: Callable[[], object] | None,
+    *,
+    keep: Callable[[], object] | None = None,
+    explain: Callable[[GoldsmithError], GoldsmithError] = lambda error: error,
+) -> bool:
+    """Do what a step does, again while the person wants to retry it; returns what `act` returns.
+
+    When it fails for good, what `-on-error` wants is done: `keep` is called when the machine's files are to stay. `explain`
+    adds to the error what is known of the machine at that moment.
+    """
+    while True:
+        try:
+            return act()
+        except GoldsmithError as error:
+            recovery = decide(step, error, context)
+            if recovery is Recovery.RETRY:
+                continue
+            recover(recovery, step, context, clean_up)
+            told = explain(error)
+            if recovery.keeps and keep is not None:
+                keep()
+            raise told from error.__cause__
+
+
 def decide(step: str, error: GoldsmithError, context: Context) -> Recovery:
     """What `-on-error` wants; `ask` asks the person at the terminal and cleans up when there is none."""
     if context.on_error != "ask":

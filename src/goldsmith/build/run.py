@@ -10,11 +10,12 @@ from functools import partial
 
 from goldsmith.build.attempt import provision
 from goldsmith.build.faults import from_os, joined
+from goldsmith.build.kept import run_kept
 from goldsmith.build.layered import LayeredResult, Workshop, generated_values, run_layered, step_names
 from goldsmith.build.outputs import deliver
 from goldsmith.build.postprocess import post_process
-from goldsmith.build.recovery import Recovery, decide, recover
-from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, Provisioner
+from goldsmith.build.recovery import attempted
+from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, MachineSource, Provisioner
 from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.hcl.redaction import redacted_error
@@ -95,6 +96,9 @@ def _make(
         told = replace(context, generated=generated_values(context))
         artifact = deliver(layered, source.disk(build.source.config(context)), told)
         return artifact, layered, artifact.state
+    if isinstance(source, MachineSource):
+        kept = run_kept(build, context, workshop)
+        return kept.artifact, None, {**kept.generated, **kept.artifact.state}
     assert isinstance(source, DirectSource)
     seen: dict[str, str] = {}
     artifact = source.run(build.source.config(context), context, _provision_directly(build, context, seen))
@@ -112,8 +116,8 @@ def _provision_directly(build: Build, context: Context, seen: dict[str, str]) ->
             context.cancellation.check()
             context.emit(StepStarted(build=context.build, step=name))
             place = machine if _acts_on_machine(use) else Local()
-            while not _recovered(name, partial(provision, use, place, current), build, place, current):
-                pass
+            clean_up = partial(provision, build.cleanup, place, current) if build.cleanup is not None else None
+            attempted(name, partial(provision, use, place, current), current, clean_up)
             context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
 
     return run_all
@@ -123,24 +127,6 @@ def _acts_on_machine(use: ProvisionerUse) -> bool:
     component = use.component()
     assert isinstance(component, Provisioner)
     return component.acts_on_machine
-
-
-def _recovered(name: str, act: Callable[[], object], build: Build, machine: Machine, context: Context) -> bool:
-    """Whether the step is done; False asks for another try."""
-    try:
-        act()
-    except GoldsmithError as error:
-        recovery = decide(name, error, context)
-        if recovery is Recovery.RETRY:
-            return False
-        cleanup = build.cleanup
-        recover(recovery, name, context, (lambda: _run_cleanup(cleanup, machine, context)) if cleanup else None)
-        raise
-    return True
-
-
-def _run_cleanup(cleanup: ProvisionerUse, machine: Machine, context: Context) -> None:
-    provision(cleanup, machine, context)
 
 
 def _summary(artifact: Artifact) -> ArtifactSummary:

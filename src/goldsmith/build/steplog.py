@@ -1,14 +1,33 @@
-"""The log of a step: every line it says, kept when it fails."""
+"""The log of a step: every line it says, kept when it fails; and the report of its start and end."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from goldsmith.events import Emit, Event, Output
+from goldsmith.components import Context
+from goldsmith.events import Emit, Event, Output, StepFailed, StepFinished, StepStarted
 from goldsmith.hcl.redaction import redacted
+
+
+@contextmanager
+def reported(name: str, key: str, context: Context, logs: Path) -> Iterator[Context]:
+    """Report a step's start and end; while it runs, what it says goes to its log too."""
+    started = time.monotonic()
+    context.emit(StepStarted(build=context.build, step=name, key=key))
+    log_name = f"{context.run_uuid[:8]}-{context.build}-{name}".replace(" ", "-")
+    log: Path | None = None
+    try:
+        with step_log(logs, log_name, context.emit, context.secrets) as opened:
+            log = opened.path
+            yield replace(context, emit=opened.emit)
+    except BaseException as error:
+        context.emit(StepFailed(build=context.build, step=name, seconds=time.monotonic() - started, error=str(error), log=log))
+        raise
+    context.emit(StepFinished(build=context.build, step=name, seconds=time.monotonic() - started))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,17 @@ def probe_accelerator(kernel: Path, cache: Path) -> Accelerator:
     return found
 
 
+def best_accelerator(cache: Path) -> Accelerator:
+    """The same with a kernel of this host; without one, KVM is believed when nothing speaks against it."""
+    kernels = sorted(Path("/boot").glob("vmlinu?-*"), key=lambda path: path.stat().st_mtime)
+    if kernels and not kvm_refused():
+        return probe_accelerator(kernels[-1], cache)
+    refused = kvm_refused()
+    return (
+        Accelerator("tcg", refused) if refused else Accelerator("kvm", "/dev/kvm opens, and no kernel is here to try it with")
+    )
+
+
 def kvm_refused() -> str:
     """Why KVM cannot work here, as far as that shows without a kernel; empty when it may."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
+
+from goldsmith.machines.iso import write_iso
 
 
 def write_seed(path: Path, *, instance: str, login: str, public_key: str) -> None:
@@ -12,21 +13,12 @@ def write_seed(path: Path, *, instance: str, login: str, public_key: str) -> Non
 
     The label and the names of the files are those of cloud-init's documentation, "NoCloud". JSON is YAML.
     """
-    import pycdlib
-
     user: dict[str, object] = {"name": login, "ssh_authorized_keys": [public_key]}
     if login != "root":
         user |= {"sudo": "ALL=(ALL) NOPASSWD:ALL", "shell": "/bin/sh"}
     user_data = {"users": [user], "disable_root": login != "root", "ssh_pwauth": False}
     files = {
-        "user-data": "#cloud-config\n" + json.dumps(user_data) + "\n",
-        "meta-data": json.dumps({"instance-id": instance, "local-hostname": "boot-gate"}) + "\n",
+        "user-data": f"#cloud-config\n{json.dumps(user_data)}\n".encode(),
+        "meta-data": f"{json.dumps({'instance-id': instance, 'local-hostname': 'boot-gate'})}\n".encode(),
     }
-    image = pycdlib.PyCdlib()
-    image.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident="cidata")
-    for number, (name, text) in enumerate(files.items()):
-        content = text.encode()
-        place = f"/FILE{number}.;1"
-        image.add_fp(io.BytesIO(content), len(content), iso_path=place, rr_name=name, joliet_path=f"/{name}")
-    image.write(str(path))
-    image.close()
+    write_iso(path, "cidata", files)

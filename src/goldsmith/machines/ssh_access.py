@@ -65,15 +65,22 @@ class Access:
 class Door:
     """Opens connections to one machine, and remembers its host key: another one later is refused.
 
-    `is_there` says whether the machine still runs at all.
+    `is_there` says whether the machine still runs at all; `host_key` is the key that it is known to have already.
     """
 
-    def __init__(self, access: Access, timeout_s: float, is_there: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, access: Access, timeout_s: float, is_there: Callable[[], bool] = lambda: True, host_key: str = ""
+    ) -> None:
         self.access = access
         self.timeout_s = timeout_s
         self._is_there = is_there
-        self._host_key: asyncssh.SSHKey | None = None
+        self._host_key = _imported(host_key) if host_key else None
         self._bastion: asyncssh.SSHClientConnection | None = None
+
+    @property
+    def host_key(self) -> str:
+        """The host key of the first connection as OpenSSH text; empty before it."""
+        return self._host_key.export_public_key().decode().strip() if self._host_key is not None else ""
 
     def wait(self, cancellation: Cancellation | None, until: float) -> None:
         """Wait until something answers as an ssh server does. Raises `MachineError` with code `ssh.no-answer`."""
@@ -162,6 +169,12 @@ class Door:
     @property
     def _place(self) -> str:
         return f"{self.access.host}:{self.access.port}"
+
+
+def _imported(host_key: str) -> asyncssh.SSHKey:
+    import asyncssh
+
+    return asyncssh.import_public_key(host_key)
 
 
 async def _connected(
