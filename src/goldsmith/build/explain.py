@@ -8,7 +8,8 @@ from typing import Literal
 
 from goldsmith.build.keys import Document, StepKey, changed_fields
 from goldsmith.build.layered import Workshop, base_key, position_of, provisioner_key, seal_key, step_name
-from goldsmith.components import Base, Context, ImageLookup, LayeredSource, Provisioner
+from goldsmith.build.stages import export_of, stages_of
+from goldsmith.components import Base, Context, ImageLookup, LayeredSource, MachineSource, Provisioner
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images import SealedImage
 from goldsmith.template import Build
@@ -49,6 +50,8 @@ def explain(
 ) -> BuildDecision:
     """Decide as `run_layered` would. After the first step that runs, the keys of later ones are not known yet."""
     source = build.source.component()
+    if isinstance(source, MachineSource):
+        return _explain_machine(build, source, context, workshop)
     if not isinstance(source, LayeredSource):
         whole = StepDecision(step=build.type, action="always", reason="this source is never cached")
         return BuildDecision(build=build.full_name, steps=(whole,))
@@ -85,6 +88,37 @@ def explain(
     image = workshop.cache.sealed(key) if workshop.use_cache else None
     steps.append(_decide_seal(key, image))
     return BuildDecision(build=build.full_name, steps=tuple(steps), image=image, base=base)
+
+
+def _explain_machine(build: Build, source: MachineSource[object], context: Context, workshop: Workshop) -> BuildDecision:
+    """As `run_kept` decides: the finished disks, else the newest state that fits. What steps on this host make is not known."""
+    config = build.source.config(context)
+    base = source.base(config, context)
+    stages = stages_of(build, source, base, context, workshop.cache)
+    before = workshop.cache.last_documents(position_of(context))
+    usable = workshop.use_cache and workshop.keeps_states and not base.keeps_nothing
+    on_host = any(stage.place == "host" for stage in stages)
+    exported = export_of(source, config, stages, context)
+    image = workshop.cache.sealed(exported) if exported is not None and workshop.use_cache and not on_host else None
+    kept = [at for at, stage in enumerate(stages) if stage.key and usable and workshop.cache.states.find(stage.key)]
+    newest = len(stages) - 1 if image is not None else max(kept, default=-1)
+    steps: list[StepDecision] = []
+    for at, stage in enumerate(stages):
+        key = stage.key.key if stage.key is not None else ""
+        if stage.place == "host":
+            steps.append(StepDecision(step=stage.name, action="always", reason="it acts on this host"))
+        elif at <= newest:
+            steps.append(StepDecision(step=stage.name, action="cached", reason="same inputs", key=key))
+        else:
+            reason = base.keeps_nothing or (_why(stage.name, stage.key, before, workshop) if stage.key else _NO_KEY)
+            follows = f'follows "{steps[-1].step}"' if steps and steps[-1].action == "run" else reason
+            steps.append(StepDecision(step=stage.name, action="run", reason=follows, key=key))
+    reason = "same steps" if image is not None else "no disk of these steps is in the cache"
+    steps.append(StepDecision(step="export", action="cached" if image is not None else "run", reason=reason))
+    return BuildDecision(build=build.full_name, steps=tuple(steps), image=image)
+
+
+_NO_KEY = "what it depends on is known only when it runs"
 
 
 def _decide(name: str, key: StepKey, before: Mapping[str, Document], workshop: Workshop) -> tuple[StepDecision, str]:

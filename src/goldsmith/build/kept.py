@@ -13,7 +13,7 @@ from goldsmith.build.attempt import provision
 from goldsmith.build.keys import StepKey
 from goldsmith.build.layered import Workshop, position_of
 from goldsmith.build.recovery import attempted
-from goldsmith.build.stages import BOOT, Stage, export_key, stages_of
+from goldsmith.build.stages import BOOT, Stage, export_of, stages_of
 from goldsmith.build.states import State
 from goldsmith.build.steplog import reported
 from goldsmith.components import Artifact, Context, MachineBase, MachinePlace, MachineSource, RunningMachine
@@ -85,7 +85,7 @@ class _Way:
             if stage.place == "host":
                 stages = self._stages()
         self._remember(stages)
-        return self._export(stages[-1].key)
+        return self._export(stages)
 
     def _stages(self) -> list[Stage]:
         return stages_of(self._build, self._source, self._base, self._context, self._workshop.cache)
@@ -98,7 +98,7 @@ class _Way:
 
     def _finished(self, stages: Sequence[Stage], index: int) -> Mapping[str, Path] | None:
         """The disks of an earlier build, when nothing is left that must run on this host."""
-        key = self._export_key(stages[-1].key)
+        key = export_of(self._source, self._config, stages, self._context)
         if key is None or not self._workshop.use_cache or any(stage.place == "host" for stage in stages[index:]):
             return None
         image = self._workshop.cache.sealed(key)
@@ -106,10 +106,6 @@ class _Way:
             return None
         self._source.check_place(self._config, self._context, image.files)
         return image.files
-
-    def _export_key(self, last: StepKey | None) -> StepKey | None:
-        inputs = self._source.export_inputs(self._config, self._context)
-        return export_key(last, inputs, self._context.image) if last is not None else None
 
     def _skip_kept(self, stages: Sequence[Stage], index: int) -> int:
         """Go to behind the last stage with a kept state; those before it need none of their own."""
@@ -182,12 +178,12 @@ class _Way:
             text = f'the state after "{name}" is not kept, nor are those that follow: {error}'
             self._context.emit(Warned(build=self._context.build, text=text))
 
-    def _export(self, last: StepKey | None) -> Mapping[str, Path]:
+    def _export(self, stages: Sequence[Stage]) -> Mapping[str, Path]:
         running = self._running or self._start(self._context)
         directory = self._held.enter_context(self._workshop.journal.work_directory(self._workshop.cache.root / "work"))
         with phase(self._context.emit, "export", self._context.build):
             files = running.export(directory)
-        key = self._export_key(last)
+        key = export_of(self._source, self._config, stages, self._context)
         if key is None or not self._keeps:
             return files
         return self._workshop.cache.keep_sealed(key, _image_of(files)).files

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -48,10 +48,14 @@ def stages_of(
     return found
 
 
-def export_key(last: StepKey, inputs: Mapping[str, object], image: str) -> StepKey:
-    """The key of the finished disks of a machine."""
+def export_of(source: MachineSource[object], config: object, stages: Sequence[Stage], context: Context) -> StepKey | None:
+    """The key of the finished disks; None when that of the last stage is not known."""
+    last = stages[-1].key
+    if last is None:
+        return None
     acting = implementation("goldsmith.sources.qemu_machine")
-    return step_key({"kind": "export", "implementation": acting, "parent": last.key, "export": dict(inputs), "image": image})
+    inputs = dict(source.export_inputs(config, context))
+    return step_key({"kind": "export", "implementation": acting, "parent": last.key, "export": inputs, "image": context.image})
 
 
 def _boot_key(source: MachineSource[object], base: MachineBase, context: Context, redaction: Redaction) -> StepKey:

@@ -49,7 +49,8 @@ def step_log(directory: Path, name: str, emit: Emit, secrets: tuple[str, ...]) -
     with path.open("w", encoding="utf-8", errors="replace") as file:
 
         def listen(event: Event) -> None:
-            if isinstance(event, Output):
+            # A machine that a step started goes on speaking after it.
+            if isinstance(event, Output) and not file.closed:
                 file.write(redacted(event.text, secrets) + "\n")
                 file.flush()
             emit(event)

@@ -29,6 +29,7 @@ from goldsmith.cli.saying import say
 @flag("timestamp-ui", "Put the time before each line.")
 @flag("json", "Print events as JSON lines.")
 @flag("locked", "Refuse when the archive does not deliver what goldsmith.lock pins.")
+@flag("no-states", "Neither keep the states of virtual machines nor go on from them.")
 @flag("no-cache", "Run every step.")
 @flag("no-gates", "Do not run gates; the version stays without their evidence.")
 @flag("warn-on-undeclared-var", "Warn about values for variables that no template declares.")
@@ -53,6 +54,7 @@ def command(
     json: bool,
     locked: bool,
     no_cache: bool,
+    no_states: bool,
     no_gates: bool,
     warn_on_undeclared_var: bool,
     template: Path,
@@ -82,6 +84,7 @@ def command(
         on_error=on_error,
         parallel=1 if debug else parallel,
         use_cache=not no_cache,
+        keep_states=not no_states,
         run_gates=not no_gates,
         locked=locked,
         sandboxed=sandboxed_files,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @sandboxed_files
 @flag("json", "Print the plan as JSON.")
 @flag("locked", "Refuse when the archive does not deliver what goldsmith.lock pins.")
+@flag("no-states", "Neither keep the states of virtual machines nor go on from them.")
 @flag("no-cache", "Plan as if nothing were cached.")
 @click.argument("template", type=click.Path(path_type=Path))
 def command(
@@ -31,6 +32,7 @@ def command(
     json: bool,
     locked: bool,
     no_cache: bool,
+    no_states: bool,
     template: Path,
 ) -> int:
     """Show step by step what a build of TEMPLATE would run, what it would take from the cache, and why.
@@ -50,6 +52,7 @@ def command(
         only=options.only,
         except_=options.except_,
         use_cache=not no_cache,
+        keep_states=not no_states,
         locked=locked,
         sandboxed=sandboxed_files,
     )

@@ -8,6 +8,7 @@ states are never written again, share what they have in common, and can be kept 
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
 import subprocess
 import time
@@ -91,7 +92,8 @@ def _set_aside(qmp: Qmp, node: Mapping[str, object], disk: LiveDisk, directory: 
     if done.returncode:
         raise _cannot("a disk cannot be set aside", done.stderr)
     wanted = {"snapshot-file": str(next_file), "mode": "existing", "format": "qcow2"}
-    qmp.execute("blockdev-snapshot-sync", {"node-name": node["node-name"], **wanted})
+    names = {"node-name": node["node-name"], "snapshot-node-name": f"state-{secrets.token_hex(8)}"}
+    qmp.execute("blockdev-snapshot-sync", {**names, **wanted})
     # QEMU holds both files open and looks at their names no more.
     disk.path.rename(kept)
     next_file.rename(disk.path)

@@ -38,6 +38,8 @@ class Request:
     on_error: str = "cleanup"
     parallel: int = 0
     use_cache: bool = True
+    keep_states: bool = True
+    """Whether the states of virtual machines are kept, and gone on from."""
     run_gates: bool = True
     locked: bool = False
     upgrade: bool = False
@@ -67,7 +69,13 @@ class Session:
         self.journal = Journal(self.cache / "journal")
         self.journal.sweep(emit)
         steps = StepCache(self.cache, project.cache_limit_bytes) if project else StepCache(self.cache)
-        self.workshop = Workshop(cache=steps, journal=self.journal, logs=self.state.logs, use_cache=request.use_cache)
+        self.workshop = Workshop(
+            cache=steps,
+            journal=self.journal,
+            logs=self.state.logs,
+            use_cache=request.use_cache,
+            keeps_states=request.keep_states,
+        )
         self.lock_file = LockFile(root, must_hold=request.locked, ignore_existing=request.upgrade)
         self._held = ExitStack()
         self.work = Path()

@@ -33,7 +33,6 @@ DOWNLOADS = "downloads"
 _TRIES = 5
 _SILENCE_S = 30.0
 _PAUSE_S = 1.0
-_CHUNK = 1 << 20
 _LARGEST_SUMS = 16 << 20
 
 
@@ -89,7 +88,7 @@ def obtain(wanted: Wanted, context: Context) -> Obtained:
 def download_stock(place: Path) -> Iterator[Stock]:
     """Each download that is kept in the cache, whole or not, by last use."""
     for path in place.glob("*.*"):
-        if path.is_file():
+        if path.is_file() and not path.name.startswith("."):
             record = _record_of(path.with_name(path.name.removesuffix(".part")), place)
             used = [item.stat().st_mtime for item in (path, record) if item.exists()]
             size = path.stat().st_blocks * 512
@@ -229,7 +228,7 @@ class _Fetching:
         assert callable(write)
         last = time.monotonic()
         try:
-            for data in response.iter_raw(_CHUNK):
+            for data in response.iter_raw():
                 self.context.cancellation.check()
                 write(data)
                 done += len(data)

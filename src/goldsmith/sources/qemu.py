@@ -154,7 +154,7 @@ def _accelerator(config: QemuConfig, context: Context) -> Accelerator:
     found = best_accelerator(context.cache)
     if found.name != "kvm":
         text = f"The machine runs without KVM, several times slower: {found.reason}"
-        context.emit(Warned(build=context.build, text=text, next="Build on a host with KVM to be faster."))
+        context.emit(Warned(build=context.build, text=text))
     return found
 
 

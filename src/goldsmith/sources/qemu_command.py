@@ -15,6 +15,8 @@ Arguments = dict[str, list[str]]
 """The values of each argument, in order; an argument without a value has an empty one."""
 
 _NO_VALUE = ""
+_PROCESSORS = {"kvm": "host", "tcg": "qemu64,-svm"}
+"""Without svm, which is emulated badly, no guest loads its own KVM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +87,7 @@ def defaults(config: QemuConfig, hardware: Hardware) -> Arguments:
     """Packer's arguments, in an order that never changes."""
     found: Arguments = {"-name": [hardware.name], "-machine": [f"type={config.machine_type}"]}
     found["-accel"] = [_accel(hardware.accelerator)] if hardware.accelerator != "none" else []
-    if model := config.cpu_model or ("host" if hardware.accelerator == "kvm" else ""):
+    if model := config.cpu_model or _PROCESSORS.get(hardware.accelerator, ""):
         found["-cpu"] = [model]
     found["-m"] = [f"{config.memory_mib}M"]
     found["-smp"] = [_processors(config)]
