@@ -30,8 +30,10 @@ from goldsmith.gates.vulnerabilities import Vulnerabilities, VulnerabilitiesConf
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.sources.indexes import STAMP
 from tests.gates.advisory_workbench import DAY_S, FEED, NOW, Host, advisory, exploited, package, told
+from tests.gates.elf_files import crates, go_text, inline_information, program
 from tests.gates.hardened_tree import make_hardened, write
 from tests.gates.planting import token
+from tests.gates.test_gate_inventory_java import archive, pom
 from tests.gates.test_gate_patches import DAY, Place
 from tests.gates.test_gate_patches import NOW as PATCHES_NOW
 from tests.gates.test_gate_patches import two_keys as two_keys  # a fixture is found by its name here
@@ -42,7 +44,14 @@ from tests.sources.archive_workbench import Keys
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the tree must belong to root")
 INSTALLED = {"bash": "5.2.15-2", "curl": "7.88.1-11", "libcurl4": "7.88.1-11", "nginx": "1.22-9", "openssh-server": "9.2-2"}
 HANDED_OVER = "hand-over-4711"
-LANGUAGES: Mapping[str, Scheme] = {"pypi": "pep440", "npm": "semver", "go": "semver", "maven": "maven", "rubygems": "gem"}
+LANGUAGES: Mapping[str, Scheme] = {
+    "pypi": "pep440",
+    "npm": "semver",
+    "go": "semver",
+    "crates.io": "semver",
+    "maven": "maven",
+    "rubygems": "gem",
+}
 Verdicts: TypeAlias = dict[str, Verdict]
 
 
@@ -225,6 +234,11 @@ def _without_statement(scene: Scene) -> None:
         path.unlink()
 
 
+GO = inline_information("go1.25.1", go_text("path own/tool", "mod own/tool v1.0.0", "dep example.com/trouble v1.0.0 h1:a="))
+RUST = crates(
+    {"name": "tool", "version": "0.1.0", "source": "local", "root": True},
+    {"name": "trouble", "version": "1.0.0", "source": "crates.io"},
+)
 DIST = "usr/local/lib/python3.11/dist-packages/trouble-1.0.dist-info"
 VULNERABILITIES: Mapping[str, Break] = {
     "a vulnerable Debian package": lambda scene: with_trouble(scene, "1.0-1"),
@@ -241,6 +255,13 @@ VULNERABILITIES: Mapping[str, Break] = {
         "usr/local/lib/ruby/gems/3.1.0/specifications/trouble-1.0.0.gemspec",
         'Gem::Specification.new do |s|\n  s.name = "trouble".freeze\n  s.version = "1.0.0"\nend\n',
     ),
+    "a vulnerable Java library": put("opt/a/lib/trouble.jar", archive(pom("com.example", "trouble", "1.0.0"))),
+    "a vulnerable Java library within another": put(
+        "opt/a/app.war",
+        archive(pom("org.own", "app", "9") | {"WEB-INF/lib/trouble.jar": archive(pom("com.example", "trouble", "1.0.0"))}),
+    ),
+    "a vulnerable module in a Go program": put("usr/local/bin/tool", program({".go.buildinfo": GO}), 0o755),
+    "a vulnerable crate in a Rust program": put("usr/local/bin/tool", program({".dep-v0": RUST}), 0o755),
     "advisories of three days ago": lambda scene: advise(scene, feed=replace(FEED, fetched_s=NOW - 3 * DAY_S)),
     "forged advisories": _forged,
     "half-written advisories": _half_written,

@@ -11,10 +11,9 @@ from typing import TypeAlias
 from goldsmith.gates.contract import Subject
 from goldsmith.gates.hardening.accounts import Accounts, read_accounts
 from goldsmith.gates.hardening.walk import Walk, walk
-from goldsmith.gates.inventory import inventory_of
+from goldsmith.gates.inventory import Stack
+from goldsmith.gates.inventory.layering import SYSTEM_READERS
 from goldsmith.gates.tree import Tree
-
-_INSTALLED = re.compile(r"^Package: (\S+)\nStatus: \S+ ok installed$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +86,12 @@ class Scene:
 
     @cached_property
     def packages(self) -> frozenset[str]:
-        """Names of the packages that the distribution's database lists. Raises `ValueError` without a database."""
-        status = self.tree.text("var/lib/dpkg/status")
-        if status:
-            return frozenset(_INSTALLED.findall(status))
-        found = inventory_of(self.subject)
-        if not (names := frozenset(package.name for package in found.packages if package.kind in ("rpm", "apk"))):
+        """Names of the packages that databases list. Raises `ValueError` for one that is damaged, and when there is none."""
+        stack = Stack([self.subject.tree])
+        found = [read(stack) for read in SYSTEM_READERS.values()]
+        if faults := [fault for item in found for fault in item.faults]:
+            raise ValueError(faults[0])
+        if not (names := frozenset(package.name for item in found for package in item.packages)):
             raise ValueError("no database of dpkg, rpm or apk lists a package")
         return names
 

@@ -15,6 +15,8 @@ from goldsmith.gates.repositories.repository import Notice
 
 _CVE = re.compile(r"\bCVE-\d{4}-\d{4,}\b")
 _ARTIFACT = re.compile(r"(.+)-(\d+):([^-]+)-([^-]+)\.([^.]+)")
+_NAMED = re.compile(r"([\w.+-]+)-\d+:")
+"""A package among the artifacts of a module: whatever else fits costs the reading of a document."""
 _SEVERITIES: Mapping[str, Severity] = {
     "critical": "critical",
     "important": "high",
@@ -81,7 +83,7 @@ def read_modules(path: Path, names: Collection[str]) -> Mapping[tuple[str, str, 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     found: dict[tuple[str, str, str], set[str]] = {}
     for document in re.split(r"(?m)^---.*$", whole(path, _LARGEST_MODULES).decode(errors="replace")):
-        if not any(match[1] in names for match in re.finditer(r"(?m)^ *- (\S+)-\d+:\S+$", document)):
+        if not any(match[1] in names for match in _NAMED.finditer(document)):
             continue
         try:
             data = yaml.load(document, loader)  # one of the safe loaders
