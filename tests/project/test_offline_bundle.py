@@ -37,6 +37,7 @@ from goldsmith.registry import JSON, ArtifactFile, Registry, VerifiedStatement, 
 
 ROOT = Path(__file__).parents[2]
 VERIFY = ROOT / "examples/offline/verify.py"
+SIGSTORE = ROOT / ".tools/sigstore/node_modules"
 DAY_US = 86_400 * 1_000_000
 PROJECT = """
 image "base" { template = "." }
@@ -381,8 +382,29 @@ def test_the_verifier_that_stands_alone_agrees(place: Place) -> None:
     assert "NOT PROVEN" in standalone(place, bytes(changed)).stderr
 
 
+def signed_lines(content: bytes) -> list[bytes]:
+    return [line for line in content.split(b"\n") if line.startswith(b'{"dsseEnvelope"')]
+
+
+def test_sigstores_own_verifier_accepts_every_signed_line_and_no_changed_one(place: Place) -> None:
+    node = shutil.which("node")
+    if node is None or not SIGSTORE.is_dir():
+        pytest.skip("node and @sigstore/verify are not installed; `make sigstore` installs the latter where there is npm")
+    lines = signed_lines(place.bundle())
+    changed = json.loads(lines[1])
+    payload = base64.b64decode(changed["dsseEnvelope"]["payload"]).replace(b'"generation":2', b'"generation":3')
+    changed["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+
+    def verified(signed: list[bytes]) -> subprocess.CompletedProcess[bytes]:
+        command = [node, str(ROOT / "tests/sigstore/verify.mjs"), str(SIGSTORE), str(place.key)]
+        return subprocess.run(command, input=b"\n".join(signed), capture_output=True, check=False)
+
+    assert verified(lines).stdout.count(b"verified") == len(lines) == 5
+    assert b"signature verification failed" in verified([json.dumps(changed).encode()]).stderr
+
+
 def test_openssl_verifies_every_signed_line(place: Place) -> None:
-    signed = [line for line in place.bundle().split(b"\n") if line.startswith(b'{"dsseEnvelope"')]
+    signed = signed_lines(place.bundle())
     for line in signed:
         envelope = json.loads(line)["dsseEnvelope"]
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
