@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 import gzip
-import ipaddress
 import ssl
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from goldsmith.components import Context
 from goldsmith.datasources.http import Http, HttpConfig
 from goldsmith.events import Event, Warned
 from goldsmith.hcl.diagnostics import MachineError, UserError
 from goldsmith.hcl.values import to_plain
-from tests.datasources.web_server import Answer, WebServer
+from tests.datasources.web_server import Answer, WebServer, certificate
 
 
 def read(config: HttpConfig, context: Context) -> dict[str, object]:
@@ -155,35 +150,13 @@ def test_a_broken_url_is_no_crash(url: str, context: Context) -> None:
 
 
 def test_only_a_certificate_that_is_trusted_is_taken(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate = _certificate(tmp_path)
+    trusted = certificate(tmp_path)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(certificate)
+    tls.load_cert_chain(trusted)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with WebServer({"/x": Answer(body=b"yes")}, tls=tls) as web:
         with pytest.raises(MachineError, match="certificate"):
             read(HttpConfig(url=web.url("/x")), context)
 
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         assert read(HttpConfig(url=web.url("/x")), context)["body"] == "yes"
-
-
-def _certificate(place: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = place / "server.pem"
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    return path

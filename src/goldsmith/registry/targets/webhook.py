@@ -15,7 +15,7 @@ import json
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -70,33 +70,37 @@ class Webhook:
 
     async def _post(self, body: bytes, headers: Mapping[str, str]) -> Response:
         """Post to an address that was looked at: asking for it again could give another one."""
-        from httpx2 import AsyncClient, Timeout
+        from httpx2 import AsyncClient, ConnectError, Timeout
 
         parts = urlsplit(self.url)
         if parts.scheme != "https" and not (self.allow_http and parts.scheme == "http"):
             raise UserError(self._fault("it is no https address", "Use https, or allow_http = true in a network of your own."))
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        address = await self._address(host, port)
-        named = f"[{address}]" if ":" in address else address
-        url = parts._replace(netloc=f"{named}:{port}").geturl()
         sent = {**headers, "Host": parts.netloc.rpartition("@")[2]}
-        verify = ssl.create_default_context()
+        unreachable: ConnectError | None = None
         # A proxy would do the looking up, and could not be told which addresses are refused.
-        async with (
-            AsyncClient(verify=verify, follow_redirects=False, trust_env=False, timeout=Timeout(WITHIN_S)) as client,
-            client.stream("POST", url, content=body, headers=sent, extensions={"sni_hostname": host}) as response,
-        ):
-            # What it says besides does not matter, however long it is.
-            return response
+        client = AsyncClient(verify=ssl.create_default_context(), trust_env=False, timeout=Timeout(WITHIN_S))
+        async with client:
+            for address in await self._addresses(host, port):
+                url = parts._replace(netloc=f"{address}:{port}").geturl()
+                request = client.build_request("POST", url, content=body, headers=sent, extensions={"sni_hostname": host})
+                try:
+                    # What it says besides its status does not matter, however long it is: it is not read.
+                    return await client.send(request, stream=True, follow_redirects=False)
+                except ConnectError as error:
+                    unreachable = error
+        assert unreachable is not None
+        raise unreachable
 
-    async def _address(self, host: str, port: int) -> str:
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        """Where the host is, as URLs write it."""
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [str(item[4][0]) for item in found]
         own = [address for address in addresses if not is_public(address)]
         if own and not self.allow_private:
             why = f"{host} is {own[0]}, an address inside of a network"
             raise UserError(self._fault(why, "allow_private = true allows that, for a server of your own."))
-        return addresses[0]
+        return [f"[{address}]" if ":" in address else address for address in addresses]
 
     def _fault(self, why: str, next: str = "It is tried again; see goldsmith registry targets.") -> Diagnostic:
         # The path may hold a token.
