@@ -20,6 +20,7 @@ FLOORS = (
     {"components"},
     {"extras"},
     {"aws"},
+    {"amis"},
     {"packer_templates"},
     {"scripts"},
     {"local_scripts"},

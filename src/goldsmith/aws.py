@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -171,17 +172,17 @@ class SecretsManager(Protocol):
 
 def ec2(access: AwsAccess) -> Ec2:
     """EC2 in the region of `access`. Raises as `_session` does."""
-    return cast("Ec2", _client("ec2", access, access.custom_endpoint_ec2))
+    return cast("Ec2", AwsSession(access).client("ec2"))
 
 
 def parameter_store(access: AwsAccess) -> ParameterStore:
     """The parameter store in the region of `access`. Raises as `_session` does."""
-    return cast("ParameterStore", _client("ssm", access))
+    return cast("ParameterStore", AwsSession(access).client("ssm"))
 
 
 def secrets_manager(access: AwsAccess) -> SecretsManager:
     """The Secrets Manager in the region of `access`. Raises as `_session` does."""
-    return cast("SecretsManager", _client("secretsmanager", access))
+    return cast("SecretsManager", AwsSession(access).client("secretsmanager"))
 
 
 Answer: TypeAlias = Mapping[str, object]
@@ -190,7 +191,7 @@ Answer: TypeAlias = Mapping[str, object]
 
 def client(service: str, access: AwsAccess) -> object:
     """Any service in the region of `access`, for callers that state its calls in a protocol. Raises as `_session` does."""
-    return _client(service, access, access.custom_endpoint_ec2 if service == "ec2" else "")
+    return AwsSession(access).client(service)
 
 
 def items(answer: Answer, name: str) -> list[Answer]:
@@ -205,16 +206,46 @@ def items(answer: Answer, name: str) -> list[Answer]:
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _client(service: str, access: AwsAccess, endpoint: str = "") -> object:
-    with aws_errors(f"opening the AWS service {service}", access):
-        return _session(access).client(service, endpoint_url=endpoint or None, **_options(access))
+class AwsSession:
+    """One identity in AWS, and a client for each service and region that is asked of it. Threads may share it."""
+
+    def __init__(self, access: AwsAccess) -> None:
+        self.access = access
+        self._lock = threading.Lock()
+        self._opened: Any = None
+        self._clients: dict[tuple[str, str], object] = {}
+
+    @property
+    def region(self) -> str:
+        """The region that is meant where none is named. Raises as `client` does."""
+        with self._lock, aws_errors("opening AWS", self.access):
+            return str(self._session().region_name)
+
+    def client(self, service: str, region: str = "", *, connections: int = 10) -> object:
+        """boto3's client of a service, which has no types: the caller knows it by a protocol of its own.
+
+        `connections` is how many calls may run at once. Raises `UserError`: no boto3, no region, no such profile, role refused.
+        """
+        with self._lock, aws_errors(f"opening the AWS service {service}", self.access):
+            key = (service, region)
+            if key not in self._clients:
+                endpoint = self.access.custom_endpoint_ec2 if service == "ec2" else ""
+                named = {"region_name": region or None, "endpoint_url": endpoint or None}
+                options = _options(self.access, connections)
+                self._clients[key] = self._session().client(service, **named, **options)
+            return self._clients[key]
+
+    def _session(self) -> Any:
+        if self._opened is None:
+            self._opened = _session(self.access)
+        return self._opened
 
 
-def _options(access: AwsAccess) -> dict[str, Any]:
+def _options(access: AwsAccess, connections: int = 10) -> dict[str, Any]:
     from botocore.config import Config
 
     retries = {"mode": "standard", "total_max_attempts": (access.max_retries or _RETRIES) + 1}
-    config = Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries=retries)
+    config = Config(connect_timeout=_CONNECT_S, read_timeout=_READ_S, retries=retries, max_pool_connections=connections)
     return {"config": config, "verify": False if access.insecure_skip_tls_verify else None}
 
 
@@ -300,18 +331,21 @@ def _role_request(role: AssumeRole) -> dict[str, object]:
 def aws_errors(doing: str, access: AwsAccess) -> Iterator[None]:
     """Tell what AWS and its library raise as `UserError` or `MachineError`; `doing` completes "… failed"."""
     need("boto3", extra="aws")
-    from botocore import exceptions
+    from botocore import exceptions, parsers
 
     try:
         yield
     except exceptions.ClientError as error:
-        raise UserError(_refusal(doing, access, error.response["Error"])) from error
+        raise UserError(_refusal(doing, access, error.response["Error"], error.operation_name)) from error
     except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.CredentialRetrievalError) as error:
         raise UserError(_fault("aws.credentials", doing, error, _CREDENTIALS)) from error
     except (exceptions.ProfileNotFound, exceptions.ConfigNotFound, exceptions.ConfigParseError) as error:
         raise UserError(_fault("aws.profile", doing, error, 'Check "profile" and the files in ~/.aws.')) from error
     except (exceptions.HTTPClientError, exceptions.ConnectionError) as error:
         raise MachineError(_fault("aws.unreachable", doing, error, "Check the network, the region and the proxy.")) from error
+    except parsers.ResponseParserError as error:
+        next = "Check the address of the API, and whether a proxy answers in its place."
+        raise MachineError(_fault("aws.unreachable", doing, error, next)) from error
     except (exceptions.BotoCoreError, ValueError) as error:
         raise UserError(_fault("aws.settings", doing, error, "Check the settings of the block.")) from error
 
@@ -330,12 +364,62 @@ def error_code(error: UserError) -> str:
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def _refusal(doing: str, access: AwsAccess, told: Mapping[str, str]) -> Diagnostic:
-    why = f"{told.get('Code', 'unknown')}: {told.get('Message', '')}"
+_REFUSALS: tuple[tuple[str, str, str], ...] = (
+    (
+        "aws.expired",
+        "ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired",
+        "Log in again.",
+    ),
+    ("aws.credentials", "InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClientException|SignatureDoesNotMatch", ""),
+    (
+        "aws.quota",
+        r"\w*LimitExceeded|\w*QuotaExceeded|\w*LimitExceededException|MaxSpotInstanceCountExceeded|ResourceCountExceeded",
+        "Release what is not needed, or ask for more in Service Quotas.",
+    ),
+    (
+        "aws.capacity",
+        r"Insufficient\w*Capacity|Unsupported|UnfulfillableCapacity|SpotMaxPriceTooLow",
+        "Try another availability zone or another type of instance, or try later.",
+    ),
+    (
+        "aws.unavailable",
+        r"Internal\w*|ServiceUnavailable|Unavailable|5\d\d",
+        "Try again later.",
+    ),
+)
+"""What kinds of refusal there are: our code, AWS's codes as an expression, and what to do."""
+_THROTTLED = r"RequestLimitExceeded|Throttling|\w*Throttl\w*Exception|TooManyRequests\w*|SlowDown"
+_DENIED = re.compile(
+    r"(?:(?P<who>arn:\S+) is )?not authorized to perform: (?P<action>[\w:*-]+)(?: on resource: (?P<on>[^\s,]+))?"
+)
+
+
+def _refusal(doing: str, access: AwsAccess, told: Mapping[str, str], operation: str) -> Diagnostic:
+    code, message = told.get("Code", "unknown"), told.get("Message", "")
+    why = f"{code}: {message}"
+    if code in ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException"):
+        return _denial(doing, access, why, operation)
+    if re.fullmatch(_THROTTLED, code):
+        next = f"Try again later, or raise max_retries (it is {access.max_retries or _RETRIES})."
+        return Diagnostic(code="aws.throttled", what=f"{doing} failed", why=why, next=next)
+    for ours, codes, next in _REFUSALS:
+        if re.fullmatch(codes, code):
+            return Diagnostic(code=ours, what=f"{doing} failed", why=why, next=next or _CREDENTIALS)
+    return Diagnostic(code="aws.refused", what=f"{doing} failed", why=why, next="Check the name and the permissions.")
+
+
+def _denial(doing: str, access: AwsAccess, why: str, operation: str) -> Diagnostic:
+    """A missing permission: which action, on what, and for whom."""
     encoded = re.search(r"Encoded authorization failure message: (\S+)", why)
     if encoded and access.decode_authorization_messages:
         why = why.replace(encoded[1], _decoded(encoded[1], access))
-    return Diagnostic(code="aws.refused", what=f"{doing} failed", why=why, next="Check the name and the permissions.")
+    named = _DENIED.search(why)
+    action = named["action"] if named else operation
+    on = f" on {named['on'].rstrip('.')}" if named and named["on"] else ""
+    who = f" to {named['who']}" if named and named["who"] else ""
+    hint = " decode_authorization_messages = true tells more." if encoded and not access.decode_authorization_messages else ""
+    what = f"{doing} failed: the action {action} is not allowed"
+    return Diagnostic(code="aws.denied", what=what, why=why, next=f"Allow {action}{on}{who}.{hint}")
 
 
 def _decoded(message: str, access: AwsAccess) -> str:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 from goldsmith.events import Emit
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.body import Stranger
+from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, Type
 from goldsmith.hcl.values import Value
@@ -209,6 +210,16 @@ class Context:
     """None in a template in HCL."""
     cache: Path = Path("/nonexistent")
     """The directory that all projects of this host share: downloaded packages, indexes, layers."""
+    journal: Journal = field(default_factory=lambda: Journal(Path("/nonexistent")))
+    """Where everything that must be released is written down before it is taken."""
+    logs: Path = Path("/nonexistent")
+    """The directory in which logs of what failed are kept for a person."""
+
+    def leaves(self, error: BaseException | None) -> bool:
+        """Whether `-on-error` wants what a build holds left as it is after `error`; what was cancelled is always cleaned up."""
+        if not isinstance(error, GoldsmithError | OSError):
+            return False
+        return getattr(error, "leave", False) or self.on_error in ("abort", "run-cleanup-provisioner")
 
 
 C = TypeVar("C")

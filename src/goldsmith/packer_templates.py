@@ -29,7 +29,7 @@ _ROUNDS = 100
 Functions: TypeAlias = dict[str, Callable[..., object]]
 
 
-def render(text: str, context: Context, data: Mapping[str, str]) -> str:
+def render(text: str, context: Context, data: Mapping[str, object]) -> str:
     """Render `text` with Packer's functions and `.Name` fields from `data`, again and again until nothing changes.
 
     An unknown field gives `<no value>`, as in Packer. Raises `ValueError` with Go's reason.
@@ -117,7 +117,7 @@ _FIELD = re.compile(r"\{\{\s?\..*?\s?\}\}")
 _KEPT = re.compile("\ue000([0-9]+)\ue001")
 
 
-def _rendered(text: str, functions: Functions, data: Mapping[str, str] | None) -> str:
+def _rendered(text: str, functions: Functions, data: Mapping[str, object] | None) -> str:
     from goldsmith.hcl.gotemplate import render as render_once
 
     for _ in range(_ROUNDS):
@@ -177,7 +177,7 @@ def _everywhere(clock_s: int, cwd: Path) -> dict[str, _Function]:
     }
 
 
-def _of_build(context: Context, data: Mapping[str, str]) -> Functions:
+def _of_build(context: Context, data: Mapping[str, object]) -> Functions:
     own = {
         **_everywhere(context.clock_s, context.cwd),
         "build": _Function(lambda key: _build_value(key, context, data), (str,)),
@@ -252,8 +252,8 @@ def _refusal(name: str, why: str) -> Callable[..., object]:
     return refuse
 
 
-def _build_value(key: str, context: Context, data: Mapping[str, str]) -> str:
-    known = {**context.generated, **data}
+def _build_value(key: str, context: Context, data: Mapping[str, object]) -> str:
+    known: dict[str, object] = {**context.generated, **data}
     value = known.get(key, UNKNOWN_TEXT)
     if context.legacy is None and value == UNKNOWN_TEXT:
         raise ValueError(f"the build value {key} is not known here; write ${{build.{key}}}")
@@ -261,7 +261,7 @@ def _build_value(key: str, context: Context, data: Mapping[str, str]) -> str:
         suggestion = did_you_mean(key, known) or f"Known: {', '.join(sorted(known))}."
         raise ValueError(f"loaded data, but couldnt find {key} in it. {suggestion}")
     # A source that tells nothing leaves its builds without values, as in Packer.
-    return known.get(key, "<no value>")
+    return str(known.get(key, "<no value>"))
 
 
 def _split(text: str, separator: str, index: int) -> str:

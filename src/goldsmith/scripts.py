@@ -113,7 +113,7 @@ def exit_fault(code: int, valid: Sequence[int]) -> str:
     return f"Script exited with non-zero exit status: {code}.Allowed exit codes are: [{' '.join(map(str, valid))}]"
 
 
-def rendered(text: str, setting: str, context: Context, data: Mapping[str, str]) -> str:
+def rendered(text: str, setting: str, context: Context, data: Mapping[str, object]) -> str:
     """The `{{ }}` of a setting. Raises `UserError` that names the setting."""
     try:
         return render(text, context, data)

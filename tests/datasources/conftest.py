@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +12,7 @@ from goldsmith.components import Context
 from goldsmith.events import Event
 from goldsmith.machines.cancellation import Cancellation
 from tests.datasources.web_server import WebServer
-
-MOTO = Path(__file__).resolve().parents[2] / ".tools/moto/bin/moto_server"
+from tests.moto_server import aws_environment, moto_server
 
 
 @pytest.fixture
@@ -49,22 +46,8 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """The address of a moto server of this test run."""
-    if not MOTO.exists():
-        pytest.skip("moto, which answers as AWS does, is not installed; `make test` installs it")
-    # It ends with the tests, whatever ends them.
-    command = ["setpriv", "--pdeathsig", "KILL", "--", str(MOTO), "-H", "127.0.0.1", "-p", "0"]
-    environment = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            assert server.stderr is not None
-            for line in server.stderr:
-                if found := re.search(r"Running on (http://\S+)", line):
-                    yield found[1]
-                    break
-            else:
-                pytest.fail("the moto server does not start")
-        finally:
-            server.kill()
+    with moto_server() as address:
+        yield address
 
 
 @pytest.fixture
@@ -72,15 +55,6 @@ def aws(moto: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """The environment of somebody with access to AWS; returns the address of the API."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in (
-        ("AWS_ENDPOINT_URL", moto),
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_REGION", "eu-central-1"),
-        ("AWS_EC2_METADATA_DISABLED", "true"),
-        ("AWS_CONFIG_FILE", str(tmp_path / "config")),
-        ("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials")),
-        ("NO_PROXY", "127.0.0.1,localhost"),
-    ):
+    for name, value in aws_environment(moto, tmp_path).items():
         monkeypatch.setenv(name, value)
     return moto

@@ -310,7 +310,7 @@ def test_a_refusal_is_decoded_when_asked(aws: str, web: WebServer, context: Cont
     assert "abc-123" in refused(AmazonAmi(), config, context)[1]
     code, why = refused(AmazonAmi(), replace(config, decode_authorization_messages=True), context)
 
-    assert code == "aws.refused"
+    assert code == "aws.denied"
     assert "no ec2 for you" in why
     assert b"EncodedMessage=abc-123" in web.asked[-1].body
 

@@ -51,6 +51,7 @@ def attempted(
                 continue
             recover(recovery, step, context, clean_up)
             told = explain(error)
+            told.leave = recovery.keeps
             if recovery.keeps and keep is not None:
                 keep()
             raise told from error.__cause__

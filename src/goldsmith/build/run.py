@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,8 +16,9 @@ from goldsmith.build.layered import LayeredResult, Workshop, generated_values, r
 from goldsmith.build.outputs import deliver
 from goldsmith.build.postprocess import post_process
 from goldsmith.build.recovery import attempted
+from goldsmith.build.steplog import step_log
 from goldsmith.components import Artifact, Context, DirectSource, ImageLookup, LayeredSource, MachineSource, Provisioner
-from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, StepFinished, StepStarted
+from goldsmith.events import ArtifactSummary, BuildFailed, BuildFinished, BuildStarted, Output, StepFinished, StepStarted
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.hcl.redaction import redacted_error
 from goldsmith.machines import Local
@@ -101,8 +103,21 @@ def _make(
         return kept.artifact, None, {**kept.generated, **kept.artifact.state}
     assert isinstance(source, DirectSource)
     seen: dict[str, str] = {}
-    artifact = source.run(build.source.config(context), context, _provision_directly(build, context, seen))
+    with _logged(context, workshop) as logged:
+        artifact = source.run(build.source.config(logged), logged, _provision_directly(build, logged, seen))
     return artifact, None, {**seen, **artifact.state}
+
+
+@contextmanager
+def _logged(context: Context, workshop: Workshop) -> Iterator[Context]:
+    """Keep what a direct build says in a log, and tell where it is when the build fails."""
+    name = f"{context.run_uuid[:8]}-{context.build}".replace(" ", "-")
+    with step_log(workshop.logs, name, context.emit, context.secrets) as opened:
+        try:
+            yield replace(context, emit=opened.emit)
+        except (GoldsmithError, OSError):
+            context.emit(Output(build=context.build, text=f"The log of the build is kept in {opened.path}", kind="error"))
+            raise
 
 
 def _provision_directly(build: Build, context: Context, seen: dict[str, str]) -> Callable[[Machine, Mapping[str, str]], None]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from goldsmith.aws import AwsAccess, Filter, MachineImage, access_faults, aws_errors, ec2
+from goldsmith.amis import chosen, filters_of
+from goldsmith.aws import AwsAccess, access_faults, aws_errors, ec2
 from goldsmith.components import Context, DataSource, attribute
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.hcl.types import STRING, MapType, ObjectType, Type
@@ -48,13 +49,13 @@ class AmazonAmi(DataSource[AmiConfig]):
     def read(self, config: AmiConfig, context: Context) -> Value:
         """Ask EC2. Raises `UserError` when no AMI matches, or several do and `most_recent` is not set."""
         self.check(config, context)
-        filters = [Filter(Name=name, Values=[value]) for name, value in sorted(config.filters.items())]
+        filters = filters_of(config.filters)
         api = ec2(config)
         with aws_errors("Querying AMI", config):
             answer = api.describe_images(
                 Filters=filters, Owners=list(config.owners), IncludeDeprecated=config.include_deprecated
             )
-        image = _chosen(answer["Images"], config)
+        image = chosen(answer["Images"], config)
         tags = sorted(image.get("Tags", ()), key=lambda tag: tag["Key"])
         return object_of(
             {
@@ -66,26 +67,3 @@ class AmazonAmi(DataSource[AmiConfig]):
                 "tags": Value(MapType(STRING), {tag["Key"]: string(tag["Value"]) for tag in tags}),
             }
         )
-
-
-def _chosen(images: Sequence[MachineImage], config: AmiConfig) -> MachineImage:
-    if not images:
-        told = ", ".join(f'{name} = "{value}"' for name, value in sorted(config.filters.items()))
-        raise UserError(
-            Diagnostic(
-                code="ami.none",
-                what="No AMI was found matching filters",
-                why=f"filters: {told or 'none'}; owners: {', '.join(config.owners)}",
-                next="Check the filters, the owner and the region.",
-            )
-        )
-    if len(images) > 1 and not config.most_recent:
-        raise UserError(
-            Diagnostic(
-                code="ami.several",
-                what="Your query returned more than one result. Please try a more specific search, or set most_recent to true.",
-                why=f"{len(images)} AMIs match, among them {', '.join(image.get('ImageId', '?') for image in images[:3])}",
-            )
-        )
-    # Dates are RFC 3339 in UTC, which sort as text; the id decides between equal ones: the choice must not vary.
-    return max(images, key=lambda image: (image.get("CreationDate", ""), image.get("ImageId", "")))

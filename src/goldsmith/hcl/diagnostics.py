@@ -67,6 +67,8 @@ class GoldsmithError(Exception):
     """
 
     exit_code = 1
+    leave = False
+    """Whether the machine of a build that failed so is left as it is, for a person to look at (`-on-error`)."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
         super().__init__("; ".join(d.what + (f": {d.why}" if d.why else "") for d in diagnostics))

@@ -9,7 +9,7 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from goldsmith.events import Emit, Warned
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, GoldsmithError
-from goldsmith.machines.release import GONE_WITHIN_S, KINDS, is_running, process_handle
+from goldsmith.machines.release import GONE_WITHIN_S, KINDS, find_kind, is_running, process_handle
 
 __all__ = ["Journal", "kinds", "process_handle"]
 
@@ -40,19 +40,24 @@ class Journal:
         self._descriptor = -1
 
     @contextmanager
-    def take(self, kind: str, handle: str) -> Iterator[None]:
+    def take(self, kind: str, handle: str, release: Callable[[], object] | None = None) -> Iterator[None]:
         """Hold a thing for the length of the block; `kinds()` says what the handle of each kind is.
 
         It is written down before the block starts. When the block ends, what is left of the thing is released (a process
-        is ended, a file removed), and only then struck out: if that fails, the next sweep tries again.
+        is ended, a file removed), and only then struck out: if that fails, the next sweep tries again. `release` stands for
+        the kind's own: for an owner that has a quicker way, or that decides in the end to leave the thing where it is.
         """
-        if kind not in KINDS:
+        known = find_kind(kind)
+        if known is None:
             raise _unknown(kind, f"it knows: {', '.join(kinds())}")
-        number = self._write_take(kind, handle)
+        number = self._write_take(kind, handle, durable=known.outlives_boot)
         try:
             yield
         finally:
-            KINDS[kind].release(handle)
+            if release is None:
+                known.release(handle)
+            else:
+                release()
             self._write_release(number)
 
     @contextmanager
@@ -75,12 +80,12 @@ class Journal:
         with _locked(self.directory / "sweep.lock"):
             return [line for path in sorted(self.directory.glob("*.jsonl")) for line in _sweep_file(path, emit)]
 
-    def _write_take(self, kind: str, handle: str) -> int:
+    def _write_take(self, kind: str, handle: str, *, durable: bool) -> int:
         with self._lock:
             if self._held == 0:
                 self._path, self._descriptor = _open(self.directory)
             number = next(self._numbers)
-            self._append({"take": number, "kind": kind, "handle": handle}, durable=KINDS[kind].outlives_boot)
+            self._append({"take": number, "kind": kind, "handle": handle}, durable=durable)
             self._held += 1
             return number
 
@@ -149,7 +154,7 @@ def _sweep_file(path: Path, emit: Emit) -> list[str]:
             try:
                 if _release(kind, handle, left.boot):
                     released.append(f"{kind} {handle}")
-            except (OSError, GoldsmithError) as error:
+            except (OSError, ImportError, GoldsmithError) as error:
                 failed = True
                 emit(Warned(text=f"{kind} {handle} of a killed run could not be released: {error}", next="goldsmith clean"))
         if not failed:
@@ -175,9 +180,9 @@ def _lock_of_the_dead(file: BinaryIO) -> bool:
 
 
 def _release(kind: str, handle: str, boot: str) -> bool:
-    known = KINDS.get(kind)
+    known = find_kind(kind)
     if known is None:
-        raise _unknown(kind, "a newer Goldsmith wrote it")
+        raise _unknown(kind, "a newer Goldsmith wrote it, or a plug-in that is not installed any more")
     if boot != _boot() and not known.outlives_boot:
         return False
     return known.release(handle)

@@ -21,7 +21,7 @@ GONE_WITHIN_S = 30.0
 class Kind:
     """A kind of thing: the form of its handle, and how it is released.
 
-    `release` says whether there was anything to release, and raises `OSError` or `MachineError` when it could not.
+    `release` says whether there was anything to release, and raises `OSError` or `GoldsmithError` when it could not.
     """
 
     form: str
@@ -223,4 +223,20 @@ KINDS: dict[str, Kind] = {
     "process": Kind("PID:START", _release_process, outlives_boot=False),
     "socket": Kind("PATH", _release_file, outlives_boot=True),
 }
-"""All kinds, by name."""
+"""The kinds of what is on this host, by name."""
+
+
+def find_kind(name: str) -> Kind | None:
+    """A kind by its name, or None. Those of things elsewhere belong to components, and are found by entry points as these are.
+
+    Raises `ImportError` when the package of a kind is broken.
+    """
+    if name in KINDS:
+        return KINDS[name]
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="goldsmith.journal", name=name):
+        found = point.load()
+        assert isinstance(found, Kind)
+        return found
+    return None

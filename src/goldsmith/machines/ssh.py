@@ -50,6 +50,13 @@ def new_key() -> tuple[str, str]:
     return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 
+def public_half(private_key: str) -> str:
+    """The public half of a private key, as a line of authorized_keys."""
+    import asyncssh
+
+    return asyncssh.import_private_key(private_key).export_public_key().decode().strip()
+
+
 def wait_for_banner(host: str, port: int, until: float, is_alive: Callable[[], bool], cancellation: Cancellation) -> bool:
     """Whether an ssh server has answered by the monotonic time `until`.
 

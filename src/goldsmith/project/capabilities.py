@@ -36,7 +36,7 @@ def _aws() -> Capability:
         name="AWS",
         works=bool(found),
         detail=found or "the Python package boto3 is not installed",
-        why="the amazon-* data sources",
+        why="the amazon-* sources and data sources",
         provides='uv pip install "goldsmith[aws]"',
         required=False,
     )

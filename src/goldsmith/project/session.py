@@ -142,6 +142,8 @@ class Session:
             image=image,
             pins=self.lock_file.of(image or build.full_name),
             cache=self.cache,
+            journal=self.journal,
+            logs=self.state.logs,
             legacy=plan.legacy,
         )
 

@@ -27,7 +27,8 @@ USUAL_ATTEMPTS = 10
 _TUNNEL = re.compile(r"(\d{1,5}):(\[[^]]+\]|[^:]+):(\d{1,5})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: a source may have these settings beside others, and only one of several bases may have slots.
+@dataclass(frozen=True, kw_only=True)
 class CommunicatorSettings:
     """The attributes that every source with a machine to reach has; names and defaults are Packer's."""
 
