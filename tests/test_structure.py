@@ -24,6 +24,7 @@ FLOORS = (
     {"packer_templates"},
     {"scripts"},
     {"local_scripts"},
+    {"containers"},
     {"sources", "provisioners", "postprocessors", "datasources"},
     {"gates"},
     {"template"},

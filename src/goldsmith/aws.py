@@ -170,6 +170,38 @@ class SecretsManager(Protocol):
         """One version of a secret: SecretId, and VersionId or VersionStage."""
 
 
+class RegistryToken(TypedDict):
+    """What logs in to a registry of images: "user:password" in base64."""
+
+    authorizationToken: str
+
+
+class RegistryTokens(TypedDict):
+    """The answer of a private registry."""
+
+    authorizationData: Sequence[RegistryToken]
+
+
+class PublicRegistryToken(TypedDict):
+    """The answer of the public registry."""
+
+    authorizationData: RegistryToken
+
+
+class ImageRegistry(Protocol):
+    """The Elastic Container Registry, as far as we use it."""
+
+    def get_authorization_token(self) -> RegistryTokens:
+        """A token for the account's registry."""
+
+
+class PublicImageRegistry(Protocol):
+    """The public registry, as far as we use it."""
+
+    def get_authorization_token(self) -> PublicRegistryToken:
+        """A token."""
+
+
 def ec2(access: AwsAccess) -> Ec2:
     """EC2 in the region of `access`. Raises as `_session` does."""
     return cast("Ec2", AwsSession(access).client("ec2"))
@@ -201,6 +233,16 @@ def items(answer: Answer, name: str) -> list[Answer]:
         what = f'AWS gave an answer without "{name}"'
         raise MachineError(Diagnostic(code="aws.answer", what=what, next="Run it again, and look at the health of AWS."))
     return found
+
+
+def image_registry(access: AwsAccess) -> ImageRegistry:
+    """The registry of container images in the region of `access`. Raises as `_session` does."""
+    return cast("ImageRegistry", _client("ecr", access))
+
+
+def public_image_registry(access: AwsAccess) -> PublicImageRegistry:
+    """Amazon's public registry of container images. Raises as `_session` does."""
+    return cast("PublicImageRegistry", _client("ecr-public", access))
 
 
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────

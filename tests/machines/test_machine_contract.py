@@ -12,15 +12,23 @@ import pytest
 from goldsmith.hcl.diagnostics import MachineError
 from goldsmith.machines import Local, Remote, Sandbox
 from goldsmith.machines.cancellation import Cancellation, Cancelled
+from goldsmith.machines.container import Container
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.ssh_access import Access, Door
 from tests.machines.machine_workbench import Said, names_below
+from tests.machines.podman_workbench import SMALL, Podman
 from tests.machines.ssh_workbench import PASSWORD, SshServer, ssh_tree
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     with SshServer(ssh_tree(tmp_path_factory)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    with Podman(tmp_path_factory.mktemp("podman")) as running:
         yield running
 
 
@@ -31,6 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         pytest.param("remote", marks=pytest.mark.slow),
         pytest.param("remote by sftp", marks=pytest.mark.slow),
         pytest.param("remote with a terminal", marks=pytest.mark.slow),
+        pytest.param("container", marks=pytest.mark.slow),
     ]
 )
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]:
@@ -41,6 +50,12 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Machine]
         sandbox = request.getfixturevalue("sandbox")
         assert isinstance(sandbox, Sandbox)
         yield sandbox
+    elif kind == "container":
+        podman = request.getfixturevalue("podman")
+        assert isinstance(podman, Podman)
+        id = podman.podman("run", "-d", "-i", "--entrypoint=/bin/sh", SMALL)
+        yield Container(podman.engine, id)
+        podman.podman("rm", "--force", "--time", "0", id)
     else:
         server = request.getfixturevalue("server")
         assert isinstance(server, SshServer)

@@ -25,6 +25,7 @@ from goldsmith.images.merge import copy_layer
 from goldsmith.machines import Journal, Local, Sandbox
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.sandbox import PROFILE_DIGEST
+from goldsmith.sources.communicator import NO_HTTP_SERVER
 from goldsmith.template import Build, ProvisionerUse
 
 
@@ -381,13 +382,9 @@ def _result(
 
 def generated_values(context: Context) -> dict[str, str]:
     """The `build.*` values of a build in a sandbox; what it has no answer for reads as in Packer."""
-    missing = {
-        name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
-        for name, code in (("PackerHTTPIP", "HTTP_IP"), ("PackerHTTPPort", "HTTP_PORT"), ("PackerHTTPAddr", "HTTP_ADDR"))
-    }
     identity = step_key({"run": context.run_uuid, "build": context.build}).key[:12]
     return {
-        **missing,
+        **NO_HTTP_SERVER,
         "ID": f"sandbox-{identity}",
         "Host": "",
         "Port": "0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -172,6 +173,26 @@ def _empty_cgroup(path: Path) -> None:
     path.rmdir()
 
 
+def _release_container(handle: str) -> bool:
+    program, _, name = handle.rpartition(" ")
+    try:
+        done = subprocess.run([program, "rm", "--force", name], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False  # it never made one
+    if done.returncode == 0:
+        return name in done.stdout
+    if re.search(r"(?i)no (such )?container", done.stderr):
+        return False
+    raise MachineError(
+        Diagnostic(
+            code="machine.cannot-remove",
+            what=f"the container {name} could not be removed",
+            why=done.stderr.strip(),
+            next=f"Remove it by hand: {program} rm --force {name}",
+        )
+    )
+
+
 def _unescaped(text: str) -> str:
     return text.encode("latin-1", "replace").decode("unicode_escape")
 
@@ -217,6 +238,7 @@ def _descendants(pid: int) -> list[tuple[int, str]]:
 
 KINDS: dict[str, Kind] = {
     "cgroup": Kind("PATH", _release_cgroup, outlives_boot=False),
+    "container": Kind("PROGRAM NAME", _release_container, outlives_boot=True),
     "directory": Kind("PATH", _release_directory, outlives_boot=True),
     "file": Kind("PATH", _release_file, outlives_boot=True),
     "mount": Kind("PATH", _release_mount, outlives_boot=False),

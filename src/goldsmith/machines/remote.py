@@ -21,6 +21,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 from goldsmith.machines.following import Lines, too_slow
 from goldsmith.machines.machine import DISCONNECTED, OutputSink
+from goldsmith.machines.remote_shell import script, script_input, starter
 from goldsmith.machines.ssh import CLOSING_SECONDS, hang_up
 from goldsmith.machines.ssh_access import Door
 
@@ -32,12 +33,6 @@ _CHUNK = 1 << 18
 _LOOK_S = 0.05
 _END_S = 5.0
 _MARK = "goldsmith"
-
-# The command comes on standard input, line by line, and not as an argument: everyone on the machine may read arguments, and
-# the command holds the values of variables. `read` takes no byte more than its line, so the rest is the command's own input.
-_STARTER = """echo MARK:$$; c=; while IFS= read -r l && [ "$l" != MARK ]; do c="$c$l
-"; done; eval "$c"
-"""
 
 # Everything of the session that the command's shell leads, whatever groups it made; field 6 of proc_pid_stat(5).
 _ENDER = """for f in /proc/[0-9]*/stat; do
@@ -98,7 +93,7 @@ class Remote:
     ) -> int:
         """See `Machine.run`. `DISCONNECTED` when the connection broke before the command's status came."""
         self.connect(cancellation)
-        running = _Running(_script(argv, env or {}, cwd), stdin or b"", output, pty=self.has_terminal)
+        running = _Running(script(argv, env or {}, cwd), stdin or b"", output, pty=self.has_terminal)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         future = self._start(running.follow(self._live()))
         try:
@@ -241,11 +236,11 @@ class _Running:
 
         try:
             # A terminal would echo what comes on standard input, so there the command is an argument.
-            start = f"echo {self._mark}:$$; {self._script}" if self._pty else _STARTER.replace("MARK", self._mark)
+            start = f"echo {self._mark}:$$; {self._script}" if self._pty else starter(self._mark, f"echo {self._mark}:$$")
             command = f"exec /bin/sh -c {shlex.quote(start)}"
             term = "xterm" if self._pty else None
             async with connection.create_process(command, encoding=None, term_type=term) as process:
-                given = b"" if self._pty else f"{self._script}\n{self._mark}\n".encode()
+                given = b"" if self._pty else script_input(self._script, self._mark)
                 # A command may end before it has read anything.
                 with suppress(BrokenPipeError):
                     process.stdin.write(given + self._stdin)
@@ -295,13 +290,6 @@ class _Running:
             self._out.take(self._before)
         self._out.end()
         self._err.end()
-
-
-def _script(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> str:
-    exports = "".join(f"export {name}={shlex.quote(value)}; " for name, value in env.items() if name.isidentifier())
-    others = [f"{name}={value}" for name, value in env.items() if not name.isidentifier()]
-    words = [*(["env", *others] if others else []), *argv]
-    return f"cd {shlex.quote(cwd)} || exit 126; {exports}exec {shlex.join(words)}"
 
 
 def _code(process: asyncssh.SSHClientProcess[bytes]) -> int:

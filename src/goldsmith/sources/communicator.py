@@ -27,6 +27,12 @@ USUAL_ATTEMPTS = 10
 _TUNNEL = re.compile(r"(\d{1,5}):(\[[^]]+\]|[^:]+):(\d{1,5})")
 
 
+NO_HTTP_SERVER: Mapping[str, str] = {
+    f"PackerHTTP{name}": f"ERR_HTTP_{name.upper()}_NOT_IMPLEMENTED_BY_BUILDER" for name in ("IP", "Port", "Addr")
+}
+"""The `build.*` values by which Packer tells that a source has no HTTP server."""
+
+
 # Without slots: a source may have these settings beside others, and only one of several bases may have slots.
 @dataclass(frozen=True, kw_only=True)
 class CommunicatorSettings:

@@ -10,7 +10,7 @@ from goldsmith.components import Artifact, Context, DirectSource
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.ssh_access import Door
-from goldsmith.sources.communicator import CommunicatorSettings, connected, generated
+from goldsmith.sources.communicator import NO_HTTP_SERVER, CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
 
 
@@ -37,7 +37,7 @@ class Null(DirectSource[NullConfig]):
         else:
             access = config.access(context, config.ssh_host, config.ssh_port)
             with connected(config, Door(access, config.timeout_s), context) as machine:
-                provision(machine, {**_NO_SERVER, **generated(config, access, "Null", context.run_uuid)})
+                provision(machine, {**NO_HTTP_SERVER, **generated(config, access, "Null", context.run_uuid)})
         return Artifact(builder_id="fnoeding.null", id="Null", text="Did not export anything. This is the null builder")
 
 
@@ -69,18 +69,7 @@ def _faults(config: NullConfig) -> Iterator[Diagnostic]:
         )
 
 
-_NO_SERVER = {
-    name: f"ERR_{code}_NOT_IMPLEMENTED_BY_BUILDER"
-    for name, code in (
-        ("PackerHTTPIP", "HTTP_IP"),
-        ("PackerHTTPPort", "HTTP_PORT"),
-        ("PackerHTTPAddr", "HTTP_ADDR"),
-    )
-}
-"""What Packer tells of the HTTP server of a source that has none."""
-
-
 def _of_no_machine(context: Context) -> dict[str, str]:
     """The `build.*` values that Packer gives when there is a communicator of the kind "none"."""
     empty = dict.fromkeys(("Host", "User", "Password", "SSHPublicKey", "SSHPrivateKey"), "")
-    return {**_NO_SERVER, **empty, "ID": "Null", "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}
+    return {**NO_HTTP_SERVER, **empty, "ID": "Null", "Port": "0", "ConnType": "none", "PackerRunUUID": context.run_uuid}
