@@ -237,12 +237,12 @@ def items(answer: Answer, name: str) -> list[Answer]:
 
 def image_registry(access: AwsAccess) -> ImageRegistry:
     """The registry of container images in the region of `access`. Raises as `_session` does."""
-    return cast("ImageRegistry", _client("ecr", access))
+    return cast("ImageRegistry", client("ecr", access))
 
 
 def public_image_registry(access: AwsAccess) -> PublicImageRegistry:
     """Amazon's public registry of container images. Raises as `_session` does."""
-    return cast("PublicImageRegistry", _client("ecr-public", access))
+    return cast("PublicImageRegistry", client("ecr-public", access))
 
 
 # ── sessions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
