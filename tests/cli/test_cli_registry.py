@@ -119,7 +119,7 @@ def test_the_log_is_read_exported_signed_and_verified(place: Path, capsys: pytes
     capsys.readouterr()
 
     assert run(["audit", "verify"]) == 0
-    assert "2 checkpoints: whole" in capsys.readouterr().out
+    assert "3 checkpoints: whole" in capsys.readouterr().out
     assert run(["audit", "log", "-type=promotion"]) == 0
     assert capsys.readouterr().out.count("promotion.committed") == 3
     assert run(["audit", "export"]) == 0

@@ -70,17 +70,17 @@ def test_two_people_approve_with_their_keys_and_the_move_is_signed(place: Path, 
     assert "1 unmet" not in capsys.readouterr().out
     assert run(["promote", "web", "dev"]) == 0
     assert run(["promote", "web", "prod"]) == 5
-    assert "goldsmith approve 1" in capsys.readouterr().out
-    assert run(["approve", "1", "-key", "alice.key"]) == 0
+    assert "goldsmith approve 2" in capsys.readouterr().out
+    assert run(["approve", "2", "-key", "alice.key"]) == 0
     assert run(["promote", "web", "prod"]) == 5
     assert run(["approve"]) == 0
     assert "approved by alice" in capsys.readouterr().out
-    assert run(["approve", "1", "-key", "bob.key"]) == 0
+    assert run(["approve", "2", "-key", "bob.key"]) == 0
     assert run(["promote", "web", "prod"]) == 0
 
     with registry_of(place) as registry:
         assert registry.unsigned() == ()
-        request = registry.request(1)
+        request = registry.request(2)
         bundle = registry.bundle_of_decision(str(registry.history("web", "prod")[0].decision_digest))
     for item, name in zip(request.approvals, ("alice", "bob"), strict=True):
         opened = open_bundle(item.bundle.encode(), [load_public_key(place / f"{name}.pub")])

@@ -46,6 +46,12 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     server.drop(name)
 
 
+@pytest.fixture
+def sqlite_bench(tmp_path: Path) -> Iterator[Bench]:
+    """A workbench on SQLite alone, for what has nothing to do with the database."""
+    yield from _sound(Bench(tmp_path), lambda: judge(tmp_path / "registry.db", tmp_path / "store"))
+
+
 def _sound(made: Bench, judged: Callable[[], list[str]]) -> Iterator[Bench]:
     yield made
     report = made.registry.verify_chain()

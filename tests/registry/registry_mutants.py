@@ -9,25 +9,29 @@ from dataclasses import replace
 import pytest
 
 from goldsmith.registry import (
+    accepted,
     channels,
     expire,
     fitness,
-    intake,
+    postgresql,
     promote,
     records,
     requests,
     retention,
     revoke,
     rollback,
+    sqlite,
     sweeping,
     trust,
     versions,
+    waivers,
 )
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON
+from goldsmith.registry.chain import Head
 from goldsmith.registry.channels import Pointer
 from goldsmith.registry.db import Database
-from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version
+from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version, Waiver
 from goldsmith.registry.fitness import Facts, Unmet
 from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.policy import Policy
@@ -35,6 +39,7 @@ from goldsmith.registry.registry import Registry
 from goldsmith.registry.sweeping import Standing
 from goldsmith.registry.transaction import Reader, Transaction
 
+Newest = Mapping[str, Mapping[str, Evidence | None]]
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
 
@@ -83,23 +88,64 @@ def _descendants_left_behind(patch: pytest.MonkeyPatch) -> None:
 
 
 def _older_pass_wins(patch: pytest.MonkeyPatch) -> None:
-    newest = intake.newest
+    newest = accepted.newest_evidence
 
-    def any_pass(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
-        passed = [item for item in intake.evidence_of(reader, version) if (item.gate, item.verdict) == (gate, "pass")]
-        return passed[0] if passed else newest(reader, version, gate, disk)
+    def any_pass(reader: Reader, version: int) -> Newest:
+        passed = {item.gate: item for item in accepted.evidence_of(reader, version) if item.verdict == "pass"}
+        found = newest(reader, version)
+        return {gate: {disk: passed.get(gate, item) for disk, item in by_disk.items()} for gate, by_disk in found.items()}
 
-    patch.setattr(promote, "newest", any_pass)
+    patch.setattr(promote, "newest_evidence", any_pass)
 
 
 def _expired_evidence_counts(patch: pytest.MonkeyPatch) -> None:
-    newest = intake.newest
+    newest = accepted.newest_evidence
 
-    def eternal(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
-        found = newest(reader, version, gate, disk)
-        return None if found is None else replace(found, expires_at=None)
+    def eternal(reader: Reader, version: int) -> Newest:
+        found = newest(reader, version)
+        return {
+            gate: {disk: item and replace(item, expires_at=None) for disk, item in by_disk.items()}
+            for gate, by_disk in found.items()
+        }
 
-    patch.setattr(promote, "newest", eternal)
+    patch.setattr(promote, "newest_evidence", eternal)
+
+
+def _expired_waiver_counts(patch: pytest.MonkeyPatch) -> None:
+    def eternal(reader: Reader, findings: Sequence[str]) -> tuple[Waiver, ...]:
+        return tuple(item for item in waivers.standing(reader) if item.finding in findings)
+
+    patch.setattr(waivers, "live", eternal)
+
+
+def _withdrawn_waiver_counts(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(waivers, "_STANDING", "1 = 1")
+
+
+def _key_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A call that is repeated under its key is carried out again."""
+    patch.setattr(requests, "answer_of", lambda reader, key, body: None)
+    patch.setattr(requests, "remember_answer", lambda tx, key, body, result: None)
+
+
+def _no_writers_lock(patch: pytest.MonkeyPatch) -> None:
+    right = sqlite._engine
+    patch.setattr(sqlite, "_engine", lambda path, begin, pragmas: right(path, "BEGIN", pragmas))
+    patch.setattr(postgresql, "_lock_first", lambda engine: None)
+
+
+def _last_hash_selected(patch: pytest.MonkeyPatch) -> None:
+    """The chain goes on from whatever event is the newest, and nobody holds its head meanwhile."""
+    _no_writers_lock(patch)
+    right = Transaction.event
+
+    def loose(self: Transaction, type: str, data: Mapping[str, JSON], request: str = "") -> int:
+        row = self.first("SELECT seq, hash, at FROM event ORDER BY seq DESC LIMIT 1")
+        if row is not None:
+            self._head = Head(row.whole("seq"), row.text("hash"), row.whole("at"))
+        return right(self, type, data, request)
+
+    patch.setattr(Transaction, "event", loose)
 
 
 def _rollback_without_check(patch: pytest.MonkeyPatch) -> None:
@@ -225,6 +271,7 @@ def _glass_breaks_everything(patch: pytest.MonkeyPatch) -> None:
 
 _MOVES = ("promote", "prove_anew")
 _REVOCATIONS = ("promote", "revoke", "restore")
+_WAIVERS = ("promote", "prove_anew", "waive", "withdraw_waiver")
 _RETENTION = ("promote", "build", "expire", "pin")
 
 RACING: Mapping[str, tuple[Mutate, Sequence[str]]] = {
@@ -236,6 +283,11 @@ RACING: Mapping[str, tuple[Mutate, Sequence[str]]] = {
     "channels of descendants left behind": (_descendants_left_behind, _REVOCATIONS),
     "an older pass wins": (_older_pass_wins, _MOVES),
     "expired evidence counts": (_expired_evidence_counts, _MOVES),
+    "an expired waiver counts": (_expired_waiver_counts, _WAIVERS),
+    "a withdrawn waiver counts": (_withdrawn_waiver_counts, _WAIVERS),
+    "the key of a call ignored": (_key_ignored, ("promote", "promote_twice")),
+    "no writer's lock": (_no_writers_lock, (*_MOVES, "revoke", "restore")),
+    "the last hash selected": (_last_hash_selected, (*_MOVES, "revoke", "restore")),
     "rollback to anything": (_rollback_without_check, (*_REVOCATIONS, "roll_back")),
     "approvals outlive a move": (_approvals_outlive_a_move, ("ask", "approve")),
     "one approval is enough": (_one_approval_is_enough, ("ask", "approve")),

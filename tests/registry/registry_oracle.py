@@ -27,7 +27,7 @@ class Version:
 @dataclass
 class Stop:
     generation: int
-    version: str
+    version: str | None
     kind: str
     at: int
 
@@ -47,6 +47,7 @@ class World:
     frozen: set[tuple[str, str]] = field(default_factory=set)
     requests: dict[int, dict[str, Any]] = field(default_factory=dict)
     approvals: dict[int, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    waivers: dict[int, dict[str, Any]] = field(default_factory=dict)
     use: UseWorld = field(default_factory=UseWorld)
     faults: list[str] = field(default_factory=list)
 
@@ -86,6 +87,10 @@ def judge_all(connection: Connection, store: Path) -> list[str]:
             world.faults.append(f"I7 event {seq} is not linked to the one before it")
         before, last_at = own, at
         document = json.loads(body)
+        if document["type"] == "evidence.accepted":
+            document["data"]["failing"] = json.loads(
+                next(row["set"]["failing"] for row in document["rows"] if row["table"] == "evidence")
+            )
         _judge_event(world, seq, at, document["actor"], document["type"], document["data"])
     _judge_end(world, connection, store)
     return world.faults
@@ -104,6 +109,14 @@ def _judge_event(world: World, seq: int, at: int, actor: str, kind: str, data: d
         world.versions[data["version"]].blobs += data["blobs"]
     elif kind == "evidence.accepted":
         world.evidence[data["version"]].append(data)
+    elif kind == "waiver.granted":
+        world.waivers[data["waiver"]] = data
+    elif kind == "waiver.withdrawn":
+        world.waivers.pop(data["waiver"])
+    elif kind == "channel.cleared":
+        if data["generation"] != len(world.stops[channel]) + 1 or not data["reason"]:
+            world.faults.append(f"I2 event {seq} clears {channel} without a reason or out of turn")
+        world.stops[channel].append(Stop(data["generation"], None, "clear", at))
     elif kind == "policy.set":
         world.policies[channel] = data["document"]
     elif kind in ("channel.frozen", "channel.opened"):
@@ -174,7 +187,8 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
                 item for item in world.evidence[version] if item["gate"] == need["gate"] and set(item["disks"]) & {"", disk}
             ]
             newest = speaking[-1] if speaking else None
-            if newest is None or newest["verdict"] not in (["pass"] if need.get("strict") else ["pass", "warn"]):
+            good = ["pass"] if need.get("strict") else ["pass", "warn"]
+            if newest is None or (newest["verdict"] not in good and not _waived(world, at, channel, version, newest)):
                 world.faults.append(f"I1 event {seq} promotes with {need['gate']} {newest and newest['verdict']}")
             elif need.get("config", "") not in ("", newest["config"]):
                 world.faults.append(f"I1 event {seq} promotes on evidence of another configuration")
@@ -192,6 +206,20 @@ def _judge_promotion(world: World, seq: int, at: int, channel: tuple[str, str], 
         stays = _stays(world, (channel[0], policy["after"]), version, at)
         if not stays or max(stays) < policy["soak_s"] * 1_000_000:
             world.faults.append(f"I1 event {seq} promotes to {channel} before its time in {policy['after']}")
+
+
+def _waived(world: World, at: int, channel: tuple[str, str], version: str, evidence: dict[str, Any]) -> bool:
+    """Whether every finding by which evidence fails has a waiver that holds and that the policy's security signed."""
+    keys = {item["key"] for item in world.policies[channel].get("security", [])}
+    wanted = {"image": channel[0], "channel": channel[1], "version": version}
+    live = {
+        item["finding"]
+        for item in world.waivers.values()
+        if item["key"] in keys
+        and item["expires_at"] > at
+        and all(item["scope"][part] in ("", value) for part, value in wanted.items())
+    }
+    return evidence["verdict"] == "fail" and bool(evidence["failing"]) and set(evidence["failing"]) <= live
 
 
 def _approved(world: World, at: int, channel: tuple[str, str], data: dict[str, Any]) -> int:
@@ -229,7 +257,8 @@ def _judge_revocation(world: World, seq: int, at: int, data: dict[str, Any]) -> 
     if data["channels"] == "leave" or data["effective_at"] > at:
         return
     for channel, stops in world.stops.items():
-        hit = bool(stops) and data["version"] in world.lineage(stops[-1].version) and world.is_revoked(stops[-1].version, at)
+        held = stops[-1].version if stops else None
+        hit = held is not None and data["version"] in world.lineage(held) and world.is_revoked(held, at)
         if hit and "@".join(channel) not in data["quarantined"]:
             world.faults.append(f"I11 event {seq} leaves {channel} on a revoked version")
 

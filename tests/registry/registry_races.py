@@ -15,9 +15,10 @@ import sqlite3
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +33,19 @@ from goldsmith.registry import (
     Target,
     VerifiedStatement,
     Version,
+    Waiver,
     digest_of,
     open_registry,
 )
 from goldsmith.registry.engines import host_clock
 from tests.registry.registry_oracle import judge_all
 from tests.registry.registry_postgresql import Server
-from tests.registry.registry_workbench import ACTOR, TEST_RESULT, digest, document, policy
+from tests.registry.registry_workbench import ACTOR, TEST_RESULT, Json, digest, document, policy
 
 IMAGES, CHANNELS = ("base", "web"), ("dev", "prod")
 GUARDED, APPROVERS = "guarded", ("alice", "bob", "carol")
 """A channel that wants two approvals of these."""
+FINDING, SECURITY = "CVE-2030-1 openssl", ("sam",)
 AT_ONCE = RetentionPolicy(keep_last=2, keep_for_s=0, grace_s=0, bytes_wait_s=0)
 MOVES = ("promotion.committed", "rollback.committed")
 
@@ -138,6 +141,36 @@ def kill(child: int) -> None:
     os.waitpid(child, 0)
 
 
+def race(site: Site, processes: int, seconds: float, seed: int = 0, only: Sequence[str] = ()) -> list[int]:
+    """How each racer ended."""
+    children = [fork(partial(_run, site, seed + number, seconds, only)) for number in range(processes)]
+    return [os.waitpid(child, 0)[1] for child in children]
+
+
+def _run(site: Site, seed: int, seconds: float, only: Sequence[str] = ()) -> None:
+    Racer(site, seed, only).run(seconds)
+
+
+def race_and_kill(site: Site, rounds: int, seed: int) -> None:
+    """Pairs of racers; one is killed after a while, the other before a random statement or file operation of its own."""
+    chance = random.Random(seed)
+    for number in range(rounds):
+        place = chance.randint(1, 400)
+        children = [
+            fork(partial(_run, site, seed + 2 * number, 5)),
+            fork(dying_at(site, place, partial(_race_with, site, seed + 2 * number + 1))),
+        ]
+        time.sleep(0.1 + chance.random() * 0.2)
+        for child in children:
+            kill(child)
+        assert site.faults() == []
+
+
+def _race_with(site: Site, seed: int, registry: Registry) -> None:
+    registry.close()
+    Racer(site, seed).run(5)
+
+
 class Racer:
     """Does random things to one registry for a while; `only` names the acts that it is limited to."""
 
@@ -158,6 +191,10 @@ class Racer:
             self.ask: 3,
             self.approve: 4,
             self.break_glass: 1,
+            self.waive: 2,
+            self.withdraw_waiver: 1,
+            self.promote_twice: 1,
+            self.undo: 1,
         }
         self.acts = [act for act, weight in weights.items() for _ in range(weight) if not only or act.__name__ in only]
 
@@ -201,6 +238,37 @@ class Racer:
             ),
             demanded=seen,
         )
+
+    def promote_twice(self) -> None:
+        """The same call under one key, as after an answer that was lost: it is carried out once."""
+        version, channel = self.version(), self.random.choice(CHANNELS)
+        target = Target(image=version.image, channel=channel, reference=version.ref)
+        order = Order(reason="race", again=True, key=f"{os.getpid()} {time.monotonic_ns()}")
+        first = self.registry.promote_all([target], order, actor=ACTOR)[0]
+        self.told(first, demanded=None)
+        time.sleep(self.random.random() * 0.003)
+        second = self.registry.promote_all([target], order, actor=ACTOR)[0]
+        if first.moved and second.generation != first.generation:
+            self.site.tell(bug=f"I12 {order.key} moved {first.channel} to {first.generation} and {second.generation}")
+
+    def undo(self) -> None:
+        image = self.random.choice(IMAGES)
+        newest = self.registry.history(image, self.random.choice(CHANNELS))[:1]
+        if newest and newest[0].request is not None:
+            for moved in self.registry.undo(newest[0].request, reason="race", actor=ACTOR):
+                self.told(moved, demanded=None)
+
+    def waive(self) -> None:
+        version = self.version()
+        scope = self.registry.scope(self.random.choice([version.ref, version.image, f"{version.image}@prod", "*"]))
+        lasts_us = self.random.choice([150_000, 3_600_000_000])
+        meant = Waiver(finding=FINDING, scope=scope, reason="race", owner="sam", expires_at=host_clock() + lasts_us)
+        given = replace(meant, key="key:sam", statement_digest=digest(f"{os.urandom(8)!r}"), bundle="signed by sam")
+        self.registry.waive(given, actor="user:sam")
+
+    def withdraw_waiver(self) -> None:
+        for waiver in self.registry.waivers()[-2:]:
+            self.registry.withdraw_waiver(waiver.id, "race", actor="user:sam")
 
     def ask(self) -> None:
         version = self.version()
@@ -288,6 +356,7 @@ def prove(registry: Registry, version: Version, verdict: str, lasts_us: int | No
         signer="key:race",
         gate="boot",
         verdict="pass" if verdict == "pass" else "fail",
+        failing=() if verdict == "pass" else (FINDING,),
         issued_at=0,
         expires_at=None if lasts_us is None else host_clock() + lasts_us,
     )
@@ -304,8 +373,12 @@ def found(site: Site) -> Site:
         for image in IMAGES:
             registry.declare_channel(image, GUARDED, policy(approvals=2, approvers=APPROVERS, keep=1), ACTOR)
             registry.declare_channel(image, "dev", policy(keep=1), ACTOR)
-            registry.declare_channel(image, "prod", policy("boot", after="dev", keep=1), ACTOR)
+            registry.declare_channel(image, "prod", _demanding(image), ACTOR)
     return site
+
+
+def _demanding(image: str) -> dict[str, Json]:
+    return policy("boot", after="dev", keep=1, security=SECURITY, on_unfit="rollback" if image == "base" else "block")
 
 
 def dying_at(site: Site, place: int, act: Callable[[Registry], object]) -> Callable[[], None]:

@@ -20,6 +20,7 @@ from goldsmith.registry import (
     Request,
     VerifiedStatement,
     Version,
+    Waiver,
     digest_of,
     open_registry,
 )
@@ -60,11 +61,18 @@ def policy(
     approvals: int = 0,
     approvers: Sequence[str | dict[str, Json]] = (),
     keep: int = 5,
+    security: Sequence[str] = (),
+    conditions: Sequence[str] = (),
+    on_unfit: str = "warn",
+    signers: Sequence[str] = (),
 ) -> dict[str, Json]:
     return {
+        "security": [{"name": name, "key": f"key:{name}"} for name in security],
+        "conditions": list(conditions),
+        "on_unfit": on_unfit,
         "after": after,
         "soak_s": soak_s,
-        "requires": [{"gate": gate, "max_age_s": max_age_s, "strict": strict} for gate in gates],
+        "requires": [{"gate": gate, "max_age_s": max_age_s, "strict": strict, "signers": list(signers)} for gate in gates],
         "approvals": {
             "count": approvals,
             "approvers": [approver(item) if isinstance(item, str) else item for item in approvers],
@@ -137,6 +145,19 @@ class Bench:
         binds = digest_of(self.registry.request(request).binding)
         given = {"approver": name, "key": f"key:{name}", "binds_digest": binds, "bundle": f"signed by {name}"} | changes
         return self.registry.approve(request, Approval(statement_digest=digest(str(given)), **given), actor=f"user:{name}")
+
+    def waive(self, finding: str, scope: str, by: str, seconds: int = 3600) -> Waiver:
+        """As `by` of security, with the key of that name."""
+        self.turn(1)
+        meant = Waiver(
+            finding=finding,
+            scope=self.registry.scope(scope),
+            reason="not reachable",
+            owner=by,
+            expires_at=self.now + seconds * SECOND,
+        )
+        signed = {"key": f"key:{by}", "bundle": f"signed by {by}", "statement_digest": digest(f"{self.now} {meant}")}
+        return self.registry.waive(replace(meant, **signed), actor=f"user:{by}")  # type: ignore[arg-type]  # all are texts
 
     def promote(self, image: str, channel: str, reference: str) -> int:
         """The generation that the channel is at now."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from itertools import count
@@ -20,7 +19,7 @@ from goldsmith.registry import Registry, RetentionPolicy, open_registry
 from goldsmith.registry.engines import host_clock
 from tests.registry.registry_mutants import DYING, RACING
 from tests.registry.registry_postgresql import Server
-from tests.registry.registry_races import Racer, Site, add, dying_at, fork, found, kill, prove
+from tests.registry.registry_races import Site, add, dying_at, fork, found, prove, race, race_and_kill
 from tests.registry.registry_workbench import ACTOR
 
 EXPECTED = {
@@ -55,36 +54,6 @@ def shared_site(place: Path, postgresql: Server) -> Iterator[Site]:
     made = Site(place / "shared", postgresql, postgresql.registry())
     yield found(made)
     postgresql.drop(made.database)
-
-
-def race(site: Site, processes: int, seconds: float, seed: int = 0, only: Sequence[str] = ()) -> list[int]:
-    """How each racer ended."""
-    children = [fork(partial(_run, site, seed + number, seconds, only)) for number in range(processes)]
-    return [os.waitpid(child, 0)[1] for child in children]
-
-
-def _run(site: Site, seed: int, seconds: float, only: Sequence[str] = ()) -> None:
-    Racer(site, seed, only).run(seconds)
-
-
-def race_and_kill(site: Site, rounds: int, seed: int) -> None:
-    """Pairs of racers; one is killed after a while, the other before a random statement or file operation of its own."""
-    chance = random.Random(seed)
-    for number in range(rounds):
-        place = chance.randint(1, 400)
-        children = [
-            fork(partial(_run, site, seed + 2 * number, 5)),
-            fork(dying_at(site, place, partial(_race_with, site, seed + 2 * number + 1))),
-        ]
-        time.sleep(0.1 + chance.random() * 0.2)
-        for child in children:
-            kill(child)
-        assert site.faults() == []
-
-
-def _race_with(site: Site, seed: int, registry: Registry) -> None:
-    registry.close()
-    Racer(site, seed).run(5)
 
 
 def test_racing_processes_never_break_a_rule(site: Site) -> None:

@@ -54,6 +54,7 @@ COMMANDS = {
     "validate": "Check a template without building",
     "verify": "Check an image file against its evidence or a bundle, offline",
     "version": "Print the version",
+    "waive": "Let a finding not count until a time, or list what is waived",
 }
 
 _VERSION_FLAGS = ("-v", "-version", "--version")

@@ -27,8 +27,8 @@ def command(request: int | None, key: Path | None, passphrase_env: str, new_key:
     Exit code: 0 approved or listed, 2 refused.
     """
     from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import private_key, sign_moves
     from goldsmith.evidence import load_or_create_signer, public_path
-    from goldsmith.hcl.diagnostics import Diagnostic, UserError
     from goldsmith.project import approve
 
     passphrase = os.environ.get(passphrase_env, "")
@@ -42,12 +42,9 @@ def command(request: int | None, key: Path | None, passphrase_env: str, new_key:
             _print(registry, item)
         click.echo(f"{len(registry.requests())} wait for approval.")
         return 0
-    chosen = key or Path(os.environ.get("GOLDSMITH_APPROVER_KEY", ""))
-    if not chosen.is_file():
-        what = f'the key "{chosen}" is not there' if key else "no key was given"
-        next = "goldsmith approve -new-key FILE makes one; its public half belongs into goldsmith.hcl."
-        raise UserError(Diagnostic(code="approve.no-key", what=what, next=next))
+    chosen = private_key(key, "GOLDSMITH_APPROVER_KEY", "approve")
     _print(registry, approve(project, registry, request, chosen, passphrase))
+    sign_moves(project, registry)
     return 0
 
 

@@ -57,14 +57,15 @@ def checkpoint(directory: Path | None) -> int:
     """Sign the log as it is and keep that outside of the database
 
     \b
-    Without -checkpoints it is kept in .goldsmith/checkpoints. Keep it where the database's owner cannot write: that convicts
-    whoever rewrites the whole log or restores an old backup.
+    Without -checkpoints it is kept where the registry block says, or in .goldsmith/checkpoints. Keep it where the database's
+    owner cannot write: that convicts whoever rewrites the whole log or restores an old backup. Commands that change the
+    registry make one by themselves when 1,000 events came since the newest, or 10 minutes went by.
     """
     from goldsmith.cli.references import open_here
-    from goldsmith.project import make_checkpoint
+    from goldsmith.project import actor, make_checkpoint
 
     project, registry = open_here()
-    click.echo(str(make_checkpoint(project, registry, directory or project.state.checkpoints)))
+    click.echo(str(make_checkpoint(project, registry, directory or project.checkpoints, actor=actor())))
     return 0
 
 
@@ -82,7 +83,7 @@ def verify(directory: Path | None) -> int:
 
     project, registry = open_here()
     report = registry.verify_chain()
-    count, faults = check_checkpoints(project, registry, directory or project.state.checkpoints)
+    count, faults = check_checkpoints(project, registry, directory or project.checkpoints)
     print_diagnostics((*report.faults, *faults))
     whole = report.is_whole and not faults
     click.echo(f"{report.events} events, {count} checkpoints: {'whole' if whole else 'NOT WHOLE'}. Newest hash {report.hash}")

@@ -15,6 +15,7 @@ from goldsmith.cli.options import flag
 def command(image: str, channel: str, reason: str, lift: bool) -> int:
     """Freeze CHANNEL of IMAGE: only rollbacks, revocations and broken glass move it then."""
     from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.project import actor, check_names, declare_channels
 
     project, registry = open_here()
@@ -25,4 +26,5 @@ def command(image: str, channel: str, reason: str, lift: bool) -> int:
     else:
         registry.freeze(image, channel, reason, actor=actor())
     click.echo(f"{image}@{channel} is {'open' if lift else 'frozen'}.")
+    sign_moves(project, registry)
     return 0

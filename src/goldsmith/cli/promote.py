@@ -72,6 +72,9 @@ def command(
     if dry_run:
         say_what_moves(project, registry, done)
         return 0
+    undone_by = {item.request for item in done if item.moved and item.request}
+    if len(done) > 1 and undone_by:
+        click.echo(f"To take it back as a whole: goldsmith rollback -request={undone_by.pop()}")
     sign_moves(project, registry)
     deliver_moves(project, registry)
     return 0

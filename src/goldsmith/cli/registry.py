@@ -70,6 +70,46 @@ def restore(file: Path) -> int:
     return 1 if report.faults else 0
 
 
+@command.command("admit")
+@click.option("-reason", "reason", default="", help="Why; kept in the log.")
+def admit(reason: str) -> int:
+    """Go on with a registry that lacks what was signed
+
+    \b
+    A registry that lacks what the newest checkpoint was signed over can only be read: an old backup was restored, or two
+    copies went on separately. This leaves those checkpoints behind; the log keeps that, who did it and why.
+    """
+    from goldsmith.cli.references import open_here
+    from goldsmith.project import actor, admit_restored
+
+    project, registry = open_here()
+    with registry:
+        behind = admit_restored(project, registry, reason, actor=actor())
+    click.echo(f"{behind} checkpoints are left behind." if behind else "The registry lacks nothing; nothing to do.")
+    return 0
+
+
+@command.command("due")
+def due() -> int:
+    """Do what time has made due
+
+    \b
+    Takes channels off what scheduled revocations have reached; does what on_unfit says where a waiver has ended or the time
+    of broken glass is over; signs decisions and the log when that is pending. For cron, every few minutes.
+    """
+    from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import sign_moves
+    from goldsmith.project import actor
+
+    project, registry = open_here()
+    with registry:
+        revoked = registry.carry_out_revocations(actor=actor())
+        unfit = registry.hold_channels(actor=actor())
+        sign_moves(project, registry)
+    click.echo(f"{len(revoked)} revocations were carried out; {unfit} channels hold what they should not.")
+    return 0
+
+
 @command.command("check")
 @flag("deep", "Read and hash every blob.")
 def check(deep: bool) -> int:

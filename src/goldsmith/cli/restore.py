@@ -14,10 +14,12 @@ from goldsmith.cli.options import flag
 def command(reference: str, reason: str, exempt: bool) -> int:
     """Take back the revocations of REF; channels stay where they are until something is promoted."""
     from goldsmith.cli.references import open_here
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.project import actor
 
-    _, registry = open_here()
+    project, registry = open_here()
     act = registry.exempt if exempt else registry.withdraw
     version = act(reference, reason, actor=actor())
     click.echo(f"{version.ref} is {'still unfit: ' + version.revoked if version.revoked else 'fit again'}.")
+    sign_moves(project, registry)
     return 0

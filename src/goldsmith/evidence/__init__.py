@@ -1,6 +1,6 @@
 """Signed statements about digests: in-toto, DSSE, Sigstore bundles, provenance, bills of materials."""
 
-from goldsmith.evidence.bundle import SignedStatement, open_bundle, sign
+from goldsmith.evidence.bundle import SignedStatement, claimed, open_bundle, sign
 from goldsmith.evidence.keys import load_or_create_signer, load_public_key, load_signer, public_path, public_pem
 from goldsmith.evidence.offline import Part, write_parts
 from goldsmith.evidence.offline_check import Proven, check_disk, check_offline
@@ -16,6 +16,7 @@ from goldsmith.evidence.statement import (
     SPDX,
     TEST_RESULT,
     VERIFICATION_SUMMARY,
+    WAIVER,
     Statement,
     Subject,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "SPDX",
     "TEST_RESULT",
     "VERIFICATION_SUMMARY",
+    "WAIVER",
     "BuildRecord",
     "Component",
     "Described",
@@ -42,6 +44,7 @@ __all__ = [
     "Verified",
     "check_disk",
     "check_offline",
+    "claimed",
     "cyclonedx",
     "load_or_create_signer",
     "load_public_key",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,14 @@ def sign(statement: Statement, signer: CryptoSigner) -> SignedStatement:
     key_id = str(signer.public_key.keyid)
     bundle = _written(envelope, key_id)
     return SignedStatement(statement=statement, digest=statement_digest(payload), signer=key_id, bundle=bundle)
+
+
+def claimed(bundle: bytes) -> Statement:
+    """What a bundle claims to say, its signature NOT looked at: only for telling whether to open it. Raises `ValueError`."""
+    try:
+        return parse_statement(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"], validate=True))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it lacks {error}") from error
 
 
 def open_bundle(bundle: bytes, keys: Sequence[Key]) -> SignedStatement:

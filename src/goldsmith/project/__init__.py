@@ -1,7 +1,7 @@
 """`goldsmith.hcl` and the pipeline that joins build, gates and registry."""
 
 from goldsmith.project.approval import approve, sign_decisions
-from goldsmith.project.audit import check_checkpoints, make_checkpoint
+from goldsmith.project.audit import admit_restored, check_checkpoints, checkpoint_if_due, make_checkpoint
 from goldsmith.project.certify import Certificate
 from goldsmith.project.deliveries import check_targets, declare_targets, deliver, what_moves
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
@@ -23,6 +23,7 @@ from goldsmith.project.retention import clouds, expiry_policy, read_inventories
 from goldsmith.project.session import Request, Session
 from goldsmith.project.state import advisories_directory, cache_directory, is_fleet
 from goldsmith.project.verdicts import gate_verdicts, public_key_here
+from goldsmith.project.waiver import waive
 
 __all__ = [
     "Certificate",
@@ -31,6 +32,7 @@ __all__ = [
     "Request",
     "Session",
     "actor",
+    "admit_restored",
     "advisories_directory",
     "all_pending",
     "approve",
@@ -40,6 +42,7 @@ __all__ = [
     "check_checkpoints",
     "check_names",
     "check_targets",
+    "checkpoint_if_due",
     "clouds",
     "declare_channels",
     "declare_targets",
@@ -62,5 +65,6 @@ __all__ = [
     "sign_decisions",
     "size_bytes",
     "templates_meant",
+    "waive",
     "what_moves",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from goldsmith.evidence import (
     sign,
 )
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.project.declarations import ApproverConfig, SecurityConfig
 from goldsmith.project.project import Project
 from goldsmith.project.records import actor
 
@@ -34,7 +36,7 @@ def approve(project: Project, registry: Registry, request: int, key: Path, passp
     from goldsmith.registry import Approval, digest_of
 
     signer = load_signer(key, passphrase)
-    approver = _approver_of(project, signer)
+    approver = name_of_key(project, project.approvers, signer, "approver")
     binding = registry.request(request).binding
     signed = sign(_statement(registry.request(request), binding), signer)
     # What is recorded was read back with the public key that the project names, as anybody would check it later.
@@ -64,17 +66,20 @@ def sign_decisions(project: Project, registry: Registry) -> int:
     return len(pending)
 
 
-def _approver_of(project: Project, signer: CryptoSigner) -> str:
+def name_of_key(
+    project: Project, people: Mapping[str, ApproverConfig | SecurityConfig], signer: CryptoSigner, block: str
+) -> str:
+    """Whose key this is, of those whom the project names in blocks of a type. Raises `UserError` for nobody's."""
     key = str(signer.public_key.keyid)
-    for name, config in project.approvers.items():
+    for name, config in people.items():
         if str(load_public_key(project.root / config.key).keyid) == key:
             return name
     raise UserError(
         Diagnostic(
-            code="approve.unknown-key",
-            what="this key belongs to no approver of the project",
-            why=f"its id is {key}; the project knows {', '.join(project.approvers) or 'nobody'}",
-            next='Have approver "NAME" { key = "FILE.pub" } added to goldsmith.hcl, or use another key.',
+            code="approve.unknown-key" if block == "approver" else "waive.unknown-key",
+            what=f'this key belongs to nobody whom the project names in a block "{block}"',
+            why=f"its id is {key}; the project knows {', '.join(people) or 'nobody'}",
+            next=f'Have {block} "NAME" {{ key = "FILE.pub" }} added to goldsmith.hcl, or use another key.',
         )
     )
 

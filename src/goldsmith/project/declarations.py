@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from goldsmith.aws import AwsAccess
-from goldsmith.components import REQUIRED, Duration, Period, attribute
+from goldsmith.components import REQUIRED, Duration, Period, Unevaluated, attribute
 
 DAY_S = 86_400
 
@@ -35,6 +36,11 @@ class ChannelConfig:
     requires: tuple[str, ...] = attribute((), "Gates that must have passed.")
     max_age: Duration = attribute(Duration(0), "How old the evidence may be; 0 for any age.")
     strict: bool = attribute(False, "Whether a warning counts as unmet.")
+    signers: tuple[str, ...] = attribute((), "Files of the public keys that may speak for the gates; any when empty.")
+    conditions: Unevaluated | None = attribute(None, "A list of expressions that must be true of version, evidence, channel.")
+    on_unfit: Literal["warn", "block", "rollback"] = attribute(
+        "warn", "What follows when new evidence makes its version unfit: warn, block or rollback."
+    )
     approvals: int = attribute(0, "How many people must approve.")
     approvers: tuple[str, ...] = attribute((), "Who may; all approvers of the project when empty.")
     keep: int = attribute(5, "How many earlier assignments stay available for a rollback.")
@@ -49,6 +55,13 @@ class ApproverConfig:
 
     key: str = attribute(REQUIRED, "The file of the public key, beside the project file.")
     user: str = attribute("", "The account on the hosts that build and promote; the name when empty.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityConfig:
+    """`security "NAME"`: somebody who may waive findings with a key of their own."""
+
+    key: str = attribute(REQUIRED, "The file of the public key, beside the project file.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,9 +131,19 @@ class SigningConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UrlConfig:
-    """`store` and `registry`: where bytes and records are kept."""
+    """`store`: where bytes are kept."""
 
-    url: str = attribute(REQUIRED, "file://PATH for a store; sqlite:///PATH or postgresql://USER@HOST/DATABASE for a registry.")
+    url: str = attribute(REQUIRED, "file://PATH.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryConfig:
+    """`registry`: where records are kept, and where signed states of their log are put."""
+
+    url: str = attribute(REQUIRED, "sqlite:///PATH or postgresql://USER@HOST/DATABASE.")
+    checkpoints: str = attribute(
+        "", "A directory, best where the database's owner cannot write; .goldsmith/checkpoints when empty."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, Severity, User
 from goldsmith.hcl.native_body import NativeBody
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.values import object_of, string
+from goldsmith.project.conditions import check_conditions
 from goldsmith.project.declarations import (
     DAY_S,
     ApproverConfig,
@@ -26,7 +27,9 @@ from goldsmith.project.declarations import (
     ImageConfig,
     InventoryConfig,
     LaunchTemplateConfig,
+    RegistryConfig,
     RetentionConfig,
+    SecurityConfig,
     SigningConfig,
     SsmParameterConfig,
     UrlConfig,
@@ -73,6 +76,7 @@ class Project:
     gates: Mapping[str, GateUse]
     channels: Mapping[str, ChannelConfig]
     approvers: Mapping[str, ApproverConfig] = field(default_factory=dict)
+    security: Mapping[str, SecurityConfig] = field(default_factory=dict)
     targets: Mapping[str, TargetConfig] = field(default_factory=dict)
     """Who hears of changes or follows channels, by block and name: `webhook.ops`."""
     retention: RetentionConfig | None = None
@@ -82,6 +86,8 @@ class Project:
     store_url: str
     """`file://` and an absolute path, or the URL of an object store."""
     registry_url: str
+    checkpoints: Path
+    """Where signed states of the registry's log are put."""
     cache_limit_bytes: int
 
     @property
@@ -154,7 +160,7 @@ TARGETS: Mapping[str, type[TargetConfig]] = {
     "ssm_parameter": SsmParameterConfig,
     "webhook": WebhookConfig,
 }
-_LABELLED = ("approver", "channel", "gate", "image", "inventory", *TARGETS)
+_LABELLED = ("approver", "channel", "gate", "image", "inventory", "security", *TARGETS)
 BLOCKS = tuple(sorted((*_LABELLED, "cache", "registry", "retention", "signing", "store")))
 
 
@@ -185,7 +191,7 @@ class _Reader:
         self._check_inventories(inventories)
         signing = self._single("signing", SigningConfig) or SigningConfig()
         store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
-        registry = self._single("registry", UrlConfig) or UrlConfig(url="sqlite:///.goldsmith/registry.db")
+        registry = self._single("registry", RegistryConfig) or RegistryConfig(url="sqlite:///.goldsmith/registry.db")
         cache = self._single("cache", CacheConfig) or CacheConfig()
         project = Project(
             path=self.path,
@@ -193,12 +199,14 @@ class _Reader:
             gates=gates,
             channels={name: config for name, (config, _) in channels.items()},
             approvers={name: config for name, (config, _) in approvers.items()},
+            security={name: config for name, (config, _) in self._labelled("security", SecurityConfig).items()},
             targets=targets,
             retention=retention,
             inventories={name: config for name, (config, _) in inventories.items()},
             signing=signing,
             store_url=self._checked(lambda: self._store_url(store.url), ""),
             registry_url=self._registry_url(registry),
+            checkpoints=self.path.parent / (registry.checkpoints or ".goldsmith/checkpoints"),
             cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
         )
         own = [image.config.keep_for for image in images.values()] + [item.keep_for for item in project.channels.values()]
@@ -311,6 +319,7 @@ class _Reader:
                         _place(block, "requires"),
                         next=did_you_mean(gate, gates) or f'Add gate "{gate}" {{}}.',
                     )
+            self._checked(lambda config=config: check_conditions(config), None)
 
     def _check_approvers(
         self, channels: dict[str, tuple[ChannelConfig, Block]], approvers: dict[str, tuple[ApproverConfig, Block]]
@@ -372,7 +381,7 @@ class _Reader:
             for fault in access_faults(config.aws) if config.aws else ():
                 self._fault(fault.code, fault.what, block.range, fault.why, fault.next)
 
-    def _registry_url(self, config: UrlConfig) -> str:
+    def _registry_url(self, config: RegistryConfig) -> str:
         if config.url.startswith("sqlite:///"):
             return f"sqlite:///{self.path.parent / config.url.removeprefix('sqlite:///')}"
         return config.url

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from goldsmith.build import LayeredResult, StepCache
 from goldsmith.gates.inventory import installed_by_layer
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
+from goldsmith.project.audit import suspend_if_behind
 from goldsmith.project.policy import policy_document
 from goldsmith.project.project import Project
 from goldsmith.template import Plan
@@ -22,10 +23,15 @@ MICROSECONDS = 1_000_000
 
 
 def open_registry(project: Project, *, migrate: bool = False) -> Registry:
-    """The registry of a project; an empty one is made. `migrate` allows a server's schema to be changed."""
+    """The registry of a project; an empty one is made. `migrate` allows a server's schema to be changed.
+
+    It can only be read when it lacks what the newest checkpoint outside of it was signed over.
+    """
     from goldsmith.registry import open_registry as open_by_url
 
-    return open_by_url(project.registry_url, project.store_url, migrate=migrate)
+    registry = open_by_url(project.registry_url, project.store_url, migrate=migrate)
+    suspend_if_behind(project, registry)
+    return registry
 
 
 def actor() -> str:

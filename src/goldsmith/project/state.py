@@ -27,11 +27,6 @@ class State:
         return self.root / "evidence"
 
     @property
-    def checkpoints(self) -> Path:
-        """Signed states of the registry's log, unless another place is named."""
-        return self.root / "checkpoints"
-
-    @property
     def pending(self) -> Path:
         """Finished images that are not in the registry yet."""
         return self.root / "pending"

@@ -18,7 +18,7 @@ FROM channel c JOIN image i ON i.id = c.image JOIN policy p ON p.digest = c.poli
 
 _ASSIGNMENT = """SELECT i.name AS image, c.name AS channel, a.generation, a.version, v.digest, v.number, a.kind, e.actor,
 a.reason, e.at, a.seq,
-a.decision_digest, a.expires_at
+a.decision_digest, a.expires_at, a.request
 FROM assignment a JOIN channel c ON c.id = a.channel JOIN image i ON i.id = c.image
 JOIN event e ON e.seq = a.seq LEFT JOIN version v ON v.id = a.version """
 
@@ -145,15 +145,15 @@ def stops(reader: Reader, channel: int) -> tuple[Stop, ...]:
 def move(
     tx: Transaction,
     channel: Pointer,
-    version: int,
+    version: int | None,
     kind: AssignmentKind,
     reason: str,
-    decision: str,
+    decision: str | None,
     *,
     request: int | None = None,
     expires_at: int | None = None,
 ) -> int:
-    """Point a channel at a version; gives the new generation. The caller has decided, and writes the event."""
+    """Point a channel at a version, or at none; gives the new generation. The caller has decided, and writes the event."""
     generation = channel.generation + 1
     tx.insert(
         "assignment",
@@ -254,4 +254,5 @@ def _assignment(row: Row) -> Assignment:
         seq=row.whole("seq"),
         decision_digest=row.text_or_none("decision_digest"),
         expires_at=row.whole_or_none("expires_at"),
+        request=row.whole_or_none("request"),
     )

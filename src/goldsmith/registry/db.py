@@ -30,6 +30,8 @@ class Database:
         """
         self.engine = engine
         self._clock = clock
+        self.suspended: Diagnostic | None = None
+        """Why nothing may be changed, or None."""
         self.migrated_from = ""
         """The revision before this opening changed it; empty when it was up to date or new."""
         try:
@@ -60,7 +62,10 @@ class Database:
         """A change that is kept as a whole or not at all; with `dry_run` it is not kept.
 
         `Refused` leaves through here after the event that tells of the refusal was kept. Any other error keeps nothing.
+        Raises `UserError` while the database is suspended.
         """
+        if self.suspended is not None:
+            raise UserError(self.suspended)
         with self._told(), self.engine.writing.connect() as connection:
             transaction = Transaction(connection, self._tick, actor, is_kept=not dry_run)
             self._check_clocks(connection)

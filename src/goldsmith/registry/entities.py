@@ -14,6 +14,7 @@ AssignmentKind: TypeAlias = Literal["promote", "rollback", "revoke", "break_glas
 ChannelState: TypeAlias = Literal["open", "frozen", "quarantined"]
 StorageState: TypeAlias = Literal["present", "expiring", "deleting", "deleted"]
 OnChannels: TypeAlias = Literal["rollback", "quarantine", "leave"]
+OnUnfit: TypeAlias = Literal["warn", "block", "rollback"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,48 @@ class VerifiedStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Where a waiver counts: everything that the parts that are given name."""
+
+    image: str = ""
+    channel: str = ""
+    version: str = ""
+    """Its digest."""
+
+    def covers(self, image: str, channel: str, version: str) -> bool:
+        """Whether a version in a channel of an image is meant."""
+        return self.image in ("", image) and self.channel in ("", channel) and self.version in ("", version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A finding that somebody takes upon themselves until a time, signed."""
+
+    finding: str
+    """The id of a failing finding, as evidence names it."""
+    scope: Scope
+    reason: str
+    owner: str
+    """Who answers for it."""
+    expires_at: int
+    """Microseconds since 1970."""
+    key: str = ""
+    """The id of the key that signed."""
+    statement_digest: str = ""
+    bundle: str = ""
+    """The signed statement."""
+    id: int = 0
+    """Its number in the registry."""
+
+    @property
+    def document(self) -> Mapping[str, JSON]:
+        """What is signed."""
+        scope = {"image": self.scope.image, "channel": self.scope.channel, "version": self.scope.version}
+        said = {"finding": self.finding, "reason": self.reason, "owner": self.owner}
+        return {**said, "scope": scope, "expires_at": self.expires_at}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Channel:
     """A named pointer of an image."""
 
@@ -181,6 +224,8 @@ class Assignment:
     seq: int
     decision_digest: str | None = None
     expires_at: int | None = None
+    request: int | None = None
+    """The number of the promotion that it was a part of: `rollback` undoes that as a whole."""
     moved: bool = True
     """False when the channel was there already, or when the call was a dry run."""
     notes: tuple[str, ...] = ()

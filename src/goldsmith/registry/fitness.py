@@ -1,13 +1,15 @@
-"""Whether a version may be in a channel: one pure function over facts, never stored."""
+"""Whether a version may be in a channel: pure functions over facts, never stored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.hcl.source import Range
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.entities import Approval, Evidence, Version
+from goldsmith.registry.conditions import untrue
+from goldsmith.registry.entities import Approval, Evidence, Version, Waiver
 from goldsmith.registry.policy import Policy, Requirement
 
 SECOND_US = 1_000_000
@@ -33,6 +35,8 @@ class Facts:
     at: int
     evidence: Mapping[str, Mapping[str, Evidence | None]]
     """The newest evidence by gate and disk."""
+    waivers: tuple[Waiver, ...] = ()
+    """Those that hold at that time of findings that the evidence fails by."""
     stay: Stay | None = None
     frozen: str | None = None
     """Why the channel is frozen, or None when it is open."""
@@ -55,10 +59,13 @@ class Unmet:
     found: str
     why: str
     next: str
+    where: Range | None = None
+    """The part of a condition that is at fault."""
 
     def diagnostic(self) -> Diagnostic:
         """As a user is told."""
-        return Diagnostic(code=f"promote.{self.code}", what=f"{self.need}: {self.found}", why=self.why, next=self.next)
+        what = f"{self.need}: {self.found}"
+        return Diagnostic(code=f"promote.{self.code}", what=what, where=self.where, why=self.why, next=self.next)
 
     def document(self) -> JSON:
         """As the log keeps it."""
@@ -70,18 +77,32 @@ def decide(policy: Policy, facts: Facts) -> tuple[Unmet, ...]:
 
     Pure: the same facts give the same answer. What is absent, unknown or in error never counts as met.
     """
-    unmet = [*_of_channel(facts), *_of_version(facts)]
-    for requirement in policy.requires:
-        by_disk = facts.evidence.get(requirement.gate) or {"": None}
-        found = (gate_unmet(requirement, item, facts) for item in by_disk.values())
-        unmet += [item for item in found if item is not None][:1]
-    unmet += _of_stay(policy, facts)
-    unmet += _of_approvals(policy, facts)
-    return tuple(unmet)
+    return (*_of_channel(facts), *held_by(policy, facts), *_of_stay(policy, facts), *_of_approvals(policy, facts))
 
 
-def gate_unmet(requirement: Requirement, evidence: Evidence | None, facts: Facts) -> Unmet | None:
-    """Why the newest evidence of a gate does not count, or None."""
+def held_by(policy: Policy, facts: Facts) -> tuple[Unmet, ...]:
+    """The demands that a version must meet for as long as a channel holds it: those on itself, not on how it gets there."""
+    gates = (unmet for requirement in policy.requires for unmet in list(_of_gate(policy, requirement, facts))[:1])
+    return (*_of_version(facts), *gates, *_of_conditions(policy, facts))
+
+
+def counting_waivers(policy: Policy, facts: Facts) -> tuple[Waiver, ...]:
+    """The waivers that count for this version in this channel: signed by somebody of security whom the policy names."""
+    keys = {item.key for item in policy.security}
+    image, _, channel = facts.channel.partition(" ")
+    return tuple(item for item in facts.waivers if item.key in keys and item.scope.covers(image, channel, facts.version.digest))
+
+
+def _of_gate(policy: Policy, requirement: Requirement, facts: Facts) -> Iterator[Unmet]:
+    """What is unmet for each disk."""
+    for evidence in (facts.evidence.get(requirement.gate) or {"": None}).values():
+        unmet = gate_unmet(policy, requirement, evidence, facts)
+        if unmet is not None:
+            yield unmet
+
+
+def gate_unmet(policy: Policy, requirement: Requirement, evidence: Evidence | None, facts: Facts) -> Unmet | None:
+    """Why the newest evidence of a gate does not count, or None. A `fail` counts when each of its findings is waived."""
     gate, ref = requirement.gate, facts.version.ref
     if evidence is None:
         why = f"{ref} has no evidence of this gate for each of its disks"
@@ -93,8 +114,9 @@ def gate_unmet(requirement: Requirement, evidence: Evidence | None, facts: Facts
             next=f'Check that goldsmith.hcl has gate "{gate}", then run goldsmith build.',
         )
     accepted = ("pass",) if requirement.strict else ("pass", "warn")
-    if evidence.verdict not in accepted:
-        return _bad_verdict(gate, evidence, facts, requirement)
+    failing = _failing(policy, evidence, facts)
+    if evidence.verdict not in accepted and not (evidence.verdict == "fail" and evidence.failing and not failing):
+        return _bad_verdict(policy, gate, evidence, failing, facts)
     if requirement.config and evidence.config_digest != requirement.config:
         why = "it was made with another configuration of the gate than the channel demands now"
         return Unmet(
@@ -116,23 +138,86 @@ def gate_unmet(requirement: Requirement, evidence: Evidence | None, facts: Facts
     return _too_old(requirement, evidence, facts)
 
 
-def _bad_verdict(gate: str, evidence: Evidence, facts: Facts, requirement: Requirement) -> Unmet:
-    shown = ", ".join(evidence.failing[:5]) + (f" and {len(evidence.failing) - 5} more" if len(evidence.failing) > 5 else "")
+def _failing(policy: Policy, evidence: Evidence, facts: Facts) -> tuple[str, ...]:
+    """The findings that nobody has waived."""
+    waived = {item.finding for item in counting_waivers(policy, facts)}
+    return tuple(item for item in evidence.failing if item not in waived)
+
+
+def _bad_verdict(policy: Policy, gate: str, evidence: Evidence, failing: Sequence[str], facts: Facts) -> Unmet:
+    ref = facts.version.ref
+    waived = len(evidence.failing) - len(failing)
+    shown = ", ".join(failing[:5]) + (f" and {len(failing) - 5} more" if len(failing) > 5 else "")
     reasons = {
-        "fail": "the gate found what must not be there" if not shown else f"the gate found {shown}",
+        "fail": f"the gate found {shown or 'what must not be there'}" + (f"; {waived} are waived" if waived else ""),
         "error": "the gate could not tell, and that is never a pass",
         "warn": "the channel is strict: a warning does not count",
     }
-    next = f"goldsmith show {facts.version.ref} shows the evidence; mend the image, then run goldsmith build."
-    why = reasons.get(evidence.verdict, f"strict is {requirement.strict}")
-    return Unmet(code="verdict", need=gate, found=evidence.verdict.upper(), why=why, next=next)
+    mend = {
+        "error": f"goldsmith show {ref} shows what stopped it; mend that, then run {_again(gate, ref)}",
+        "warn": f"goldsmith show {ref} shows what it warns of; mend the image, then run goldsmith build.",
+    }
+    next = mend.get(evidence.verdict, f"goldsmith show {ref} shows the evidence; mend the image, then run goldsmith build.")
+    if evidence.verdict == "fail" and failing and policy.security:
+        names = ", ".join(item.name for item in policy.security)
+        next += f' Or {names} may waive it: goldsmith waive "{failing[0]}" {ref} -reason=WHY -until=TIME -key=FILE'
+    return Unmet(code="verdict", need=gate, found=evidence.verdict.upper(), why=reasons[evidence.verdict], next=next)
+
+
+def _again(gate: str, ref: str) -> str:
+    """The commands that make evidence of a gate anew."""
+    return f"goldsmith advisories update, then: goldsmith rescan {ref}" if gate == "vulnerabilities" else "goldsmith build"
+
+
+def _of_conditions(policy: Policy, facts: Facts) -> Iterator[Unmet]:
+    if not policy.conditions:
+        return
+    plain = _plain(facts)
+    for number, text in enumerate(policy.conditions, 1):
+        place = f"condition {number} of {facts.channel.replace(' ', '@')}"
+        found = untrue(text, place, plain)
+        if found is not None:
+            next = (
+                f"goldsmith show {facts.version.ref} shows what is known of it; mend that, or the condition in goldsmith.hcl."
+            )
+            yield Unmet(code="condition", need=place, found=found.found, why=found.why, next=next, where=found.where)
+
+
+_WORST = ("error", "fail", "none", "warn", "pass")
+
+
+def _plain(facts: Facts) -> Mapping[str, object]:
+    """What conditions see. A gate has the worst verdict of all disks; `none` when one of them was not examined."""
+    image, _, channel = facts.channel.partition(" ")
+    version = facts.version
+    return {
+        "version": {
+            "image": version.image,
+            "number": version.number,
+            "digest": version.digest,
+            "parent": version.parent,
+            "builder": version.builder,
+            "age_s": (facts.at - version.created_at) // SECOND_US,
+        },
+        "channel": {"image": image, "name": channel},
+        "evidence": {gate: _plain_gate(list(by_disk.values()), facts.at) for gate, by_disk in facts.evidence.items()},
+    }
+
+
+def _plain_gate(evidence: Sequence[Evidence | None], at: int) -> Mapping[str, object]:
+    there = [item for item in evidence if item is not None]
+    verdicts = ["none" if item is None else item.verdict for item in evidence]
+    return {
+        "verdict": min(verdicts, key=_WORST.index),
+        "failing": sorted({finding for item in there for finding in item.failing}),
+        "signers": sorted({item.signer for item in there}),
+        "age_s": max(((at - item.issued_at) // SECOND_US for item in there), default=None),
+    }
 
 
 def _too_old(requirement: Requirement, evidence: Evidence, facts: Facts) -> Unmet | None:
     age_s = (facts.at - evidence.issued_at) // SECOND_US
-    again = "Run goldsmith build: it examines the image again."
-    if requirement.gate == "vulnerabilities":
-        again = f"goldsmith advisories update, then: goldsmith rescan {facts.version.ref}"
+    again = f"Run {_again(requirement.gate, facts.version.ref)}"
     if evidence.expires_at is not None and evidence.expires_at <= facts.at:
         found = f"expired {spoken((facts.at - evidence.expires_at) // SECOND_US)} ago"
         return Unmet(

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from goldsmith.evidence.statement import CYCLONEDX, PROVENANCE, SPDX, TEST_RESULT, VERIFICATION_SUMMARY
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, Refused
+from goldsmith.registry.accepted import VERDICTS, disks_of, known_statement
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of_bytes, is_digest
 from goldsmith.registry.db import Database
-from goldsmith.registry.entities import Evidence, Verdict, VerifiedStatement, Version
+from goldsmith.registry.entities import Evidence, VerifiedStatement, Version
+from goldsmith.registry.living import hold_version
 from goldsmith.registry.ownership import claim
 from goldsmith.registry.sweeping import admit, finish, standings
-from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
+from goldsmith.registry.transaction import Cells, Transaction
 
 PREDICATE_TYPES = frozenset(
     {
@@ -36,13 +37,8 @@ FUTURE_US = 30_000_000
 MOST_FINDINGS = 1_000
 """Findings beyond this are counted in one entry that no waiver can name, so that an image with very many still fails."""
 
-_SELECT = """SELECT e.disk, e.gate, e.predicate_type, e.statement_digest, e.blob, e.signer, e.verdict, e.failing,
-e.config_digest, e.issued_at, e.expires_at, e.seq, v.digest AS version FROM evidence e JOIN version v ON v.id = e.version """
-
 _NEW_FINDING = """INSERT INTO finding (evidence, vulnerability, package, layer, purl)
 VALUES (:evidence, :vulnerability, :package, :layer, :purl)"""
-
-_VERDICTS: Mapping[str, Verdict] = {"pass": "pass", "warn": "warn", "fail": "fail", "error": "error"}
 
 
 def attest(
@@ -50,6 +46,7 @@ def attest(
 ) -> Evidence:
     """Accept a statement whose signature the caller has verified; a known one changes nothing and is given back.
 
+    Channels that hold the version are held against their policies anew in the same change: see `living.hold_version`.
     Raises `Refused`, after recording that, for an unknown predicate type, a subject that is not of this version, a time to
     come, or a bundle that is too large.
     """
@@ -66,11 +63,13 @@ def attest(
                 data = {"version": version.digest, "statement": statement.statement_digest, "gate": statement.gate}
                 tx.event("evidence.refused", {**data, "reason": "; ".join(fault.what for fault in faults)})
                 raise Refused(*faults)
-            if known := _known(tx, version, statement):
+            if known := known_statement(tx, version.id, statement.statement_digest):
                 return replace(known, existed=True)
             lost = admit(tx, [blob], before)
             if not lost:
-                return _accepted(tx, version, statement, blob)
+                accepted = _accepted(tx, version, statement, blob)
+                hold_version(tx, version.id)
+                return accepted
         finish(database, store, lost, actor)
     raise MachineError(
         Diagnostic(
@@ -79,23 +78,6 @@ def attest(
             next="Another program deletes files there. Stop it, then run the command again.",
         )
     )
-
-
-def evidence_of(reader: Reader, version: int) -> tuple[Evidence, ...]:
-    """All accepted evidence of a version, oldest first."""
-    return tuple(
-        _evidence(row) for row in reader.rows(_SELECT + "WHERE e.version = :version ORDER BY e.seq, e.id", version=version)
-    )
-
-
-def newest(reader: Reader, version: int, gate: str, disk: str) -> Evidence | None:
-    """The one that counts for a gate and a disk: what was accepted last, whatever it says."""
-    sql = (
-        _SELECT
-        + "WHERE e.version = :version AND e.gate = :gate AND e.disk IN ('', :disk) ORDER BY e.seq DESC, e.id DESC LIMIT 1"
-    )
-    row = reader.first(sql, version=version, gate=gate, disk=disk)
-    return None if row is None else _evidence(row)
 
 
 def _faults_of_form(statement: VerifiedStatement, bundle: bytes) -> tuple[Diagnostic, ...]:
@@ -110,7 +92,7 @@ def _faults_of_form(statement: VerifiedStatement, bundle: bytes) -> tuple[Diagno
         faults.append(
             Diagnostic(code="evidence.too-large", what=what, next="Leave out what is not needed, then sign it again.")
         )
-    if not is_digest(statement.statement_digest) or not statement.gate or statement.verdict not in _VERDICTS:
+    if not is_digest(statement.statement_digest) or not statement.gate or statement.verdict not in VERDICTS:
         what = "the evidence lacks a digest, a gate or a verdict"
         faults.append(Diagnostic(code="evidence.incomplete", what=what, next="Make it again: goldsmith build."))
     return tuple(faults)
@@ -139,24 +121,11 @@ def _faults_of_content(tx: Transaction, version: Version, statement: VerifiedSta
     return tuple(faults)
 
 
-def disks_of(reader: Reader, version: int) -> tuple[str, ...]:
-    """The digests of a version's disks."""
-    return tuple(
-        row.text("digest") for row in reader.rows("SELECT digest FROM version_disk WHERE version = :version", version=version)
-    )
-
-
 def _covered(statement: VerifiedStatement, version: Version, disks: tuple[str, ...]) -> tuple[str, ...]:
     """The disks that the statement speaks about; an empty name stands for the whole version."""
     if version.digest in statement.subjects:
         return ("",)
     return tuple(disk for disk in disks if disk in statement.subjects)
-
-
-def _known(reader: Reader, version: Version, statement: VerifiedStatement) -> Evidence | None:
-    sql = _SELECT + "WHERE e.version = :version AND e.statement_digest = :digest ORDER BY e.id LIMIT 1"
-    row = reader.first(sql, version=version.id, digest=statement.statement_digest)
-    return None if row is None else _evidence(row)
 
 
 def _accepted(tx: Transaction, version: Version, statement: VerifiedStatement, blob: Blob) -> Evidence:
@@ -187,7 +156,7 @@ def _accepted(tx: Transaction, version: Version, statement: VerifiedStatement, b
     data: dict[str, JSON] = {"version": version.digest, "statement": statement.statement_digest, "gate": statement.gate}
     data |= {"disks": covered, "verdict": statement.verdict, "signer": statement.signer, "config": statement.config_digest}
     tx.event("evidence.accepted", {**data, "issued_at": statement.issued_at, "expires_at": statement.expires_at})
-    accepted = _known(tx, version, statement)
+    accepted = known_statement(tx, version.id, statement.statement_digest)
     assert accepted is not None
     return accepted
 
@@ -210,23 +179,3 @@ def _bounded(findings: tuple[str, ...]) -> tuple[str, ...]:
     if len(findings) <= MOST_FINDINGS:
         return findings
     return (*findings[:MOST_FINDINGS], f"and {len(findings) - MOST_FINDINGS} more")
-
-
-def _evidence(row: Row) -> Evidence:
-    from json import loads
-
-    return Evidence(
-        version=row.text("version"),
-        disk=row.text("disk"),
-        gate=row.text("gate"),
-        predicate_type=row.text("predicate_type"),
-        statement_digest=row.text("statement_digest"),
-        blob=row.text("blob"),
-        signer=row.text("signer"),
-        verdict=_VERDICTS[row.text("verdict")],
-        failing=tuple(str(item) for item in loads(row.text("failing"))),
-        config_digest=row.text("config_digest"),
-        issued_at=row.whole("issued_at"),
-        expires_at=row.whole_or_none("expires_at"),
-        seq=row.whole("seq"),
-    )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from goldsmith.registry import channels, versions
+from goldsmith.registry.accepted import evidence_of
 from goldsmith.registry.canonical import parse
 from goldsmith.registry.entities import ArtifactRecord, ImageSummary, LoggedEvent, Part, Version, VersionDetail
-from goldsmith.registry.intake import evidence_of
 from goldsmith.registry.labels import labels_of
 from goldsmith.registry.pins import live_pins
 from goldsmith.registry.transaction import Reader, Row

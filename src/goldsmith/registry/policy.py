@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.registry.canonical import JSON
+from goldsmith.registry.entities import OnUnfit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,15 @@ class Approver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guardian:
+    """Somebody of security, who may waive findings with a key."""
+
+    name: str
+    key: str
+    """The id of the public key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """A policy document, read."""
 
@@ -45,6 +55,12 @@ class Policy:
     approvals: int = 0
     """How many different people must approve."""
     approvers: tuple[Approver, ...] = ()
+    security: tuple[Guardian, ...] = ()
+    """Whose waivers count."""
+    conditions: tuple[str, ...] = ()
+    """Expressions of the template language that must be true of the version: see `conditions`."""
+    on_unfit: OnUnfit = "warn"
+    """What becomes of the channel when its version no longer meets what it holds on: see `living`."""
     keep: int = 5
     """How many assignments before the present one stay available for a rollback."""
     rollback_requires: tuple[str, ...] = ()
@@ -53,13 +69,13 @@ class Policy:
     @property
     def demands(self) -> int:
         """How many things it asks for."""
-        return len(self.requires) + bool(self.after) + bool(self.approvals)
+        return len(self.requires) + len(self.conditions) + bool(self.after) + bool(self.approvals)
 
 
 def read_policy(document: Mapping[str, JSON]) -> Policy:
     """Read a policy document. Raises `UserError` with all that it does not understand: an unknown demand is never ignored."""
     faults: list[Diagnostic] = []
-    _known_keys(document, ("after", "soak_s", "requires", "approvals", "rollback"), "policy", faults)
+    _known_keys(document, _KNOWN, "policy", faults)
     approvals = _part(document, "approvals", ("count", "approvers"), faults)
     rollback = _part(document, "rollback", ("requires", "keep"), faults)
     policy = Policy(
@@ -68,12 +84,34 @@ def read_policy(document: Mapping[str, JSON]) -> Policy:
         requires=tuple(_requirement(item, faults) for item in _parts(document, "requires", faults)),
         approvals=_whole(approvals, "count", faults),
         approvers=tuple(_approver(item, faults) for item in _parts(approvals, "approvers", faults)),
+        security=tuple(_guardian(item, faults) for item in _parts(document, "security", faults)),
+        conditions=_texts(document, "conditions", faults),
+        on_unfit=_on_unfit(document, faults),
         keep=_whole(rollback, "keep", faults, 5),
         rollback_requires=_texts(rollback, "requires", faults),
     )
     if faults:
         raise UserError(*faults)
     return policy
+
+
+_KNOWN = ("after", "soak_s", "requires", "approvals", "security", "conditions", "on_unfit", "rollback")
+_ON_UNFIT: Mapping[str, OnUnfit] = {"warn": "warn", "block": "block", "rollback": "rollback"}
+
+
+def _on_unfit(document: Mapping[str, JSON], faults: list[Diagnostic]) -> OnUnfit:
+    chosen = _text(document, "on_unfit", faults) or "warn"
+    if chosen not in _ON_UNFIT:
+        faults.append(_fault(f'on_unfit is "{chosen}"', did_you_mean(chosen, _ON_UNFIT) or "Write warn, block or rollback."))
+    return _ON_UNFIT.get(chosen, "block")
+
+
+def _guardian(document: Mapping[str, JSON], faults: list[Diagnostic]) -> Guardian:
+    _known_keys(document, ("name", "key"), "security", faults)
+    name, key = (_text(document, entry, faults) for entry in ("name", "key"))
+    if not (name and key):
+        faults.append(_fault("somebody of security lacks a name or a key"))
+    return Guardian(name=name, key=key)
 
 
 def _approver(document: Mapping[str, JSON], faults: list[Diagnostic]) -> Approver:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
-from goldsmith.registry import channels, requests, versions
+from goldsmith.registry import channels, requests, versions, waivers
+from goldsmith.registry.accepted import newest_evidence
 from goldsmith.registry.canonical import JSON, canonical, digest_of
 from goldsmith.registry.channels import Pointer
-from goldsmith.registry.entities import Assignment, AssignmentKind, Evidence, Request, Target, Version
-from goldsmith.registry.fitness import SECOND_US, Facts, Stay, Unmet, decide, spoken
-from goldsmith.registry.intake import disks_of, newest
+from goldsmith.registry.entities import Assignment, AssignmentKind, Request, Target, Version
+from goldsmith.registry.fitness import SECOND_US, Facts, Stay, Unmet, counting_waivers, decide, held_by, spoken
 from goldsmith.registry.transaction import Reader, Transaction
 
 
@@ -83,7 +83,8 @@ def promote(tx: Transaction, targets: Sequence[Target], order: Order) -> tuple[A
     binding = [tuple(item for item in items if _counts(item, order)) for items in unmet]
     if any(binding):
         raise _refused(tx, moves, binding, order, request)
-    done = {move.pointer.label: _moved_to(tx, move, items, order, request) for move, items in zip(moves, unmet, strict=True)}
+    number = _carried_out(tx, moves, request) if moves else 0
+    done = {move.pointer.label: _moved_to(tx, move, items, order, number) for move, items in zip(moves, unmet, strict=True)}
     if order.key:
         generations: dict[str, JSON] = {label: item.generation for label, item in done.items()}
         requests.remember_answer(tx, order.key, body, generations)
@@ -96,12 +97,17 @@ def _looked_up(tx: Transaction, target: Target, order: Order) -> Move | None:
     pointer = channels.pointer(tx, target.image, target.channel)
     version = versions.find(tx, target.reference)
     _check_image(pointer, version)
-    if pointer.version == version.id and pointer.state == "open":
+    if pointer.version == version.id and pointer.state == "open" and not _mends_glass(tx, pointer, order):
         return None
     if target.if_generation is not None and target.if_generation != pointer.generation:
         raise _elsewhere(tx, pointer, version, target.if_generation)
     version = _rescued(tx, version)
     return Move(pointer=pointer, version=version, facts=gather(tx, pointer, version, again=order.again))
+
+
+def _mends_glass(tx: Transaction, pointer: Pointer, order: Order) -> bool:
+    """Whether the version came through broken glass, and is now to be there by the rules."""
+    return not order.break_glass_s and channels.newest_assignment(tx, pointer.id).kind == "break_glass"
 
 
 def _with_approvals(tx: Transaction, move: Move, request: Request | None) -> Move:
@@ -120,21 +126,27 @@ def _counts(item: Unmet, order: Order) -> bool:
     return not order.break_glass_s or item.code in NEVER_BROKEN
 
 
-def _moved_to(tx: Transaction, move: Move, unmet: Sequence[Unmet], order: Order, request: Request | None) -> Assignment:
+def _carried_out(tx: Transaction, moves: Sequence[Move], request: Request | None) -> int:
+    """The number under which these moves can be undone as a whole."""
+    result: dict[str, JSON] = {move.pointer.label: move.pointer.generation + 1 for move in moves}
+    if request is None:
+        return requests.carried_out(tx, [move.document for move in moves], result)
+    requests.close(tx, request.id, result)
+    return request.id
+
+
+def _moved_to(tx: Transaction, move: Move, unmet: Sequence[Unmet], order: Order, request: int) -> Assignment:
     pointer, version = move.pointer, move.version
     decision = record_decision(tx, pointer, move.facts, unmet)
     until = tx.at + order.break_glass_s * SECOND_US if order.break_glass_s else None
     kind: AssignmentKind = "break_glass" if until else "promote"
-    number = request.id if request else None
-    generation = channels.move(tx, pointer, version.id, kind, order.reason, decision, request=number, expires_at=until)
-    if request is not None and requests.show(tx, request.id).state != "committed":
-        requests.close(tx, request.id, {"generation": generation})
+    generation = channels.move(tx, pointer, version.id, kind, order.reason, decision, request=request, expires_at=until)
     said: Mapping[str, JSON] = {**_said(move, decision), "reason": order.reason, "generation": generation}
     if until:
         broken: JSON = [item.document() for item in unmet]
-        tx.event("promotion.broke_glass", {**said, "until": until, "unmet": broken})
+        tx.event("promotion.broke_glass", {**said, "until": until, "unmet": broken, "request": request}, request=str(request))
     else:
-        tx.event("promotion.committed", {**said, "request": number}, request=str(number or ""))
+        tx.event("promotion.committed", {**said, "request": request}, request=str(request))
     return channels.newest_assignment(tx, pointer.id)
 
 
@@ -203,32 +215,31 @@ def overdue(reader: Reader, image: str, channel: str) -> str:
 
 
 def unmet_now(reader: Reader, image: str, channel: str) -> tuple[Diagnostic, ...]:
-    """The demands that the version of a channel no longer meets."""
+    """The demands that the version of a channel does not meet: see `fitness.held_by`."""
     pointer = channels.pointer(reader, image, channel)
     if pointer.version is None:
         return ()
     facts = gather(reader, pointer, versions.by_id(reader, pointer.version), again=True)
-    return tuple(item.diagnostic() for item in decide(pointer.policy, facts))
+    came = channels.newest_assignment(reader, pointer.id)
+    # How it got there is decided once; what came through broken glass has still to meet all of it.
+    demands = decide if came.kind == "break_glass" else held_by
+    return tuple(item.diagnostic() for item in demands(pointer.policy, facts))
 
 
 def gather(reader: Reader, pointer: Pointer, version: Version, *, again: bool = False) -> Facts:
     """Read all that a decision about a channel and a version rests on."""
-    policy = pointer.policy
-    gates = {item.gate for item in policy.requires} | set(policy.rollback_requires)
+    evidence = newest_evidence(reader, version.id)
+    failing = {finding for by_disk in evidence.values() for item in by_disk.values() if item for finding in item.failing}
     return Facts(
         channel=pointer.label,
         version=version,
         at=reader.now,
-        evidence={gate: newest_by_disk(reader, version, gate) for gate in sorted(gates)},
-        stay=_stay(reader, pointer, version) if policy.after else None,
+        evidence=evidence,
+        waivers=waivers.live(reader, sorted(failing)) if pointer.policy.security else (),
+        stay=_stay(reader, pointer, version) if pointer.policy.after else None,
         frozen=pointer.reason if pointer.state == "frozen" else None,
         rolled_back=not again and was_rolled_back(reader, pointer.id, version.id),
     )
-
-
-def newest_by_disk(reader: Reader, version: Version, gate: str) -> Mapping[str, Evidence | None]:
-    """The evidence that counts for each disk; a version without disks must be spoken of as a whole."""
-    return {disk: newest(reader, version.id, gate, disk) for disk in disks_of(reader, version.id) or ("",)}
 
 
 def was_rolled_back(reader: Reader, channel: int, version: int) -> bool:
@@ -239,12 +250,14 @@ def was_rolled_back(reader: Reader, channel: int, version: int) -> bool:
         channel=channel,
         version=version,
     )
-    return row is not None and row.text_or_none("left_by") == "rollback"
+    return row is not None and row.text_or_none("left_by") in ("rollback", "clear")
 
 
 def record_decision(tx: Transaction, pointer: Pointer, facts: Facts, unmet: Sequence[Unmet]) -> str:
     """Keep what was decided on which grounds; gives the document's digest."""
-    statements = {item.statement_digest for by_disk in facts.evidence.values() for item in by_disk.values() if item}
+    demanded = {item.gate for item in pointer.policy.requires} | set(pointer.policy.rollback_requires)
+    gates = facts.evidence if pointer.policy.conditions else demanded & set(facts.evidence)
+    statements = {item.statement_digest for gate in gates for item in facts.evidence[gate].values() if item}
     document: Mapping[str, JSON] = {
         "image": pointer.image,
         "channel": pointer.name,
@@ -252,6 +265,8 @@ def record_decision(tx: Transaction, pointer: Pointer, facts: Facts, unmet: Sequ
         "policy": pointer.policy_digest,
         "version": facts.version.digest,
         "statements": sorted(statements),
+        "waivers": [item.statement_digest for item in counting_waivers(pointer.policy, facts)],
+        "approvals": [item.statement_digest for item in facts.approvals],
         "at": facts.at,
         "event": tx.seq,
         "verdict": "unmet" if unmet else "met",

@@ -21,6 +21,7 @@ from goldsmith.registry import (
     expire,
     impact,
     intake,
+    living,
     outbox,
     overview,
     pins,
@@ -32,6 +33,7 @@ from goldsmith.registry import (
     rollback,
     summary,
     versions,
+    waivers,
 )
 from goldsmith.registry import labels as labelling
 from goldsmith.registry import promote as promotion
@@ -55,10 +57,12 @@ from goldsmith.registry.entities import (
     Package,
     Request,
     Revocation,
+    Scope,
     Target,
     VerifiedStatement,
     Version,
     VersionDetail,
+    Waiver,
 )
 from goldsmith.registry.inventory import accepted
 from goldsmith.registry.inventory.reading import Reading
@@ -173,6 +177,28 @@ class Registry:
         with self.database.read() as reader:
             return resolution.holding(reader, artifact)
 
+    def scope(self, text: str) -> Scope:
+        """Where a waiver is to count: `*`, `web`, `web@prod`, `web:41` or a digest. Raises `UserError`."""
+        with self.database.read() as reader:
+            return waivers.scope_of(reader, text)
+
+    def waive(self, waiver: Waiver, *, actor: str) -> Waiver:
+        """Record a waiver whose signature the caller has verified: see `waivers.grant`."""
+        with self.database.write(actor) as tx:
+            return waivers.grant(tx, waiver)
+
+    def withdraw_waiver(self, waiver: int, reason: str, *, actor: str) -> Waiver:
+        """Take a waiver back; channels that rest on it are held to their policies anew: see `living.hold_waived`."""
+        with self.database.write(actor) as tx:
+            withdrawn = waivers.withdraw(tx, waiver, reason)
+            living.hold_waived(tx, withdrawn)
+            return withdrawn
+
+    def waivers(self) -> tuple[Waiver, ...]:
+        """The waivers that nobody withdrew, the oldest first; those whose time is over too."""
+        with self.database.read() as reader:
+            return waivers.standing(reader)
+
     # ── channels ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def declare_channel(self, image: str, name: str, policy: Mapping[str, JSON], actor: str) -> Channel:
@@ -284,6 +310,26 @@ class Registry:
         """What the version that a channel holds lacks of the channel's policy now; nothing for an empty channel."""
         with self.database.read() as reader:
             return promotion.unmet_now(reader, image, channel)
+
+    def hold_channels(self, *, actor: str) -> int:
+        """Do what policies say of versions that time has made unfit: see `living.hold`. Gives how many channels those were."""
+        with self.database.read() as reader:
+            unfit = living.unfit(reader)
+        for channel in unfit:
+            with self.database.write(actor) as tx:
+                living.hold(tx, channels.pointer_by_id(tx, channel))
+        return len(unfit)
+
+    def undo(self, request: int, *, reason: str = "", dry_run: bool = False, actor: str) -> tuple[Assignment, ...]:
+        """Take back a promotion as a whole: see `rollback.undo`."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            assignments = rollback.undo(tx, request, reason=reason)
+        return tuple(replace(item, moved=not dry_run) for item in assignments)
+
+    def empty(self, image: str, channel: str, reason: str, *, dry_run: bool = False, actor: str) -> Assignment:
+        """Take a channel off its version without giving it another: see `rollback.empty`."""
+        with self.database.write(actor, dry_run=dry_run) as tx:
+            return rollback.empty(tx, image, channel, reason=reason)
 
     def rollback(
         self,
@@ -467,6 +513,40 @@ class Registry:
         """The log as it is, to be signed."""
         with self.database.read() as reader:
             return checkpoints.checkpoint(reader)
+
+    def checkpoint_is_due(self) -> bool:
+        """Whether the log should be signed again: see `checkpoints.is_due`."""
+        with self.database.read() as reader:
+            return checkpoints.is_due(reader)
+
+    def published_checkpoints(self) -> tuple[checkpoints.Published, ...]:
+        """Every checkpoint that the log tells of, the oldest first."""
+        with self.database.read() as reader:
+            return checkpoints.published(reader)
+
+    def admitted_roots(self) -> frozenset[str]:
+        """The roots of checkpoints that this log does not have, as somebody said on purpose."""
+        with self.database.read() as reader:
+            return checkpoints.admitted(reader)
+
+    def hash_at(self, size: int) -> str:
+        """The hash of an event by its number; empty when there is none."""
+        with self.database.read() as reader:
+            return checkpoints.hash_at(reader, size)
+
+    def suspend(self, why: Diagnostic) -> None:
+        """Refuse every change through this object from now on, until `admit`."""
+        self.database.suspended = why
+
+    def admit(self, roots: Collection[str], reason: str, *, actor: str) -> None:
+        """Go on without what these checkpoints were signed over: see `checkpoints.admit`."""
+        suspended, self.database.suspended = self.database.suspended, None
+        try:
+            with self.database.write(actor) as tx:
+                checkpoints.admit(tx, roots, reason)
+        except BaseException:
+            self.database.suspended = suspended
+            raise
 
     def roots(self, sizes: Collection[int]) -> Mapping[int, str]:
         """The Merkle root of the log at each size that it had."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from goldsmith.evidence.statement import POINTER, Statement, Subject
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
 from goldsmith.registry import channels, checkpoints, overview, summary, versions
+from goldsmith.registry.accepted import evidence_of
 from goldsmith.registry.canonical import JSON
 from goldsmith.registry.channels import Pointer
 from goldsmith.registry.entities import Assignment, Version
-from goldsmith.registry.intake import evidence_of
 from goldsmith.registry.transaction import Reader
 
 POINTER_LIFETIME_US = 7 * 86_400 * 1_000_000

@@ -30,17 +30,7 @@ def standing(reader: Reader, targets: Sequence[Mapping[str, JSON]]) -> Request |
 def open_request(tx: Transaction, targets: Sequence[Mapping[str, JSON]], reason: str) -> Request:
     """Begin to gather approvals."""
     documents = [dict(item) for item in targets]
-    row: Cells = {
-        "idem_key": None,
-        "body_digest": digest_of(documents),
-        "kind": "promotion",
-        "targets": canonical(documents).decode(),
-        "state": "open",
-        "created_by": tx.actor,
-        "expires_at": tx.at + LIFETIME_US,
-        "result": "{}",
-    }
-    request = tx.insert("request", row)
+    request = tx.insert("request", _row(tx, documents, state="open", result={}))
     said: dict[str, JSON] = {"request": request, "targets": documents, "expires_at": tx.at + LIFETIME_US}
     tx.event("request.opened", {**said, "reason": reason}, request=str(request))
     return show(tx, request)
@@ -107,8 +97,22 @@ def evidence_keys(reader: Reader, version: int) -> frozenset[str]:
 
 
 def close(tx: Transaction, request: int, result: Mapping[str, JSON]) -> None:
-    """Mark a request as carried out; the caller writes the event."""
+    """Mark a request as carried out, with the new generation of each channel; the caller writes the event."""
     tx.update("request", {"id": request}, {"state": "committed", "result": canonical(result).decode()}, state="open")
+
+
+def carried_out(tx: Transaction, targets: Sequence[Mapping[str, JSON]], result: Mapping[str, JSON]) -> int:
+    """Note moves that needed no approval, so that they can be undone as a whole; gives their number."""
+    documents = [dict(item) for item in targets]
+    return tx.insert("request", _row(tx, documents, state="committed", result=result))
+
+
+def generations(reader: Reader, request: int) -> Mapping[str, int]:
+    """The generation that each channel, as `web prod`, got by a request that was carried out."""
+    row = reader.first("SELECT result FROM request WHERE id = :id", id=request)
+    result = json.loads(row.text("result")) if row else {}
+    # Requests of older programs do not say which channels they moved.
+    return {str(label): int(generation) for label, generation in result.items() if " " in label}
 
 
 def answer_of(reader: Reader, key: str, body: JSON) -> Mapping[str, JSON] | None:
@@ -137,6 +141,19 @@ def remember_answer(tx: Transaction, key: str, body: JSON, result: Mapping[str, 
         "result": canonical(result).decode(),
     }
     tx.insert("request", row)
+
+
+def _row(tx: Transaction, documents: Sequence[Mapping[str, JSON]], *, state: str, result: Mapping[str, JSON]) -> Cells:
+    return {
+        "idem_key": None,
+        "body_digest": digest_of(documents),
+        "kind": "promotion",
+        "targets": canonical(documents).decode(),
+        "state": state,
+        "created_by": tx.actor,
+        "expires_at": tx.at + LIFETIME_US,
+        "result": canonical(result).decode(),
+    }
 
 
 def _why_not(tx: Transaction, target: Mapping[str, JSON], request: Request, approval: Approval) -> str:

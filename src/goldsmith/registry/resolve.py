@@ -46,14 +46,8 @@ class Resolved:
 def resolve(reader: Reader, image: str, channel: str) -> Resolved:
     """What a channel points at now. Raises `Refused` for one that is empty or quarantined, or whose version is revoked."""
     version = versions.resolve(reader, f"{image}@{channel}")
-    row = reader.first(
-        "SELECT generation, state, reason FROM channel WHERE id = :id", id=versions.channel_id(reader, image, channel)
-    )
+    row = reader.first("SELECT generation FROM channel WHERE id = :id", id=versions.channel_id(reader, image, channel))
     assert row is not None
-    if row.text("state") == "quarantined":
-        what = f"{image}@{channel} is quarantined"
-        next = f"Promote a fit version: goldsmith promote {image} {channel}"
-        raise Refused(Diagnostic(code="resolve.unfit", what=what, why=row.text("reason"), next=next))
     return _resolved(reader, image, channel, row.whole("generation"), version)
 
 

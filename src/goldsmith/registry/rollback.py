@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from goldsmith.hcl.diagnostics import Diagnostic, Refused
-from goldsmith.registry import channels, versions
+from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
+from goldsmith.registry import channels, requests, versions
 from goldsmith.registry.channels import Pointer, Stop
 from goldsmith.registry.entities import Assignment, Version
 from goldsmith.registry.fitness import Facts, gate_unmet
-from goldsmith.registry.policy import Requirement
-from goldsmith.registry.promote import gather, record_decision, was_rolled_back
+from goldsmith.registry.policy import Policy, Requirement
+from goldsmith.registry.promote import ChannelMoved, gather, record_decision, was_rolled_back
 from goldsmith.registry.transaction import Reader, Transaction
 
 PASSING = ("promote", "rollback", "revoke")
@@ -38,9 +38,60 @@ def rollback(tx: Transaction, image: str, channel: str, *, to: str | None, reaso
     passed_over: list[Candidate] = []
     for candidate in candidates(tx, pointer, wanted):
         if not candidate.why_not:
-            return _go_back(tx, pointer, candidate.version, passed_over, reason)
+            return go_back(tx, pointer, candidate.version, passed_over, reason)
         passed_over.append(candidate)
     raise _refused(tx, pointer, passed_over, wanted, reason)
+
+
+def empty(tx: Transaction, image: str, channel: str, *, reason: str) -> Assignment:
+    """Take a channel off its version without giving it another; needs a reason. Raises `UserError`."""
+    pointer = channels.pointer(tx, image, channel)
+    if not reason.strip() or pointer.version is None:
+        what = f"emptying {image}@{channel} needs a reason" if pointer.version is not None else f"{image}@{channel} is empty"
+        raise UserError(
+            Diagnostic(code="rollback.empty", what=what, next="Say why with -reason; whoever resolves it will ask.")
+        )
+    generation = channels.move(tx, pointer, None, "clear", reason, None)
+    tx.event("channel.cleared", {"image": image, "channel": channel, "generation": generation, "reason": reason})
+    return channels.newest_assignment(tx, pointer.id)
+
+
+def undo(tx: Transaction, request: int, *, reason: str) -> tuple[Assignment, ...]:
+    """Take back all moves of a promotion, or none, while every channel is still where it brought it.
+
+    Each goes to the version that it had before, which must be as fit as for any rollback. Raises `ChannelMoved` when one has
+    moved on, `Refused` when one cannot go back, `UserError` for a number that names nothing that was carried out.
+    """
+    is_done = requests.show(tx, request).state == "committed"
+    generations = requests.generations(tx, request) if is_done else {}
+    if not generations:
+        what = f"request {request} moved nothing that could be taken back"
+        raise UserError(Diagnostic(code="rollback.not-committed", what=what, next="Name a number that promote has told."))
+    moved = [(channels.pointer(tx, *label.split(" ")), generation) for label, generation in generations.items()]
+    faults = [fault for pointer, number in moved for fault in _gone_on(pointer, number)]
+    if faults:
+        raise ChannelMoved(*faults)
+    plan = [(pointer, _before(tx, pointer, number, reason)) for pointer, number in moved]
+    return tuple(go_back(tx, pointer, version, (), reason) for pointer, version in plan)
+
+
+def _gone_on(pointer: Pointer, generation: int) -> Iterator[Diagnostic]:
+    if pointer.generation != generation:
+        what = f"{pointer.image}@{pointer.name} is at generation {pointer.generation}, not {generation}: it has moved since"
+        next = f"Move each channel by itself: goldsmith rollback {pointer.label}"
+        yield Diagnostic(code="rollback.moved-on", what=what, next=next)
+
+
+def _before(tx: Transaction, pointer: Pointer, generation: int, reason: str) -> Version:
+    """The version that a channel had before a generation; it is fit."""
+    stop = next((item for item in channels.stops(tx, pointer.id) if item.assignment.generation == generation - 1), None)
+    if stop is None or stop.version is None:
+        raise _refused(tx, pointer, [], None, reason)
+    wanted = versions.by_id(tx, stop.version)
+    found = list(candidates(tx, pointer, wanted))
+    if not found or found[0].why_not:
+        raise _refused(tx, pointer, found, wanted, reason)
+    return wanted
 
 
 def candidates(reader: Reader, pointer: Pointer, wanted: Version | None = None) -> Iterator[Candidate]:
@@ -57,39 +108,10 @@ def candidates(reader: Reader, pointer: Pointer, wanted: Version | None = None) 
         yield Candidate(version=version, why_not=_why_not(reader, pointer, version))
 
 
-def _earlier(stops: Sequence[Stop], pointer: Pointer, wanted: Version | None) -> Sequence[Stop]:
-    """What came before the present version was promoted: going back twice does not go forth again."""
-    if wanted is not None:
-        return stops
-    promoted = [
-        place for place, stop in enumerate(stops) if stop.version == pointer.version and stop.assignment.kind == "promote"
-    ]
-    return stops[: promoted[-1]] if promoted else stops
-
-
-def _why_not(reader: Reader, pointer: Pointer, version: Version) -> str:
-    if version.revoked:
-        return f"revoked: {version.revoked}"
-    if version.storage != "present":
-        return f"its bytes are {version.storage}"
-    if was_rolled_back(reader, pointer.id, version.id):
-        return "the channel was rolled back from it"
-    bad = _bad_verdicts(gather(reader, pointer, version), pointer.policy.rollback_requires)
-    return "; ".join(bad)
-
-
-def _bad_verdicts(facts: Facts, gates: Sequence[str]) -> list[str]:
-    """The gates whose newest verdict is not good, age and configuration left aside."""
-    found = {
-        gate: [gate_unmet(Requirement(gate=gate), item, replace(facts, at=0)) for item in facts.evidence[gate].values()]
-        for gate in gates
-    }
-    return [f"{gate} is {unmet.found}" for gate, items in found.items() for unmet in items if unmet is not None]
-
-
-def _go_back(tx: Transaction, pointer: Pointer, version: Version, passed_over: Sequence[Candidate], reason: str) -> Assignment:
+def go_back(tx: Transaction, pointer: Pointer, version: Version, passed_over: Sequence[Candidate], reason: str) -> Assignment:
+    """Move a channel to a candidate that will do, and write the event."""
     facts = gather(tx, pointer, version)
-    turned = _bad_verdicts(facts, [item.gate for item in pointer.policy.requires])
+    turned = bad_verdicts(pointer.policy, facts, [item.gate for item in pointer.policy.requires])
     notes = [f"{item.version.ref} was passed over: {item.why_not}" for item in passed_over] + [
         f"{version.ref}: {item}" for item in turned
     ]
@@ -111,6 +133,34 @@ def _go_back(tx: Transaction, pointer: Pointer, version: Version, passed_over: S
     return replace(channels.newest_assignment(tx, pointer.id), notes=tuple(notes))
 
 
+def _earlier(stops: Sequence[Stop], pointer: Pointer, wanted: Version | None) -> Sequence[Stop]:
+    """What came before the present version was promoted: going back twice does not go forth again."""
+    if wanted is not None:
+        return stops
+    promoted = [
+        place for place, stop in enumerate(stops) if stop.version == pointer.version and stop.assignment.kind == "promote"
+    ]
+    return stops[: promoted[-1]] if promoted else stops
+
+
+def _why_not(reader: Reader, pointer: Pointer, version: Version) -> str:
+    if version.revoked:
+        return f"revoked: {version.revoked}"
+    if version.storage != "present":
+        return f"its bytes are {version.storage}"
+    if was_rolled_back(reader, pointer.id, version.id):
+        return "the channel was rolled back from it"
+    return "; ".join(bad_verdicts(pointer.policy, gather(reader, pointer, version), pointer.policy.rollback_requires))
+
+
+def bad_verdicts(policy: Policy, facts: Facts, gates: Sequence[str]) -> list[str]:
+    """The gates whose newest verdict is neither good nor waived, age and configuration left aside."""
+    ageless = replace(facts, at=0)
+    evidence = [(gate, item) for gate in gates for item in (facts.evidence.get(gate) or {"": None}).values()]
+    unmet = [gate_unmet(policy, Requirement(gate=gate), item, ageless) for gate, item in evidence]
+    return [f"{item.need} is {item.found}" for item in unmet if item is not None]
+
+
 def _refused(
     tx: Transaction, pointer: Pointer, passed_over: Sequence[Candidate], wanted: Version | None, reason: str
 ) -> Refused:
@@ -125,6 +175,6 @@ def _refused(
             code="rollback.no-candidate",
             what=f"{pointer.image}@{pointer.name} cannot go back" + (f" to {wanted.ref}" if wanted else ""),
             why=why,
-            next=f"Build a good version, then: goldsmith promote {pointer.label}",
+            next=f"Build a good version, then: goldsmith promote {pointer.label}; or goldsmith rollback -empty {pointer.label}",
         )
     )

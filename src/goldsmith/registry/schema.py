@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-REVISION = "0006"
+REVISION = "0007"
 """The revision that this program reads and writes; migrations/versions/ holds the way to it."""
 
 CHAINED: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -50,6 +50,7 @@ NAMED_BY_DIGEST: Mapping[str, tuple[str, str]] = MappingProxyType(
         "decision": ("doc", "digest"),
         "certificate": ("doc", "digest"),
         "approval": ("bundle", "bundle_digest"),
+        "waiver": ("bundle", "bundle_digest"),
         "summary": ("bundle", "bundle_digest"),
     }
 )
@@ -60,6 +61,7 @@ ADDED: Mapping[str, Mapping[str, int | str | None]] = MappingProxyType(
         "revocation": MappingProxyType({"owner": ""}),
         "artifact": MappingProxyType({"part_of": None, "since": 0}),
         "inventory": MappingProxyType({"platform": ""}),
+        "checkpoint": MappingProxyType({"frontier": ""}),
     }
 )
 """What rows have in columns that are younger than the events that wrote them."""

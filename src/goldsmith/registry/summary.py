@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 
 from goldsmith.evidence.bundle import SignedStatement
@@ -11,8 +11,8 @@ from goldsmith.evidence.moments import moment
 from goldsmith.evidence.statement import VERIFICATION_SUMMARY, Statement, Subject
 from goldsmith.hcl.diagnostics import Bug, Diagnostic
 from goldsmith.registry import versions
+from goldsmith.registry.accepted import disks_of
 from goldsmith.registry.canonical import digest_of_bytes
-from goldsmith.registry.intake import disks_of
 from goldsmith.registry.transaction import Reader, Transaction
 
 VERIFIER = "urn:goldsmith:registry"
@@ -37,7 +37,7 @@ def statement_of(reader: Reader, decision: str) -> Statement:
         "timeVerified": moment(document["at"] // 1_000_000),
         "resourceUri": f"urn:goldsmith:image:{version.image}:{version.number}",
         "policy": {"uri": f"urn:goldsmith:channel:{place}", "digest": _sha256(document["policy"])},
-        "inputAttestations": [{"digest": _sha256(item)} for item in document["statements"]],
+        "inputAttestations": [{"digest": _sha256(item)} for item in _inputs(document)],
         "verificationResult": "PASSED" if met else "FAILED",
         "verifiedLevels": [f"GOLDSMITH_{document['channel'].upper()}"] if met else [],
         "slsaVersion": "1.1",
@@ -45,6 +45,11 @@ def statement_of(reader: Reader, decision: str) -> Statement:
     }
     subjects = [Subject(name=name, sha256=digest.removeprefix("sha256:")) for name, digest in names]
     return Statement(subjects=subjects, predicate_type=VERIFICATION_SUMMARY, predicate=predicate)
+
+
+def _inputs(document: Mapping[str, Sequence[str]]) -> list[str]:
+    """Evidence, waivers and approvals by the digests of their statements; older decisions name evidence alone."""
+    return [item for kind in ("statements", "waivers", "approvals") for item in document.get(kind, ())]
 
 
 def unsigned(reader: Reader) -> tuple[str, ...]:

@@ -24,11 +24,14 @@ _STATES: dict[str, StorageState] = {"present": "present", "expiring": "expiring"
 def resolve(reader: Reader, reference: str) -> Version:
     """The version to use: as `find`, but a channel answers only while its version is fit.
 
-    Raises `Refused` with code `resolve.unfit`, naming the newest earlier version of the channel that is fit.
+    Raises `Refused` with code `resolve.unfit`, naming the newest earlier version of the channel that is fit, or with code
+    `resolve.quarantined`.
     """
     version = find(reader, reference)
     if "@" in reference and version.revoked:
         raise _unfit(reader, reference, version)
+    if "@" in reference and (why := _quarantine(reader, reference)):
+        raise _quarantined(reference, version, why)
     return version
 
 
@@ -173,7 +176,7 @@ def _by_channel(reader: Reader, name: str, channel: str) -> Version:
             Diagnostic(
                 code="resolve.empty",
                 what=f"{name}@{channel} is empty",
-                why="no version was promoted to this channel yet",
+                why="it points at no version: none was promoted yet, or it was emptied",
                 next=f"goldsmith promote {name} {channel}",
             )
         )
@@ -197,6 +200,21 @@ def _unfit(reader: Reader, reference: str, version: Version) -> Refused:
             else f"Build a new version and run goldsmith promote {image} {channel}.",
         )
     )
+
+
+def _quarantine(reader: Reader, reference: str) -> str:
+    """Why a channel is quarantined, or an empty string."""
+    image, _, channel = reference.partition("@")
+    sql = "SELECT reason FROM channel WHERE id = :id AND state = 'quarantined'"
+    row = reader.first(sql, id=channel_id(reader, image, channel))
+    return (row.text("reason") or "no reason was given") if row else ""
+
+
+def _quarantined(reference: str, version: Version, why: str) -> Refused:
+    image, _, channel = reference.partition("@")
+    what = f"{reference} is {version.ref}, and the channel is quarantined"
+    next = f"Promote a fit version, or: goldsmith freeze -lift -reason=WHY {image} {channel}"
+    return Refused(Diagnostic(code="resolve.quarantined", what=what, why=why, next=next))
 
 
 def is_usable(version: Version) -> bool:
