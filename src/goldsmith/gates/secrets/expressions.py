@@ -28,6 +28,14 @@ def expression(pattern: bytes) -> re2._Regexp[bytes]:
     raise AssertionError("the last budget returns or raises")
 
 
+def escaped(text: bytes) -> bytes:
+    """The expression that fits just this text."""
+    import re2
+
+    found: bytes = re2.escape(text)
+    return found
+
+
 def together(patterns: Sequence[bytes]) -> re2.Set:
     """All expressions as one automaton, and behind them one that fits every text."""
     import re2

@@ -39,10 +39,14 @@ class Findings:
         """All findings, sorted by place: files are examined by several threads."""
         return tuple(sorted(self._found.values(), key=lambda item: item.path))
 
-    @property
-    def count(self) -> int:
-        """How many there are so far."""
-        return len(self._found)
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return bool(self._found)
+
+    def take(self, others: Findings) -> None:
+        """Add those of others that are not here."""
+        for finding in others._found.values():
+            self._keep(finding)
 
     def fingerprint(self, kind: str, value: bytes) -> str:
         """What stands for a secret."""

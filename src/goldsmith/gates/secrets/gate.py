@@ -50,6 +50,7 @@ class Secrets(Gate[SecretsConfig]):
             rules=_rules(subject, config),
             assignments=config.assignments,
             work=subject.work,
+            salt=subject.salt,
         )
 
         def told(files: int) -> None:
@@ -58,7 +59,7 @@ class Secrets(Gate[SecretsConfig]):
                 emit(Progress(build=subject.image, what="files examined for secrets", done=files, unit="files"))
 
         quiet = quiet_files(subject, stages.rules.digest, config.assignments)
-        scan = scan_tree(subject.tree, stages, quiet, subject.salt, told)
+        scan = scan_tree(subject.tree, stages, quiet, told)
         quiet.save()
         untried = _passwords(subject, scan)
         for secret in secrets:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from goldsmith.gates.secrets.checksums import CHECKSUMS
-from goldsmith.gates.secrets.expressions import expression, together
+from goldsmith.gates.secrets.expressions import escaped, expression, together
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 if TYPE_CHECKING:
@@ -74,10 +74,16 @@ class TokenFound:
     secret: bytes
 
 
-class RuleSet:
-    """Rules that are searched for together: one pass tells which of them match at all, and only those are run.
+LARGE = 1 << 20
+"""Bytes of a text."""
+FEW = 12
+"""Rules that are run one by one; more of them are searched for together first. Each takes 900 MB/s, all together 60 to 260."""
 
-    That pass takes 52 MB of binary data in 0.1 s with 248 rules; each rule by itself takes 0.06 s of it.
+
+class RuleSet:
+    """Rules that are searched for together: one pass tells whose keywords are there, which few texts have many of.
+
+    With 248 rules, 2,000 texts of 42 MB take 0.3 s so, and 0.7 s when all rules are searched for together in each.
     """
 
     def __init__(self, rules: Sequence[Rule], allowlists: Sequence[Allowlist], digest: str) -> None:
@@ -87,6 +93,10 @@ class RuleSet:
         self._allowlists = tuple(allowlists)
         self._with_pattern = tuple(rule for rule in rules if rule.pattern is not None)
         self._by_path = frozenset(rule.id for rule in rules if rule.pattern is None)
+        words = sorted({word for rule in self._with_pattern for word in rule.keywords})
+        self._words = together([b"(?i)" + escaped(word) for word in words])
+        self._by_word = [frozenset(rule.id for rule in self._with_pattern if word in rule.keywords) for word in words]
+        self._always = frozenset(rule.id for rule in self._with_pattern if not rule.keywords)
         self._together = together([rule.pattern.pattern for rule in self._with_pattern if rule.pattern is not None])
 
     def find(self, path: str, data: bytes) -> Iterator[TokenFound]:
@@ -104,15 +114,21 @@ class RuleSet:
                     yield found
 
     def _wanted(self, data: bytes) -> frozenset[str]:
+        """The rules that may match somewhere."""
+        # Large texts have the keywords of many rules: whether any matches at all is asked first.
+        if len(data) > LARGE:
+            matching = self._matching(data)
+            return self._by_path | (matching & self._named(data) if matching else matching)
+        named = self._named(data)
+        return self._by_path | (named & self._matching(data) if len(named) > FEW else named)
+
+    def _named(self, data: bytes) -> frozenset[str]:
+        """The rules that have a keyword there, or need none."""
+        return self._always.union(*(self._by_word[number] for number in _found(self._words, data, len(self._by_word))))
+
+    def _matching(self, data: bytes) -> frozenset[str]:
         """The rules that match somewhere."""
-        matching = self._together.Match(data) or ()
-        if len(self._with_pattern) not in matching:
-            # The last expression fits every text: without it the pass ran out of memory, and each rule is asked by itself.
-            matching = range(len(self._with_pattern))
-        found = [self._with_pattern[number] for number in matching if number < len(self._with_pattern)]
-        lower = data.lower() if found else b""
-        named = (rule.id for rule in found if not rule.keywords or any(word in lower for word in rule.keywords))
-        return self._by_path.union(named)
+        return frozenset(self._with_pattern[number].id for number in _found(self._together, data, len(self._with_pattern)))
 
     def _matches(self, rule: Rule, path: bytes, data: bytes) -> Iterator[TokenFound]:
         if rule.pattern is None:
@@ -130,6 +146,13 @@ class RuleSet:
             if any(allowed.allows(path, secret, match.group(0), line) for allowed in (*rule.allowlists, *self._allowlists)):
                 continue
             yield TokenFound(rule, start, secret)
+
+
+def _found(expressions: re2.Set, data: bytes, count: int) -> Iterable[int]:
+    """Which of the expressions of a `together` match somewhere."""
+    found = expressions.Match(data) or ()
+    # The last one fits every text: without it the pass ran out of memory, and each is asked by itself.
+    return [number for number in found if number < count] if count in found else range(count)
 
 
 def rule_set(files: Iterable[Path] = ()) -> RuleSet:

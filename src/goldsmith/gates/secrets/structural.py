@@ -240,13 +240,13 @@ _COMPILED = tuple((re.compile(detector.path, re.DOTALL), detector) for detector 
 
 @cache
 def _any() -> re2._Regexp[bytes]:
-    """All paths at once, for the thousands that are none of them."""
-    return expression(("(?s)" + "|".join(f"(?:{detector.path})" for detector in DETECTORS)).encode())
+    """All paths at once, between zeros, for the thousands that are none of them."""
+    return expression(("(?s)\\x00(?:" + "|".join(f"(?:{detector.path})" for detector in DETECTORS) + ")\\x00").encode())
 
 
-def is_telling(path: str) -> bool:
-    """Whether any detector asks for a file of this path."""
-    return _any().fullmatch(path.encode(errors="surrogateescape")) is not None
+def is_telling(*paths: str) -> bool:
+    """Whether any detector may ask for a file of one of these paths; for many paths at once it is sometimes so without need."""
+    return _any().search("\0".join(("", *paths, "")).encode(errors="surrogateescape")) is not None
 
 
 def detect(path: str, data: bytes) -> Iterator[Detector]:

@@ -16,7 +16,7 @@ from goldsmith.gates.inventory.stack import is_shown_by_kernel
 from goldsmith.gates.secrets.content import TooLarge, unpacked
 from goldsmith.gates.secrets.findings import Findings
 from goldsmith.gates.secrets.known import KnownSearch
-from goldsmith.gates.secrets.packaged import PackagedFiles
+from goldsmith.gates.secrets.packaged import PackagedFiles, open_file
 from goldsmith.gates.secrets.quiet import Quiet, QuietFiles
 from goldsmith.gates.secrets.rules import RuleSet
 from goldsmith.gates.secrets.structural import is_telling
@@ -25,7 +25,7 @@ from goldsmith.images.tree import shown
 
 LARGEST_FILE = 1_000_000_000
 _BESIDE = 64 << 10
-"""Bytes: larger files of packages are hashed by other threads; for smaller ones, handing over takes longer."""
+"""Bytes: larger files are read by other threads; for smaller ones, handing over takes longer."""
 _THREADS = 2
 _AHEAD = 32
 """Files that wait for those threads."""
@@ -49,6 +49,10 @@ class Scan:
     files: int = 0
     size_bytes: int = 0
 
+    def fault(self, path: str, error: OSError) -> None:
+        """Note that a file could not be read."""
+        self.faults.append(f"/{shown(path)}: {error.strerror}")
+
 
 @dataclass(frozen=True)
 class Stages:
@@ -60,25 +64,51 @@ class Stages:
     rules: RuleSet
     assignments: bool
     work: Path
+    salt: bytes
 
 
-def scan_tree(tree: Path, stages: Stages, quiet: QuietFiles, salt: bytes, told: Callable[[int], None]) -> Scan:
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: str
+    """In the tree, without a leading slash."""
+    place: str
+    """On the host."""
+    inode: int
+    size: int
+    telling: bool
+    """Whether structural detectors may ask for it."""
+
+
+@dataclass(slots=True)
+class _Read:
+    """What one file said."""
+
+    findings: Findings | None = None
+    is_unchanged: bool = False
+    """Whether it is what its package brought."""
+    unpacked: int = 0
+    too_large: bool = False
+    """Whether what is compressed in it passes a limit."""
+
+
+def scan_tree(tree: Path, stages: Stages, quiet: QuietFiles, told: Callable[[int], None]) -> Scan:
     """Examine every regular file; `told` hears how many there were so far, and may raise to end the walk."""
-    walk = _Walk(stages, quiet, Scan(Findings(salt)))
+    scan = Scan(Findings(stages.salt))
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="secrets") as pool:
+        walk = _Walk(stages, quiet, scan, pool)
         try:
-            for path, entry in _files(tree, walk.scan):
-                told(walk.scan.files)
-                walk.examine(path, entry, pool)
+            for file in _files(tree, scan):
+                told(scan.files)
+                walk.examine(file)
             walk.collect(0)
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    return walk.scan
+    return scan
 
 
-def _files(tree: Path, scan: Scan) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every regular file of the tree, by its path in it; links are never followed, other things are counted."""
+def _files(tree: Path, scan: Scan) -> Iterator[_File]:
+    """Every regular file of the tree; links are never followed, other things are counted."""
     root = len(os.fspath(tree).rstrip("/")) + 1
     waiting = [os.fspath(tree)]
     while waiting:
@@ -88,140 +118,155 @@ def _files(tree: Path, scan: Scan) -> Iterator[tuple[str, os.DirEntry[str]]]:
         except OSError as error:
             scan.faults.append(f"/{directory[root:]}: {error.strerror}")
             continue
-        below = []
+        files, below = [], []
         for entry in entries:
             if entry.is_file(follow_symlinks=False):
-                scan.files += 1
-                yield entry.path[root:], entry
+                files.append((entry.path[root:], entry))
             elif entry.is_dir(follow_symlinks=False):
                 below.append(entry.path)
             elif not entry.is_symlink():
                 scan.special += 1
+        any_is_telling = is_telling(*(path for path, _ in files))
+        for path, entry in files:
+            scan.files += 1
+            try:
+                size = entry.stat(follow_symlinks=False).st_size
+            except OSError as error:
+                scan.fault(path, error)
+            else:
+                yield _File(path, entry.path, entry.inode(), size, any_is_telling and is_telling(path))
         if len(directory) < root:
             below = [path for path in below if not is_shown_by_kernel(path)]
         waiting += reversed(below)
 
 
 class _Walk:
-    """Examines files one after the other; what packages brought is hashed meanwhile."""
+    """Examines files one after the other; the large ones are read beside, and their outcomes are collected in order."""
 
-    def __init__(self, stages: Stages, quiet: QuietFiles, scan: Scan) -> None:
-        self.stages, self.quiet, self.scan = stages, quiet, scan
-        self._waiting: deque[tuple[str, Future[bool], Callable[[bool], None]]] = deque()
+    def __init__(self, stages: Stages, quiet: QuietFiles, scan: Scan, pool: ThreadPoolExecutor) -> None:
+        self.stages, self.quiet, self.scan, self.pool = stages, quiet, scan, pool
+        self._waiting: deque[tuple[_File, Future[_Read], Callable[[_Read], None]]] = deque()
 
-    def examine(self, path: str, entry: os.DirEntry[str], pool: ThreadPoolExecutor) -> None:
-        """Examine a file, or have it hashed first."""
-        try:
-            size = entry.stat(follow_symlinks=False).st_size
-            self.scan.size_bytes += size
-            if size > LARGEST_FILE:
-                self.scan.too_large.append(path)
-            elif (quiet := self.quiet.find(path, entry.inode())) is not None and self._is_as_before(path, quiet):
-                self._count(quiet)
-                if search := self.stages.everywhere if quiet.sum else self.stages.unpackaged:
-                    self._beside(pool, path, size, partial(self._known_only, path, entry.path, quiet, search), _nothing)
-            elif self.stages.packaged.has(path):
-                act, then = partial(self._is_unchanged, path, entry.path), partial(self._packaged, path, entry)
-                self._beside(pool, path, size, act, then)
-            else:
-                self._unpackaged(path, entry)
-        except OSError as error:
-            self._fault(path, error)
+    def examine(self, file: _File) -> None:
+        """Examine a file, or have it read."""
+        stages, scan = self.stages, self.scan
+        scan.size_bytes += file.size
+        if file.size > LARGEST_FILE:
+            scan.too_large.append(file.path)
+            return
+        sum = stages.packaged.sums.get(file.path, "")
+        quiet = self.quiet.find(file.path, file.inode)
+        if quiet is not None and quiet.sum == sum:
+            scan.known += 1
+            scan.packaged += bool(sum)
+            scan.unpacked += quiet.unpacked
+            if search := stages.everywhere if sum else stages.unpackaged:
+                self._read(file, partial(self._known_only, file, bool(quiet.unpacked), search), self._merge)
+        elif sum:
+            self._read(file, partial(self._as_packaged, file), partial(self._compared, file))
+        else:
+            self._unpackaged(file)
 
     def collect(self, most: int) -> None:
-        """Go on with what was hashed, until at most so many files wait."""
+        """Go on with what was read beside, until at most so many files wait."""
         while len(self._waiting) > most:
-            path, future, then = self._waiting.popleft()
+            file, future, then = self._waiting.popleft()
             try:
                 then(future.result())
             except OSError as error:
-                self._fault(path, error)
+                self.scan.fault(file.path, error)
 
-    def _beside(
-        self, pool: ThreadPoolExecutor, path: str, size: int, act: Callable[[], bool], then: Callable[[bool], None]
-    ) -> None:
-        """Do something with the content of a file, in another thread when that is worth it, and go on with its outcome here."""
-        if size < _BESIDE:
-            then(act())
-        else:
-            self._waiting.append((path, pool.submit(act), then))
+    def _read(self, file: _File, act: Callable[[], _Read], then: Callable[[_Read], None]) -> None:
+        if file.size >= _BESIDE:
+            self._waiting.append((file, self.pool.submit(act), then))
             self.collect(_AHEAD)
-
-    def _is_as_before(self, path: str, quiet: Quiet) -> bool:
-        """Whether what a package says of a file is what was known when nothing was found in it."""
-        return self.stages.packaged.sums.get(path, "") == quiet.sum
-
-    def _count(self, quiet: Quiet) -> None:
-        self.scan.known += 1
-        self.scan.packaged += bool(quiet.sum)
-        self.scan.unpacked += quiet.unpacked
-
-    def _known_only(self, path: str, place: str, quiet: Quiet, search: KnownSearch) -> bool:
-        with _opened(place) as file:
-            for content in chain((file,), unpacked(file, self.stages.work) if quiet.unpacked else ()):
-                for window in windows(content, max(AFTER, search.longest)):
-                    self.scan.findings.known(path, window, search)
-        return True
-
-    def _is_unchanged(self, path: str, place: str) -> bool:
-        """Whether a file is what its package brought; known secrets and its shape are looked for on the way."""
-        stages, digest = self.stages, self.stages.packaged.hash_for(path)
-        telling = is_telling(path)
-        with _opened(place) as file:
-            for window in windows(file, max(AFTER, stages.everywhere.longest), digest):
-                if telling:
-                    self.scan.findings.structure(path, window)
-                self.scan.findings.known(path, window, stages.everywhere)
-        return digest is not None and digest.hexdigest() == stages.packaged.sums[path]
-
-    def _packaged(self, path: str, entry: os.DirEntry[str], is_unchanged: bool) -> None:
-        """Count a file as its package's, or examine it like any other."""
-        if is_unchanged:
-            self.scan.packaged += 1
-            if not is_telling(path):
-                self.quiet.note(path, entry.inode(), Quiet(self.stages.packaged.sums[path], 0))
+            return
+        try:
+            read = act()
+        except OSError as error:
+            self.scan.fault(file.path, error)
         else:
-            self.scan.modified += 1
-            self._unpackaged(path, entry)
+            then(read)
 
-    def _unpackaged(self, path: str, entry: os.DirEntry[str]) -> None:
-        stages, scan = self.stages, self.scan
-        compiled = path.endswith(".pyc") and _has_source(entry.path)
-        scan.compiled += compiled
-        telling, before = is_telling(path), (scan.findings.count, len(scan.too_large))
-        unpacked_before = scan.unpacked
-        with _opened(entry.path) as file:
-            for content in self._contents(path, file):
+    # ── what is done with a file, perhaps by another thread ───────────────────────────────────────────────────────────────
+
+    def _known_only(self, file: _File, is_packed: bool, search: KnownSearch) -> _Read:
+        read = Findings(self.stages.salt)
+        with _opened(file) as opened:
+            for content in chain((opened,), unpacked(opened, self.stages.work) if is_packed else ()):
+                for window in windows(content, max(AFTER, search.longest)):
+                    read.known(file.path, window, search)
+        return _Read(read)
+
+    def _as_packaged(self, file: _File) -> _Read:
+        """Hash a file; known secrets and its shape are looked for on the way."""
+        stages = self.stages
+        if not (file.telling or stages.everywhere):
+            return _Read(is_unchanged=stages.packaged.is_unchanged(file.path, file.place))
+        found, digest = Findings(stages.salt), stages.packaged.hash_for(file.path)
+        with _opened(file) as opened:
+            for window in windows(opened, max(AFTER, stages.everywhere.longest), digest):
+                if file.telling:
+                    found.structure(file.path, window)
+                found.known(file.path, window, stages.everywhere)
+        return _Read(found, digest is not None and digest.hexdigest() == stages.packaged.sums[file.path])
+
+    def _in_full(self, file: _File, compiled: bool) -> _Read:
+        stages, found = self.stages, Findings(self.stages.salt)
+        read = _Read(found)
+        with _opened(file) as opened:
+            for content in self._contents(opened, read):
                 for window in windows(content, max(AFTER, stages.unpackaged.longest)):
-                    if telling and content is file:
-                        scan.findings.structure(path, window)
-                    scan.findings.known(path, window, stages.unpackaged)
+                    if file.telling and content is opened:
+                        found.structure(file.path, window)
+                    found.known(file.path, window, stages.unpackaged)
                     if not compiled:
-                        scan.findings.unpackaged(path, window, stages.rules, stages.assignments)
-        is_quiet = before == (scan.findings.count, len(scan.too_large))
-        if is_quiet and not (telling or compiled or stages.packaged.has(path)):
-            self.quiet.note(path, entry.inode(), Quiet("", scan.unpacked - unpacked_before))
+                        found.unpackaged(file.path, window, stages.rules, stages.assignments)
+        return read
 
-    def _contents(self, path: str, file: IO[bytes]) -> Iterator[IO[bytes]]:
+    def _contents(self, file: IO[bytes], read: _Read) -> Iterator[IO[bytes]]:
         yield file
         try:
             for content in unpacked(file, self.stages.work):
-                self.scan.unpacked += 1
+                read.unpacked += 1
                 yield content
         except TooLarge:
-            self.scan.too_large.append(path)
+            read.too_large = True
 
-    def _fault(self, path: str, error: OSError) -> None:
-        self.scan.faults.append(f"/{shown(path)}: {error.strerror}")
+    # ── what comes of it ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _merge(self, read: _Read) -> None:
+        if read.findings is not None:
+            self.scan.findings.take(read.findings)
+
+    def _compared(self, file: _File, read: _Read) -> None:
+        """Count a file as its package's, or examine it like any other."""
+        self._merge(read)
+        if not read.is_unchanged:
+            self.scan.modified += 1
+            self._unpackaged(file)
+            return
+        self.scan.packaged += 1
+        if not file.telling:
+            self.quiet.note(file.path, file.inode, Quiet(self.stages.packaged.sums[file.path], 0))
+
+    def _unpackaged(self, file: _File) -> None:
+        compiled = file.path.endswith(".pyc") and _has_source(file.place)
+        self._read(file, partial(self._in_full, file, compiled), partial(self._examined, file, compiled))
+
+    def _examined(self, file: _File, compiled: bool, read: _Read) -> None:
+        self._merge(read)
+        self.scan.compiled += compiled
+        self.scan.unpacked += read.unpacked
+        if read.too_large:
+            self.scan.too_large.append(file.path)
+        is_quiet = not (read.findings or read.too_large or file.telling or compiled)
+        if is_quiet and not self.stages.packaged.has(file.path):
+            self.quiet.note(file.path, file.inode, Quiet("", read.unpacked))
 
 
-def _nothing(_: bool) -> None:
-    """What is done with an outcome that says nothing."""
-
-
-def _opened(place: str) -> IO[bytes]:
-    """A file for reading. A pipe that takes its place meanwhile must not hold the gate."""
-    return os.fdopen(os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+def _opened(file: _File) -> IO[bytes]:
+    return os.fdopen(open_file(file.place), "rb")
 
 
 def _has_source(place: str) -> bool:

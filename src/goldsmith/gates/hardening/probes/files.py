@@ -168,9 +168,8 @@ def unmodified(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
         if os.lstat(found).st_size > LARGEST_PROGRAM:
             yield Fault(f"/{shown(path)} is larger than any packaged program", shown(path))
             continue
-        with open(found, "rb") as file:
-            if not known.is_unchanged(path, file):
-                yield Fault(f"/{shown(path)} is not what its package brought", shown(path))
+        if not known.is_unchanged(path, found):
+            yield Fault(f"/{shown(path)} is not what its package brought", shown(path))
 
 
 def recorded(scene: Scene, arguments: Arguments) -> Iterator[Fault]:
