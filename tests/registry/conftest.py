@@ -12,6 +12,7 @@ import pytest
 
 from tests.datasources.conftest import aws as aws
 from tests.datasources.conftest import moto as moto
+from tests.datasources.conftest import web as web
 from tests.registry.registry_oracle import judge, judge_all
 from tests.registry.registry_postgresql import Server, programs, running
 from tests.registry.registry_workbench import Bench

@@ -46,6 +46,15 @@ def read_document(where: str, access: AwsAccess) -> bytes:
     return content
 
 
+def public(where: str) -> str:
+    """A path, or an address without what may be secret in it."""
+    if "://" not in where:
+        return where
+    scheme, _, rest = where.partition("://")
+    place, slash, path = rest.partition("/")
+    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+
+
 def expanded(patterns: tuple[str, ...], root: Path) -> Iterator[str]:
     """The documents of names, addresses and patterns of files below a directory. Raises `UserError` for one without any."""
     for pattern in patterns:
@@ -79,28 +88,21 @@ def _from_web(where: str) -> bytes:
             web.stream("GET", where) as response,
         ):
             if response.status_code != 200:
-                raise UserError(_fault(_public(where), f"the server answers {response.status_code}"))
+                raise UserError(_fault(where, f"the server answers {response.status_code}"))
             for part in response.iter_bytes():
                 content += part
                 if len(content) > LARGEST:
                     break
             _check_length(where, response.headers.get("Content-Length"), len(content), response.num_bytes_downloaded)
     except (HTTPError, InvalidURL, ssl.SSLError, UnicodeError) as error:
-        raise MachineError(_fault(_public(where), type(error).__name__)) from error
+        raise MachineError(_fault(where, type(error).__name__)) from error
     return bytes(content)
 
 
 def _check_length(where: str, announced: str | None, size: int, downloaded: int) -> None:
     """An answer may end early without an error where the connection is closed."""
     if announced is not None and announced.isdigit() and downloaded < int(announced) and size <= LARGEST:
-        raise MachineError(_fault(_public(where), f"{downloaded} of {announced} bytes came"))
-
-
-def _public(where: str) -> str:
-    """An address without a password in it."""
-    scheme, _, rest = where.partition("://")
-    place, slash, path = rest.partition("/")
-    return f"{scheme}://{place.rpartition('@')[2]}{slash}{path.partition('?')[0]}"
+        raise MachineError(_fault(where, f"{downloaded} of {announced} bytes came"))
 
 
 def _from_bucket(where: str, access: AwsAccess) -> bytes:
@@ -111,4 +113,4 @@ def _from_bucket(where: str, access: AwsAccess) -> bytes:
 
 
 def _fault(where: str, why: str) -> Diagnostic:
-    return Diagnostic(code="inventory.unreadable", what=f'"{where}" could not be read', why=why)
+    return Diagnostic(code="inventory.unreadable", what=f'"{public(where)}" could not be read', why=why)

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from goldsmith.aws import AwsAccess
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.registry.engines import host_clock
-from goldsmith.registry.inventory.documents import read_document
+from goldsmith.registry.inventory.documents import public, read_document
 from goldsmith.registry.inventory.reading import Known, Limits, Place, Reading, Reference, merged
 
 Text = Annotated[str, Field(max_length=1024)]
@@ -63,7 +63,7 @@ class FeedSource:
 
     def read(self, known: Known) -> Iterator[Reading]:
         """One reading, of the times that the feed says."""
-        name = self.name or PurePath(self.where).stem
+        name = self.name or PurePath(public(self.where)).stem
         try:
             yield self._reading(_parsed(self.where, read_document(self.where, self.access)), name)
         except GoldsmithError as error:
@@ -99,7 +99,7 @@ def _parsed(where: str, content: bytes) -> Feed:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         why = f"{place}: {first['msg']}" if place else first["msg"]
-        what = f'"{where}" is no inventory, or was cut short'
+        what = f'"{public(where)}" is no inventory, or was cut short'
         next = "docs/registry.md shows what a feed looks like."
         raise UserError(Diagnostic(code="inventory.feed", what=what, why=why, next=next)) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from goldsmith.aws import AwsAccess
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.registry.engines import host_clock
-from goldsmith.registry.inventory.documents import expanded, read_document
+from goldsmith.registry.inventory.documents import expanded, public, read_document
 from goldsmith.registry.inventory.ids import names_in
 from goldsmith.registry.inventory.reading import Known, Limits, Place, Reading, Reference, taken
 
@@ -39,16 +39,16 @@ class TerraformSource:
                 yield Reading(place=place, started=now, finished=now, limits=self.limits, trouble=error.diagnostics)
                 continue
             for where in found:
-                yield taken(Place(self.name, region=where), self.limits, self.clock, partial(self._look, where))
+                yield taken(Place(self.name, region=public(where)), self.limits, self.clock, partial(self._look, where))
 
     def _look(self, where: str) -> Iterator[Reference]:
-        state = _parsed(where, read_document(where, self.access))
+        state = _parsed(public(where), read_document(where, self.access))
         resources = list(_resources(state))
         # All that the state has counts for its size: one whose resources use no image of ours is not empty.
-        yield Reference(external_id=str(state.get("lineage", "")), kind="state", place=where, count=len(resources))
+        yield Reference(external_id=str(state.get("lineage", "")), kind="state", place=public(where), count=len(resources))
         for address, attributes in (*resources, *_outputs(state)):
             for name in names_in(attributes):
-                yield Reference(external_id=name, kind="terraform", place=f"{address} in {where}")
+                yield Reference(external_id=name, kind="terraform", place=f"{address} in {public(where)}")
 
 
 def _parsed(where: str, content: bytes) -> Mapping[str, object]:
@@ -58,9 +58,15 @@ def _parsed(where: str, content: bytes) -> Mapping[str, object]:
         raise _no_state(where, f"it is cut short or no JSON: {error}") from error
     if isinstance(state, dict) and "encrypted_data" in state:
         raise _no_state(where, "it is encrypted")
-    if not isinstance(state, dict) or state.get("version") != 4 or not isinstance(state.get("resources"), list):
+    if not isinstance(state, dict) or state.get("version") != 4 or not _is_list_of_objects(state.get("resources")):
         raise _no_state(where, "it has no version 4 with resources; version 4 is written since Terraform 0.12")
+    if not all(_is_list_of_objects(resource.get("instances")) for resource in state["resources"]):
+        raise _no_state(where, "it has no version 4 with instances of its resources")
     return state
+
+
+def _is_list_of_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _resources(state: Mapping[str, object]) -> Iterator[tuple[str, object]]:
@@ -71,7 +77,7 @@ def _resources(state: Mapping[str, object]) -> Iterator[tuple[str, object]]:
         module = f"{resource['module']}." if resource.get("module") else ""
         data = "data." if resource.get("mode") == "data" else ""
         address = f"{module}{data}{resource.get('type', '')}.{resource.get('name', '')}"
-        for instance in resource.get("instances", ()):
+        for instance in resource["instances"]:
             key = instance.get("index_key")
             yield address if key is None else f"{address}[{json.dumps(key)}]", instance
 
