@@ -12,12 +12,11 @@ import pytest
 from boto3 import Session
 from botocore.stub import Stubber
 
-from goldsmith.aws import AwsAccess
+from goldsmith.aws import AwsAccess, AwsSession
 from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.registry import Place, Reading
 from goldsmith.registry.aws_images import AwsImages
 from goldsmith.registry.inventory import AwsSource
-from goldsmith.registry.inventory import aws as source_of_aws
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -108,7 +107,7 @@ def test_everything_that_starts_machines_is_a_use_and_sharing_is_told(cloud: dic
 
 
 def test_another_account_than_the_one_that_is_meant_is_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_of_aws, "client", lambda service, access: Said())
+    answering(monkeypatch, {REGION: Said()})
 
     assert "are of account 123456789012, not of 999999999999" in trouble(read(account="999999999999"))
 
@@ -155,7 +154,7 @@ def test_a_region_that_is_down_is_told_beside_those_that_answer(monkeypatch: pyt
         REGION: Said({"describe_instances": [{"Reservations": [reservation(1)]}]}),
         "us-east-1": Said({"describe_instances": [EndpointConnectionError(endpoint_url="https://ec2.us-east-1")]}),
     }
-    monkeypatch.setattr(source_of_aws, "client", lambda service, access: said[access.region])
+    answering(monkeypatch, said)
 
     up, down = AwsSource(name="prod", access=AwsAccess(), regions=(REGION, "us-east-1")).read({})
 
@@ -166,7 +165,7 @@ def test_a_region_that_is_down_is_told_beside_those_that_answer(monkeypatch: pyt
 
 def test_an_image_of_ours_that_is_gone_is_shared_with_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     said = Said({"describe_image_attribute": [refusal("InvalidAMIID.NotFound"), refusal("AuthFailure")]})
-    monkeypatch.setattr(source_of_aws, "client", lambda service, access: said)
+    answering(monkeypatch, {REGION: said})
 
     assert uses(read(known=("ami-00000001",))) == set()
     assert "AuthFailure" in trouble(read(known=("ami-00000001",)))
@@ -176,9 +175,14 @@ def reservation(number: int) -> dict[str, object]:
     return {"Instances": [{"ImageId": f"ami-{number:08}", "InstanceId": f"i-{number}"}]}
 
 
+def answering(monkeypatch: pytest.MonkeyPatch, said: Mapping[str, Said]) -> None:
+    """AWS answers, in each region, as told."""
+    monkeypatch.setattr(AwsSession, "client", lambda self, service, region="": said[region])
+
+
 def paged(monkeypatch: pytest.MonkeyPatch, **answers: list[object]) -> tuple[Reading, Said]:
     said = Said(answers)
-    monkeypatch.setattr(source_of_aws, "client", lambda service, access: said)
+    answering(monkeypatch, {REGION: said})
     return read(), said
 
 

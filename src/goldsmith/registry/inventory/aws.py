@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol, TypeAlias, cast
 
-from goldsmith.aws import Answer, AwsAccess, aws_errors, client, error_code, items
+from goldsmith.aws import Answer, AwsAccess, AwsSession, aws_errors, error_code, items
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, UserError
 from goldsmith.registry.engines import host_clock
 from goldsmith.registry.inventory.ids import names_in, texts
@@ -60,47 +60,50 @@ class AwsSource:
 
     def read(self, known: Known) -> Iterator[Reading]:
         """One reading for each region."""
-        for region in self.regions or (self.access.region,):
-            access = replace(self.access, region=region)
+        session = AwsSession(self.access)
+        for wanted in self.regions or (self.access.region,):
             try:
-                account, region = self._account(access), region or _region_of(access)
+                region = wanted or session.region
+                account = self._account(session, region)
             except GoldsmithError as error:
                 now = self.clock()
-                place = Place(self.name, PLATFORM, self.account, region)
+                place = Place(self.name, PLATFORM, self.account, wanted)
                 yield Reading(place=place, started=now, finished=now, limits=self.limits, trouble=error.diagnostics)
                 continue
-            look = partial(_Region(access).references, known.get((PLATFORM, account, region), ()))
+            look = partial(_Region(session, region).references, known.get((PLATFORM, account, region), ()))
             yield taken(Place(self.name, PLATFORM, account, region), self.limits, self.clock, look)
 
     def access_in(self, region: str) -> AwsAccess:
         """How a region is reached."""
         return replace(self.access, region=region)
 
-    def _account(self, access: AwsAccess) -> str:
-        with aws_errors("asking AWS which account this is", access):
-            account = str(cast("_Tokens", client("sts", access)).get_caller_identity()["Account"])
+    def _account(self, session: AwsSession, region: str) -> str:
+        tokens = cast("_Tokens", session.client("sts", region))
+        with aws_errors("asking AWS which account this is", self.access):
+            account = str(tokens.get_caller_identity()["Account"])
         if self.account and account != self.account:
             what = f"the credentials are of account {account}, not of {self.account}"
             raise UserError(Diagnostic(code="inventory.account", what=what, next='Check "profile" and "assume_role".'))
         return account
 
 
-def _region_of(access: AwsAccess) -> str:
-    """The region that environment or profile name."""
-    return str(getattr(getattr(client("ec2", access), "meta", None), "region_name", ""))
-
-
 @dataclass(frozen=True, slots=True)
 class _Region:
     """One region, looked at from one end to the other. What it is refused or loses on the way is raised."""
 
-    access: AwsAccess
+    session: AwsSession
+    region: str
+
+    @property
+    def access(self) -> AwsAccess:
+        """What errors are told by."""
+        return self.session.access
 
     def references(self, ours: Collection[str]) -> Iterator[Reference]:
         """Every use of an image, and with whom `ours` are shared."""
-        ec2 = cast("_Ec2", client("ec2", self.access))
-        parameters = cast("_Parameters", client("ssm", self.access))
-        groups = cast("_AutoScaling", client("autoscaling", self.access))
+        ec2 = cast("_Ec2", self.session.client("ec2", self.region))
+        parameters = cast("_Parameters", self.session.client("ssm", self.region))
+        groups = cast("_AutoScaling", self.session.client("autoscaling", self.region))
         yield from self._instances(ec2)
         templates = dict(self._templates(ec2, parameters))
         for place, images in templates.items():
