@@ -64,6 +64,8 @@ class _Way:
         self._running: RunningMachine | None = None
         self._newest: State | None = None
         self._keeps = workshop.keeps_states and not base.keeps_nothing
+        self._is_sound = True
+        """No step failed and was set to continue."""
 
     def go(self) -> Mapping[str, Path]:
         """The finished disks, from the cache or from the machine."""
@@ -143,9 +145,8 @@ class _Way:
             running = self._running or self._start(self._context)
             with reported(stage.name, stage.key.key if stage.key else "", self._told(), self._workshop.logs) as reporting:
                 succeeded = self._attempt(stage, partial(provision, stage.use, running.machine, reporting), reporting)
-        if not succeeded or stage.key is None:
-            self._keeps = False
-        if self._keeps and stage.key is not None:
+        self._is_sound = self._is_sound and succeeded
+        if self._keeps and self._is_sound and stage.key is not None:
             self._keep(stage.name, stage.key, time.monotonic() - begun)
 
     def _start(self, context: Context) -> RunningMachine:
@@ -184,7 +185,7 @@ class _Way:
         with phase(self._context.emit, "export", self._context.build):
             files = running.export(directory)
         key = export_of(self._source, self._config, stages, self._context)
-        if key is None or not self._keeps:
+        if key is None or not self._is_sound:
             return files
         return self._workshop.cache.keep_sealed(key, _image_of(files)).files
 

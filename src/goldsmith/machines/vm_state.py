@@ -8,6 +8,7 @@ states are never written again, share what they have in common, and can be kept 
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shlex
 import subprocess
@@ -25,7 +26,6 @@ MEMORY = "memory"
 _FASTEST = 1 << 40
 """Bytes a second: a state goes to a file, not through a network."""
 _LONGEST_S = 600.0
-_NEXT = ".next"
 _LOOK_S = 0.02
 
 
@@ -37,11 +37,14 @@ class LiveDisk:
     name: str
 
 
-def keep_state(qemu: QemuProcess, disks: Sequence[LiveDisk], directory: Path, cancellation: Cancellation) -> None:
+def keep_state(
+    qemu: QemuProcess, disks: Sequence[LiveDisk], directory: Path, cancellation: Cancellation
+) -> tuple[LiveDisk, ...]:
     """Keep the state of a machine in a directory that exists and is empty; the machine pauses for it, and goes on.
 
-    Each disk's file moves into the state, and a new one on top takes its place under the same name. Raises `MachineError`,
-    `OSError` and `Cancelled`; the machine goes on all the same when it can.
+    Each disk's file becomes a part of the state, and the machine writes to a new one on top of it: those are returned. The
+    directory must be on the file system of the disks. Raises `MachineError`, `OSError` and `Cancelled`; the machine goes on
+    all the same when it can.
     """
     with qemu.control(timeout_s=60) as qmp:
         qmp.execute("stop")
@@ -49,14 +52,14 @@ def keep_state(qemu: QemuProcess, disks: Sequence[LiveDisk], directory: Path, ca
             nodes = _writable(qmp)
             if nodes.keys() != {str(disk.path) for disk in disks}:
                 raise _cannot("it writes to other disks than those of its source", str(sorted(nodes)))
-            for disk in disks:
-                _set_aside(qmp, nodes[str(disk.path)], disk, directory)
+            following = tuple(_set_aside(qmp, nodes[str(disk.path)], disk, directory) for disk in disks)
             _write_memory(qmp, directory / MEMORY, cancellation)
         except BaseException:
             (directory / MEMORY).unlink(missing_ok=True)
             raise
         finally:
             qmp.execute("cont")
+    return following
 
 
 def go_on(qemu: QemuProcess, cancellation: Cancellation) -> None:
@@ -82,22 +85,23 @@ def on_top_of(below: Path, format: str, target: Path, *, opens: bool = True) -> 
         raise MachineError(Diagnostic(code="vm.disk", what=f'"{target.name}" cannot be made', why=done.stderr.strip()))
 
 
-def _set_aside(qmp: Qmp, node: Mapping[str, object], disk: LiveDisk, directory: Path) -> None:
-    """Move a disk's file into the state. Its successor already names it by its later place."""
-    next_file = disk.path.with_name(f".{disk.path.name}{_NEXT}")
+def _set_aside(qmp: Qmp, node: Mapping[str, object], disk: LiveDisk, directory: Path) -> LiveDisk:
+    """Let the machine write to a new file on top of a disk's; the new one names the old by its place in the state.
+
+    The old one keeps its name beside that: QEMU opens its files again by their names when it stops and goes on.
+    """
     kept = directory / disk.name
-    size = node["virtual-size"]
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", str(kept), "-F", "qcow2", str(next_file), str(size)]
+    following = disk.path.with_name(f"{secrets.token_hex(4)}-{disk.name}")
+    size = str(node["virtual-size"])
+    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-u", "-b", str(kept), "-F", "qcow2", str(following), size]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise _cannot("a disk cannot be set aside", done.stderr)
-    wanted = {"snapshot-file": str(next_file), "mode": "existing", "format": "qcow2"}
     names = {"node-name": node["node-name"], "snapshot-node-name": f"state-{secrets.token_hex(8)}"}
-    qmp.execute("blockdev-snapshot-sync", {**names, **wanted})
-    # QEMU holds both files open and looks at their names no more.
-    disk.path.rename(kept)
-    next_file.rename(disk.path)
+    qmp.execute("blockdev-snapshot-sync", {**names, "snapshot-file": str(following), "mode": "existing", "format": "qcow2"})
+    os.link(disk.path, kept)
     kept.chmod(0o600)
+    return LiveDisk(following, disk.name)
 
 
 def _write_memory(qmp: Qmp, path: Path, cancellation: Cancellation) -> None:
@@ -127,17 +131,17 @@ def _writable(qmp: Qmp) -> dict[str, dict[str, object]]:
         if inserted and not inserted["ro"]:
             if inserted["drv"] != "qcow2":
                 raise _cannot("one of its disks is no qcow2 file", json.dumps(inserted["file"]))
-            found[_place(Path(inserted["file"]))] = {
+            found[_file_of(inserted["file"])] = {
                 "node-name": inserted["node-name"],
                 "virtual-size": inserted["image"]["virtual-size"],
             }
     return found
 
 
-def _place(path: Path) -> str:
-    """Where a file of QEMU's is now: what took a disk's place was made under another name, and QEMU goes on using that."""
-    name = path.name
-    return str(path.with_name(name[1 : -len(_NEXT)]) if name.startswith(".") and name.endswith(_NEXT) else path.resolve())
+def _file_of(name: str) -> str:
+    """The path of a block device's file. QEMU tells it as JSON when its backing file is not the one that it names itself."""
+    described = json.loads(name.removeprefix("json:"))["file"]["filename"] if name.startswith("json:") else name
+    return str(Path(described).resolve())
 
 
 def _status(qmp: Qmp) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from goldsmith.machines.qemu_process import QemuProcess, started
 from goldsmith.machines.remote import Remote
 from goldsmith.machines.ssh import new_key
 from goldsmith.machines.ssh_access import Door
-from goldsmith.machines.vm_state import MEMORY, go_on, keep_state
+from goldsmith.machines.vm_state import MEMORY, LiveDisk, go_on, keep_state
 from goldsmith.scripts import rendered, say
 from goldsmith.sources.communicator import connected, generated
 from goldsmith.sources.no_machine import NoMachine
@@ -52,10 +52,11 @@ class _Running:
         self.generated: Mapping[str, str] = {}
         self._config, self._context, self._assembly = config, context, assembly
         self._qemu, self._door = qemu, door
+        self._disks = assembly.live_disks
 
     def keep(self, directory: Path) -> None:
         assembly = self._assembly
-        keep_state(self._qemu, assembly.live_disks, directory, self._context.cancellation)
+        self._disks = keep_state(self._qemu, self._disks, directory, self._context.cancellation)
         remembered = Remembered(
             private_key=assembly.private_key,
             public_key=assembly.public_key,
@@ -69,7 +70,7 @@ class _Running:
         self._forget_key()
         self._turn_off()
         say(self._context, "Converting hard drive...")
-        return dict(_exported(self._config, self._context, self._assembly, directory))
+        return dict(_exported(self._config, self._context, self._assembly, self._disks, directory))
 
     def _forget_key(self) -> None:
         """The key of this build is of no use to anyone any more: it leaves the machine wherever the template put it."""
@@ -245,9 +246,11 @@ def _keep_signs(qemu: QemuProcess, assembly: Assembly, context: Context, logs: P
     return kept
 
 
-def _exported(config: QemuConfig, context: Context, assembly: Assembly, directory: Path) -> Iterator[tuple[str, Path]]:
+def _exported(
+    config: QemuConfig, context: Context, assembly: Assembly, live: Sequence[LiveDisk], directory: Path
+) -> Iterator[tuple[str, Path]]:
     hardware = assembly.hardware
-    for number, disk in enumerate(hardware.disks):
+    for number, (disk, now) in enumerate(zip(hardware.disks, live, strict=False)):
         kind = config.format if number == 0 else f"disk-{number}"
         target = directory / (kind if number == 0 else f"disk-{number}.{config.format}")
         command = ["qemu-img", "convert", *config.image_arguments.convert, "-O", config.format]
@@ -255,10 +258,10 @@ def _exported(config: QemuConfig, context: Context, assembly: Assembly, director
             command.append("-c")
         if config.use_backing_file and number == 0:
             command += ["-B", str(assembly.image), "-F", assembly.image_format]
-        run_tool([*command, "-f", disk.format, str(disk.path), str(target)], cancellation=context.cancellation)
+        run_tool([*command, "-f", disk.format, str(now.path), str(target)], cancellation=context.cancellation)
         yield kind, target
     if hardware.variables is not None and not config.efi_drop_efivars:
         target = directory / "efivars.fd"
         command = ["qemu-img", "convert", "-f", hardware.variables.format, "-O", "raw"]
-        run_tool([*command, str(hardware.variables.path), str(target)], cancellation=context.cancellation)
+        run_tool([*command, str(live[-1].path), str(target)], cancellation=context.cancellation)
         yield "efivars", target
