@@ -116,6 +116,9 @@ def main(bundle: Path, key_file: Path, disk: Path | None) -> None:
     demand(now < pointer["expires_at"], "the bundle has expired")
     document = json.loads(parts["version"][0])
     demand(named(parts["version"][0]) == pointer["version"], "the version document is of another version")
+    manifest = json.loads(parts["manifest"][0])
+    demand(manifest["config"]["digest"] == pointer["version"], "the manifest is of another version")
+    files = [item["digest"] for item in manifest["layers"] if item["mediaType"].startswith("application/vnd.goldsmith.")]
 
     summary = opened(parts["summary"][0], [key])
     decided = summary["predicate"]["goldsmith_decision"]
@@ -146,7 +149,7 @@ def main(bundle: Path, key_file: Path, disk: Path | None) -> None:
         demand(not hit, f"it is revoked: {item['reason']}")
 
     if disk is not None:
-        known = {*document["disks"].values(), *json.loads(parts["artifacts"][0])["files"]}
+        known = {*document["disks"].values(), *files}
         demand(file_digest(disk) in known or disk_digest(disk) in known, "the disk is another one")
     print(f"PROVEN {place} {pointer['version']} {summary['predicate']['verificationResult']}")
     print(f"generation {pointer['generation']}, {pointer['seq']} events, good until {pointer['expires_at'] // 1_000_000}")

@@ -172,6 +172,32 @@ def test_a_channel_is_resolved_for_each_consumer_now_and_then(place: Path, capsy
     assert run(["resolve", "web", "nowhere"]) == 1
 
 
+def test_one_artifact_is_chosen_by_its_place_and_leads_back(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["copies", "-add=aws:123456789012:eu-west-1:ami-1", "-add=aws:123456789012:us-east-1:ami-2", "web:2"]) == 0
+    capsys.readouterr()
+
+    assert run(["resolve", "-platform=aws", "-region=us-east-1", "-format=id", "web", "dev"]) == 0
+    assert capsys.readouterr().out == "ami-2\n"
+    assert run(["resolve", "-region=eu-west-1", "-format=tfvars", "web", "dev"]) == 0
+    chosen = pygohcl.loads(capsys.readouterr().out)["web_dev"]
+    assert (chosen["artifact"], chosen["platform"], chosen["bound_by"]) == ("ami-1", "aws", "declared")
+    assert run(["resolve", "-format=json", "web", "dev"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["ami_eu_west_1"], answer["ami_us_east_1"]) == ("ami-1", "ami-2")
+    assert run(["resolve", "-platform=aws", "-format=id", "web", "dev"]) == 1
+    assert run(["resolve", "-region=eu-north-1", "web", "dev"]) == 2
+    assert run(["resolve", "-artifact=ami-2"]) == 0
+    told = capsys.readouterr().out
+    assert "resolve.several" in told
+    assert "resolve.elsewhere" in told
+    assert "ami in aws 123456789012 us-east-1, published\n  in web@dev" in told
+    assert run(["resolve", "-artifact=ami-2", "-format=json"]) == 0
+    assert [(item["image"], item["version"], item["channels"]) for item in json.loads(capsys.readouterr().out)] == [
+        ("web", 2, ["web@dev"])
+    ]
+    assert run(["resolve", "-artifact=ami-9"]) == 1
+
+
 def test_a_revoked_version_is_given_only_as_history(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["revoke", "-reason=bad", "-channels=leave", "web:2"]) == 0
     assert run(["resolve", "web", "dev"]) == 2

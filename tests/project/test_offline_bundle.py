@@ -311,7 +311,9 @@ def joined(place: Place, parts: dict[str, list[bytes]]) -> bytes:
     return write_parts(Subject(name="web@prod", sha256=version), listed, signer)
 
 
-@pytest.mark.parametrize("name", ["pointer", "version", "decision", "summary", "evidence", "provenance", "checkpoint", "event"])
+@pytest.mark.parametrize(
+    "name", ["pointer", "version", "manifest", "decision", "summary", "evidence", "provenance", "checkpoint", "event"]
+)
 def test_a_part_of_another_bundle_is_refused(place: Place, name: str) -> None:
     with place.registry() as registry:
         for number in (1, 2):
@@ -325,7 +327,7 @@ def test_a_part_of_another_bundle_is_refused(place: Place, name: str) -> None:
     assert place.refused(joined(place, {**ours, name: theirs[name]})) == "bundle.mixed"
 
 
-@pytest.mark.parametrize("name", [name for name in ONCE if name not in ("artifacts", "revocations", "trust")])
+@pytest.mark.parametrize("name", [name for name in ONCE if name not in ("revocations", "trust")])
 def test_a_part_that_is_no_such_thing_is_refused(place: Place, name: str) -> None:
     bundle = place.bundle()
     parts = parts_of(bundle, place.key)

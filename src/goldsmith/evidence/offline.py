@@ -22,7 +22,7 @@ FORMAT = 1
 LARGEST = 512 << 20
 """Bytes of a whole file."""
 
-ONCE = ("pointer", "version", "artifacts", "policy", "decision", "summary", "revocations", "checkpoint", "event", "trust")
+ONCE = ("pointer", "version", "manifest", "policy", "decision", "summary", "revocations", "checkpoint", "event", "trust")
 """Parts that are there exactly once."""
 ANY = ("ancestor", "evidence", "provenance", "approval")
 """Parts that may be there any number of times."""

@@ -19,6 +19,8 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
+FILES = "application/vnd.goldsmith."
+"""What the media types of disk files begin with."""
 MOST_AHEAD_US = 5 * 60 * 1_000_000
 """How far the registry's clock may be ahead of ours."""
 
@@ -43,8 +45,8 @@ class Proven:
     """Of the verification summary: PASSED, or FAILED when the channel was moved by breaking glass."""
     disks: Mapping[str, str]
     """Disk digests by architecture."""
-    artifacts: Mapping[str, str]
-    """Plain SHA-256 of the files that hold the disk, `sha256:<hex>`, with their format."""
+    files: frozenset[str]
+    """Plain SHA-256 of the files that hold the disks, `sha256:<hex>`."""
     statements: tuple[SignedStatement, ...]
     """The evidence that the promotion counted, the provenance and the approvals."""
     signer: str
@@ -83,7 +85,7 @@ def check_disk(proven: Proven, file_digest: str, disk_digest: Callable[[], str])
 
     `file_digest` is its plain SHA-256, `disk_digest` computes the identity of the disk; it is called only when needed.
     """
-    if file_digest not in proven.artifacts and disk_digest() not in proven.disks.values():
+    if file_digest not in proven.files and disk_digest() not in proven.disks.values():
         what = f"the image is not {proven.image}:{proven.number}"
         why = f"neither its digest {file_digest[:19]}… nor the disk in it is one of that version's"
         next = "The file was changed or is of another version. Do not use it; fetch it again."
@@ -129,10 +131,18 @@ class _Bundle:
             expires_at=_whole(said, "expires_at"),
             result=str(self.summary.statement.predicate["verificationResult"]),
             disks=_named(self.document["disks"]),
-            artifacts=_named(_object(self.parts["artifacts"][0])["files"]),
+            files=self.files(digest),
             statements=(*(open_bundle(part, self.known) for part in evidence), *self.approvals()),
             signer=self.contents.signer,
         )
+
+    def files(self, version: str) -> frozenset[str]:
+        """What the OCI manifest of a version names of Goldsmith's own kinds: disks, in each format."""
+        manifest = _object(self.parts["manifest"][0])
+        if _mapping(manifest["config"])["digest"] != version:
+            raise _mixed("the manifest is of another version")
+        layers = [item for item in _mappings(manifest["layers"]) if str(item["mediaType"]).startswith(FILES)]
+        return frozenset(str(item["digest"]) for item in layers)
 
     def approvals(self) -> Iterator[SignedStatement]:
         """What people signed."""
@@ -159,7 +169,7 @@ class _Bundle:
             "the evidence is not what the decision counted": counted == inputs == sorted(_texts(decision["statements"])),
         }
         _demand(agreements)
-        own = {pointer.version, *pointer.disks.values(), *pointer.artifacts}
+        own = {pointer.version, *pointer.disks.values(), *pointer.files}
         foreign = [item.digest for item in pointer.statements if not own & _subjects(item.statement)]
         if foreign:
             raise _mixed(f"the statement {foreign[0][:19]}… is about something else")

@@ -42,7 +42,7 @@ def offline_bundle(project: Project, registry: Registry, reference: str) -> tupl
         Part("pointer", sign(release.pointer, signer).bundle),
         Part("version", release.document.encode()),
         *(Part("ancestor", document.encode()) for document in release.ancestors),
-        Part("artifacts", _json({"files": dict(release.files)})),
+        Part("manifest", release.manifest),
         Part("policy", release.policy.encode()),
         Part("decision", release.decision.encode()),
         Part("summary", _summary(release).encode()),

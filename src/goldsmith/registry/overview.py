@@ -54,19 +54,21 @@ def show(reader: Reader, reference: str) -> VersionDetail:
 def artifacts_of(reader: Reader, version: Version) -> tuple[ArtifactRecord, ...]:
     """The artifacts of a version that are still there."""
     rows = reader.rows("SELECT * FROM artifact WHERE version = :version AND state <> 'gone' ORDER BY id", version=version.id)
-    return tuple(
-        ArtifactRecord(
-            kind=row.text("kind"),
-            digest=row.text("digest"),
-            size=row.whole("size"),
-            external_id=row.text("external_id"),
-            platform=row.text("platform"),
-            account=row.text("account"),
-            region=row.text("region"),
-            bound_by=row.text("bound_by"),
-            state=row.text("state"),
-        )
-        for row in rows
+    return tuple(artifact_of(row) for row in rows)
+
+
+def artifact_of(row: Row) -> ArtifactRecord:
+    """The artifact in a row of its table."""
+    return ArtifactRecord(
+        kind=row.text("kind"),
+        digest=row.text("digest"),
+        size=row.whole("size"),
+        external_id=row.text("external_id"),
+        platform=row.text("platform"),
+        account=row.text("account"),
+        region=row.text("region"),
+        bound_by=row.text("bound_by"),
+        state=row.text("state"),
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from goldsmith.evidence.statement import POINTER, Statement, Subject
-from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
-from goldsmith.registry import channels, checkpoints, overview, summary, versions
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.registry import channels, checkpoints, layout, overview, resolve, summary, versions
 from goldsmith.registry.accepted import evidence_of
 from goldsmith.registry.canonical import JSON
 from goldsmith.registry.channels import Pointer
@@ -33,8 +33,8 @@ class Release:
     document: str
     ancestors: tuple[str, ...]
     """The documents of parent, grandparent and so on."""
-    files: Mapping[str, str]
-    """Digests of the files that hold the disks, with their format."""
+    manifest: bytes
+    """The version as an OCI image: names the files that hold its disks."""
     policy: str
     decision: str
     summary: str | None
@@ -69,19 +69,15 @@ def channel_of(reader: Reader, reference: str) -> tuple[str, str]:
 
 def release(reader: Reader, image: str, channel: str) -> Release:
     """All about the version that a channel holds. Raises `Refused` for a channel that is empty, quarantined or unfit."""
-    version = versions.resolve(reader, f"{image}@{channel}")
+    version = resolve.resolve(reader, image, channel).version
     pointer = channels.pointer(reader, image, channel)
-    if pointer.state == "quarantined":
-        what = f"{image}@{channel} is quarantined"
-        raise Refused(
-            Diagnostic(code="resolve.unfit", what=what, why=pointer.reason, next=f"goldsmith promote {image} {channel}")
-        )
     last = channels.newest_assignment(reader, pointer.id)
     decision = _text(reader, "SELECT doc AS text FROM decision WHERE digest = :key", last.decision_digest or "")
     decided = json.loads(decision)
     evidence = evidence_of(reader, version.id)
     counted = {item.statement_digest: item.blob for item in evidence if item.statement_digest in decided["statements"]}
     provenance = [item.blob for item in evidence if item.gate == "provenance" and item.statement_digest not in counted]
+    document = _document(reader, version.digest)
     made, path = checkpoints.proven(reader, last.seq)
     return Release(
         image=image,
@@ -89,9 +85,9 @@ def release(reader: Reader, image: str, channel: str) -> Release:
         version=version,
         pointer=pointer_statement(pointer, version, made.size, reader.now),
         checkpoint=made.statement,
-        document=_manifest(reader, version.digest),
+        document=document,
         ancestors=_ancestors(reader, version),
-        files={item.digest: item.kind for item in overview.artifacts_of(reader, version) if item.digest.startswith("sha256:")},
+        manifest=layout.version_manifest(image, json.loads(document), overview.parts_of(reader, version)),
         policy=_text(reader, "SELECT doc AS text FROM policy WHERE digest = :key", decided["policy"]),
         decision=decision,
         summary=summary.bundle_of(reader, last.decision_digest or ""),
@@ -122,12 +118,12 @@ def _ancestors(reader: Reader, version: Version) -> tuple[str, ...]:
     found = []
     parent = version.parent
     while parent is not None:
-        found.append(_manifest(reader, parent))
+        found.append(_document(reader, parent))
         parent = json.loads(found[-1])["parent"]
     return tuple(found)
 
 
-def _manifest(reader: Reader, digest: str) -> str:
+def _document(reader: Reader, digest: str) -> str:
     return _text(reader, "SELECT manifest AS text FROM version WHERE digest = :key", digest)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
@@ -10,8 +9,14 @@ from goldsmith.registry import channels, overview, versions
 from goldsmith.registry.entities import ArtifactRecord, Assignment, Version
 from goldsmith.registry.transaction import Reader
 
-USABLE = frozenset({"bound", "published", "deprecated"})
-"""States of an artifact that a machine can still be started from."""
+_UNDOUBTED = f"""SELECT c.generation, {versions.SELECTED} FROM image i JOIN channel c ON c.image = i.id
+JOIN version v ON v.id = c.version JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent
+WHERE i.name = :image AND c.name = :channel AND c.state <> 'quarantined' AND NOT EXISTS (SELECT 1 FROM revocation r
+WHERE r.version = v.id OR r.version IN (SELECT ancestor FROM closure WHERE version = v.id))"""
+"""A channel whose version nobody ever revoked, nor an ancestor of it, from now on or later."""
+_PLACES = """SELECT * FROM artifact WHERE version = :version AND part_of IS NULL
+AND state IN ('bound', 'published', 'deprecated') ORDER BY id"""
+"""The artifacts that a machine can still be started from; a snapshot is only a part of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +50,12 @@ class Resolved:
 
 def resolve(reader: Reader, image: str, channel: str) -> Resolved:
     """What a channel points at now. Raises `Refused` for one that is empty or quarantined, or whose version is revoked."""
+    # Most channels have nothing to think about: one question answers for them.
+    row = reader.first(_UNDOUBTED, image=image, channel=channel)
+    if row is not None:
+        return _resolved(reader, image, channel, row.whole("generation"), versions.of_row(row, revoked=""))
     version = versions.resolve(reader, f"{image}@{channel}")
-    row = reader.first("SELECT generation FROM channel WHERE id = :id", id=versions.channel_id(reader, image, channel))
-    assert row is not None
-    return _resolved(reader, image, channel, row.whole("generation"), version)
+    return _resolved(reader, image, channel, channels.pointer(reader, image, channel).generation, version)
 
 
 def resolve_at(reader: Reader, image: str, channel: str, *, time: int | None = None, event: int | None = None) -> Resolved:
@@ -85,9 +92,8 @@ def holding(reader: Reader, artifact: str) -> tuple[tuple[Version, ArtifactRecor
 
 
 def _resolved(reader: Reader, image: str, channel: str, generation: int, version: Version) -> Resolved:
-    artifacts: Sequence[ArtifactRecord] = overview.artifacts_of(reader, version)
-    usable = tuple(item for item in artifacts if item.state in USABLE)
-    return Resolved(image=image, channel=channel, generation=generation, version=version, artifacts=usable)
+    artifacts = tuple(overview.artifact_of(row) for row in reader.rows(_PLACES, version=version.id))
+    return Resolved(image=image, channel=channel, generation=generation, version=version, artifacts=artifacts)
 
 
 def _unknown(reader: Reader, artifact: str) -> UserError:

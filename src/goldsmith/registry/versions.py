@@ -14,8 +14,11 @@ SHORTEST_DIGEST = len("sha256:") + 8
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
-_SELECT = """SELECT v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest,
-v.created_at, v.builder, s.state
+SELECTED = (
+    """v.id, i.name AS image, v.number, v.digest, p.digest AS parent, v.inputs_digest, v.created_at, v.builder, s.state"""
+)
+"""The columns that a version is read from."""
+_SELECT = f"""SELECT {SELECTED}
 FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
 
 _STATES: dict[str, StorageState] = {"present": "present", "expiring": "expiring", "deleting": "deleting", "deleted": "deleted"}
@@ -238,6 +241,11 @@ def _read(reader: Reader, row: Row | None) -> Version | None:
 
 
 def _version(reader: Reader, row: Row) -> Version:
+    return of_row(row, why_revoked(reader, row.whole("id")))
+
+
+def of_row(row: Row, revoked: str) -> Version:
+    """The version in a row of `SELECTED`."""
     return Version(
         id=row.whole("id"),
         image=row.text("image"),
@@ -248,5 +256,5 @@ def _version(reader: Reader, row: Row) -> Version:
         created_at=row.whole("created_at"),
         builder=row.text("builder"),
         storage=storage_state(row.text("state")),
-        revoked=why_revoked(reader, row.whole("id")),
+        revoked=revoked,
     )
