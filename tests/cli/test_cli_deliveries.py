@@ -14,6 +14,7 @@ import standardwebhooks
 from goldsmith.cli.app import run
 from goldsmith.project import load_project, open_registry
 from goldsmith.registry import JSON, ArtifactFile
+from tests.datasources.conftest import aws, moto  # noqa: F401  # fixtures
 from tests.datasources.web_server import Answer, WebServer
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
@@ -118,3 +119,45 @@ def test_a_target_that_cannot_be_meant_is_a_fault(
     assert run(["promote", "web", "dev", "web:1"]) == 1
 
     assert code in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_parameter_and_launch_template_follow_promotion_and_rollback(
+    place: Path,
+    hook: WebServer,
+    aws: str,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    import boto3
+
+    ec2 = boto3.client("ec2", endpoint_url=aws, region_name="eu-central-1")
+    ssm = boto3.client("ssm", endpoint_url=aws, region_name="eu-central-1")
+    ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData={"ImageId": "ami-0", "InstanceType": "t3.nano"})
+    block = 'launch_template "web" {\n image = "web"\n channel = "dev"\n template = "web"\n region = "eu-central-1"\n}\n'
+    (place / "goldsmith.hcl").write_text((place / "goldsmith.hcl").read_text() + block)
+    hook.answers["/hook"] = Answer(204)
+    for number in (1, 2):
+        assert run(["copies", f"-add=aws:123456789012:eu-central-1:ami-{number}", f"web:{number}"]) == 0
+        assert run(["promote", "web", "dev", f"web:{number}"]) == 0
+
+    def held() -> tuple[str, str]:
+        found = ec2.describe_launch_template_versions(LaunchTemplateName="web", Versions=["$Default"])
+        template = found["LaunchTemplateVersions"][0]["LaunchTemplateData"]["ImageId"]
+        return ssm.get_parameter(Name="/web/dev")["Parameter"]["Value"], template
+
+    assert held() == ("ami-2", "ami-2")
+    capsys.readouterr()
+    assert run(["rollback", "-dry-run", "web", "dev"]) == 0
+    told = capsys.readouterr().out
+    assert "ssm_parameter.web: the parameter /web/dev in eu-central-1 goes from ami-2 to ami-1" in told
+    assert "launch_template.web: the launch template web in eu-central-1 goes from ami-2 to ami-1" in told
+    assert held() == ("ami-2", "ami-2")
+    assert run(["rollback", "web", "dev"]) == 0
+    assert held() == ("ami-1", "ami-1")
+    assert run(["registry", "targets"]) == 0
+
+    ssm.put_parameter(Name="/web/dev", Value="ami-9", Type="String", DataType="aws:ec2:image", Overwrite=True)
+    capsys.readouterr()
+    assert run(["registry", "deliver", "-check"]) == 0
+    assert "ssm_parameter.web: it held ami-9 instead of ami-1" in capsys.readouterr().err
+    assert held() == ("ami-1", "ami-1")
