@@ -81,7 +81,7 @@ def test_a_quarantined_or_empty_channel_is_refused(spread: Bench) -> None:
     spread.registry.revoke("web:2", "bad", channels="quarantine", actor=ACTOR)
     spread.registry.withdraw("web:2", "another file", actor=ACTOR)
 
-    assert "web@prod is quarantined" in str(refused(spread))
+    assert "the channel is quarantined: bad" in str(refused(spread))
 
 
 def test_an_artifact_leads_to_its_versions(spread: Bench) -> None:
