@@ -39,11 +39,14 @@ def update(json: bool, mirror: str, only: tuple[str, ...]) -> int:
     """
     from goldsmith.gates.advisories.feeds import Fetcher
     from goldsmith.gates.advisories.updating import update as update_store
+    from goldsmith.gates.patches.noticing import noticed_indexes
+    from goldsmith.project import cache_directory
 
     store = _store()
     fetcher = Fetcher(store.downloads, mirror)
+    noticed = noticed_indexes(cache_directory())
     try:
-        outcomes = update_store(store, _chosen(only), fetcher, int(time.time()), (lambda _: None) if json else _tell)
+        outcomes = update_store(store, _chosen(only), fetcher, int(time.time()), (lambda _: None) if json else _tell, noticed)
     finally:
         fetcher.close()
     path = store.current()

@@ -21,6 +21,9 @@ from goldsmith.images.whole import write_whole
 from goldsmith.sources.apt import list_prefix
 from goldsmith.sources.archive import ArchiveSuite, fetchable
 
+DIRECTORY = "packages/indexes"
+"""Below the cache of a host: the states of all archives."""
+
 STAMP = "goldsmith-fetched"
 """Names the file that says when the indexes were last known to be current: JSON {"at": seconds since 1970}."""
 

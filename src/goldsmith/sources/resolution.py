@@ -19,7 +19,7 @@ from goldsmith.images.lock import ImageLock, LockedPackage, LockedSuite
 from goldsmith.sources.apt import Apt, Download, index_fault
 from goldsmith.sources.archive import ArchiveRequest, ArchiveSuite, suites, translated
 from goldsmith.sources.debstore import PackageStore
-from goldsmith.sources.indexes import IndexStore, is_fresh, listed, lists_package
+from goldsmith.sources.indexes import DIRECTORY, IndexStore, is_fresh, listed, lists_package
 
 _ESSENTIAL = ("?essential", "?priority(required)", "apt")
 """What every image of the Debian family has: mmdebstrap's variant minbase."""
@@ -62,7 +62,7 @@ class Archive:
 
     def __init__(self, request: PackageRequest, context: Context) -> None:
         self.request = request
-        self.indexes = IndexStore(context.cache / "packages" / "indexes", request.trust)
+        self.indexes = IndexStore(context.cache / DIRECTORY, request.trust)
         self.packages = PackageStore(context.cache / "packages", request.trust)
         self._context = context
 

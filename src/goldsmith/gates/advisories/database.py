@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldsmith.gates.advisories.noticed import Remembered
 from goldsmith.gates.advisories.schema import SCHEMA
 from goldsmith.gates.advisories.vulnerability import SEVERITIES, STATUSES, FeedUsed, Severity, Status
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
@@ -127,6 +128,13 @@ class Database:
         """The places of CPEs that a repository or an image stands for."""
         found = self._connection.execute("SELECT ids FROM scope_map WHERE kind = ? AND name = ?", (kind, name))
         return frozenset(int(item) for (ids,) in found for item in ids.split(",") if item)
+
+    def remembered(self, source: str, package: str | None = None) -> Remembered:
+        """What this host, or the one that made the file, noticed of an index; of one package, when it is named."""
+        last = self._connection.execute("SELECT max(first_seen) FROM seen WHERE source = ? AND pkg = ''", (source,)).fetchone()
+        where, values = ("pkg != ''", (source,)) if package is None else ("pkg = ?", (source, package))
+        rows = self._connection.execute(f"SELECT pkg, version, first_seen FROM seen WHERE source = ? AND {where}", values)
+        return Remembered(last_s=last[0] or 0, first_seen={(name, version): int(at) for name, version, at in rows})
 
     def end_of_life(self, eco: str) -> int:
         """When the support of a release ends, seconds since 1970; 0 when it is not known."""

@@ -182,6 +182,20 @@ class EndOfLife:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What this host noticed of an archive's index, as `noticed.py` says."""
+
+    source: str
+    package: str
+    version: str
+    first_seen_s: int
+
+    def row(self, feed: str) -> Row:
+        """Columns of `seen`."""
+        return (self.source, self.package, self.version, self.first_seen_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
     """A record of a feed that could not be read; an image with this package gets an ERROR."""
 
@@ -195,7 +209,7 @@ class Unreadable:
         return (feed, self.eco, self.package, self.vulnerability, self.what)
 
 
-Record: TypeAlias = Advisory | Told | Scope | Exploited | Likelihood | EndOfLife | Unreadable
+Record: TypeAlias = Advisory | Told | Scope | Exploited | Likelihood | EndOfLife | Seen | Unreadable
 
 TABLE_OF: Mapping[type[Record], str] = {
     Told: "vuln",
@@ -203,6 +217,7 @@ TABLE_OF: Mapping[type[Record], str] = {
     Exploited: "kev",
     Likelihood: "epss",
     EndOfLife: "eol",
+    Seen: "seen",
     Unreadable: "fault",
 }
 """Of all records but `Advisory`, whose ranges are numbered."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from goldsmith.gates.advisories.database import open_database
 from goldsmith.gates.advisories.feeds import Document, Feed, Fetcher
+from goldsmith.gates.advisories.noticed import Noticed, Remembered, seen_since
 from goldsmith.gates.advisories.store import Store
 from goldsmith.gates.advisories.vulnerability import FeedUsed
 from goldsmith.gates.advisories.writing import FeedRow, Writer
@@ -41,11 +43,17 @@ class _Unfit(Exception):
 
 
 def update(
-    store: Store, feeds: Sequence[Feed], fetcher: Fetcher, now_s: int, told: Callable[[Outcome], None]
+    store: Store,
+    feeds: Sequence[Feed],
+    fetcher: Fetcher,
+    now_s: int,
+    told: Callable[[Outcome], None],
+    noticed: Iterable[Noticed] = (),
 ) -> tuple[Outcome, ...]:
     """Fetch feeds and write a new file that counts from then on; all others are carried over as they are.
 
-    `told` hears of each outcome at once. When no feed at all has rows, no file is written.
+    `told` hears of each outcome at once; `noticed` are the archives' indexes that this host has, of which the file remembers
+    since when they offer what. When no feed at all has rows, no file is written.
     """
     with store.changing():
         old, before = _present(store, now_s)
@@ -58,6 +66,7 @@ def update(
             for id in sorted({*before, _SEEN} - {feed.id for feed in feeds}):
                 if old is not None:
                     writer.keep(old, id)
+            writer.add(_SEEN, seen_since(lambda source: _remembered(store, old, source), noticed))
             if old is not None or any(outcome.records for outcome in outcomes):
                 store.point_to(writer.finish(store.signer(), now_s))
     return tuple(outcomes)
@@ -70,6 +79,13 @@ def _present(store: Store, now_s: int) -> tuple[Path | None, Mapping[str, Sequen
             return database.path, _by_feed(database.feeds(now_s))
     except UserError:
         return None, {}
+
+
+def _remembered(store: Store, old: Path | None, source: str) -> Remembered:
+    if old is None:
+        return Remembered(first_seen={})
+    with open_database(old, store.keys()) as database:
+        return database.remembered(source)
 
 
 def _by_feed(rows: Sequence[FeedUsed]) -> Mapping[str, Sequence[FeedUsed]]:

@@ -43,6 +43,8 @@ class SuiteIndex:
     name: str
     """`bookworm-security`, as the archive calls it."""
     codename: str
+    source: str
+    """What hosts call this index of this archive: its recorded place and the architecture."""
     is_security: bool
     digest: str
     """`sha256:<hex>` of its InRelease file."""
@@ -67,27 +69,69 @@ def read_suites(
 
     Raises `MachineError` for a bad signature or a list that is not the signed one.
     """
-    found = (_suite(path, keyring, architecture, names, security_only) for path in sorted(lists.glob("*_InRelease")))
-    return tuple(suite for suite in found if suite is not None)
+    releases = (_release(path, _signed_text(path, keyring)) for path in sorted(lists.glob("*_InRelease")))
+    return tuple(release.suite(architecture, names) for release in releases if release.is_security or not security_only)
 
 
-def _suite(path: Path, keyring: Path, architecture: str, names: Collection[str], security_only: bool) -> SuiteIndex | None:
-    text = _signed_text(path, keyring)
-    fields = dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE))
-    hashes = {name: digest for digest, _, name in _HASH_LINE.findall(text)}
-    label = " ".join(fields.get(name, "") for name in ("Suite", "Codename", "Label")).lower()
-    if security_only and "security" not in label:
-        return None
-    read = [_listing(listing, wanted, names) for listing, wanted in _listings(path, hashes, architecture)]
-    return SuiteIndex(
-        name=fields.get("Codename") or fields.get("Suite", path.name),
-        codename=fields.get("Codename", "").split("-")[0],
-        is_security="security" in label,
+def kept_releases(lists: Path) -> Iterator[Release]:
+    """The suites of a directory of lists that was verified when this host took it over; no signature is checked again."""
+    for path in sorted(lists.glob("*_InRelease")):
+        yield _release(path, path.read_text(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """A suite as its InRelease file tells of it, with the lists beside that."""
+
+    path: Path
+    digest: str
+    fields: Mapping[str, str]
+    hashes: Mapping[str, str]
+    """SHA-256 by the names of lists."""
+
+    @property
+    def is_security(self) -> bool:
+        """Whether it is of an archive of security updates."""
+        return "security" in " ".join(self.fields.get(name, "") for name in ("Suite", "Codename", "Label")).lower()
+
+    @property
+    def date(self) -> int:
+        """When it was made, seconds since 1970."""
+        return _seconds(self.fields.get("Date", ""))
+
+    @property
+    def architectures(self) -> tuple[str, ...]:
+        """Those of which lists are here."""
+        prefix = self.path.name.removesuffix("InRelease")
+        names = (re.search(r"_binary-([^_]+)_Packages", path.name) for path in self.path.parent.glob(f"{prefix}*"))
+        return tuple(sorted({match[1] for match in names if match is not None} - {"all"}))
+
+    def source(self, architecture: str) -> str:
+        """What hosts call this index of this archive."""
+        return f"{self.path.name.removesuffix('_InRelease')} {architecture}"
+
+    def suite(self, architecture: str, names: Collection[str] | None) -> SuiteIndex:
+        """What it offers of these names, or in all. Raises `MachineError` for a list that is not the signed one."""
+        read = [_listing(listing, wanted, names) for listing, wanted in _listings(self.path, self.hashes, architecture)]
+        return SuiteIndex(
+            name=self.fields.get("Codename") or self.fields.get("Suite", self.path.name),
+            codename=self.fields.get("Codename", "").split("-")[0],
+            source=self.source(architecture),
+            is_security=self.is_security,
+            digest=self.digest,
+            date=self.date,
+            valid_until=_seconds(self.fields.get("Valid-Until", "")),
+            listed=sum(listed for listed, _ in read),
+            offers=tuple(offer for _, offers in read for offer in offers),
+        )
+
+
+def _release(path: Path, text: str) -> Release:
+    return Release(
+        path=path,
         digest=_digest(path.read_bytes()),
-        date=_seconds(fields.get("Date", "")),
-        valid_until=_seconds(fields.get("Valid-Until", "")),
-        listed=sum(listed for listed, _ in read),
-        offers=tuple(offer for _, offers in read for offer in offers),
+        fields=dict(re.findall(r"^([A-Za-z-]+):[ \t]*(.*?)[ \t]*$", text, re.MULTILINE)),
+        hashes={name: digest for digest, _, name in _HASH_LINE.findall(text)},
     )
 
 
@@ -116,7 +160,7 @@ def _listings(path: Path, hashes: Mapping[str, str], architecture: str) -> Itera
             yield listing, hashes.get(name)
 
 
-def _listing(path: Path, wanted: str | None, names: Collection[str]) -> tuple[int, list[Offer]]:
+def _listing(path: Path, wanted: str | None, names: Collection[str] | None) -> tuple[int, list[Offer]]:
     """How many packages a list has, and what it offers of `names`; nothing counts before its digest is the signed one."""
     listed, digest = 0, hashlib.sha256()
     offers: list[Offer] = []
@@ -126,7 +170,7 @@ def _listing(path: Path, wanted: str | None, names: Collection[str]) -> tuple[in
             if found is None:
                 continue
             listed += 1
-            if found[1].decode(errors="replace") in names:
+            if names is None or found[1].decode(errors="replace") in names:
                 offers += _parse(paragraph.decode(errors="replace"))
     if wanted != digest.hexdigest():
         raise _not_the_signed_one(path)

@@ -74,14 +74,19 @@ def is_newer(version: str, than: str, scheme: Scheme) -> bool:
     return sort_key(scheme, version) > sort_key(scheme, than)
 
 
+def is_within(moments_s: Iterable[int | None], now_s: int, within_s: float) -> bool:
+    """Whether one of some moments is known and lies no further back than that; what is to come is believed by nobody."""
+    return any(moment and 0 <= now_s - moment <= within_s for moment in moments_s) if within_s > 0 else False
+
+
 def day(moment_s: int) -> str:
     """A day of UTC: 2027-01-31."""
     return f"{datetime.fromtimestamp(moment_s, UTC):%Y-%m-%d}"
 
 
 def told_since(not_yet_s: int | None, out_s: int, within_s: int) -> str:
-    """The end of a sentence: the time of an index without it, else the day on which it came out, else that nothing is known."""
-    if not_yet_s is not None:
+    """The end of a sentence: the time of an index without it or the day on which it was written, whichever is later."""
+    if not_yet_s is not None and not_yet_s >= out_s:
         return f", not yet offered on {datetime.fromtimestamp(not_yet_s, UTC):%Y-%m-%d %H:%M} UTC"
     if out_s:
         return f", of {day(out_s)}"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from goldsmith.gates.contract import DataUsed, Subject
 from goldsmith.gates.inventory import Inventory, Package
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, read_suites
-from goldsmith.gates.patches.comparison import Comparison, Update, architecture_of, is_newer, newest_of, told_since
+from goldsmith.gates.patches.comparison import Comparison, Update, architecture_of, is_newer, is_within, newest_of, told_since
 from goldsmith.gates.patches.config import PatchesConfig
+from goldsmith.gates.patches.memory import Memory
 from goldsmith.gates.pending_changes import Candidate, Changes, told_by_changelogs
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation
@@ -36,17 +38,35 @@ def compare_with_suites(
     changes, untold = told_by_changelogs([item for item in pending if item[1].security], subject, lists)
     waiting = config.within > 0 and any(item.security for _, item in pending)
     earlier, unusable = _earlier(subject, inventory, architecture, config) if waiting else ({}, ())
+    with Memory(subject.cache) as memory:
+        known = _Known(earlier, changes, memory)
+        updates = tuple(_update(package, item, known, subject.now_s, config) for package, item in pending)
     expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
     return Comparison(
         installed=len(installed),
         unknown=tuple(package.name for package in installed if package.name not in offers),
         ahead=tuple(package.name for package in installed if package.name in offers and _is_ahead(package, offers)),
-        updates=tuple(_update(package, item, earlier, changes, subject.now_s, config) for package, item in pending),
-        data=tuple(_data(suite, lists, subject.now_s, config) for suite in suites) + tuple(map(_data_of, earlier.values())),
+        updates=updates,
+        data=(
+            *(_data(suite, lists, subject.now_s, config) for suite in suites),
+            *map(_data_of, earlier.values()),
+            *memory.data,
+        ),
         fix="goldsmith lock -upgrade, then build again",
         doubts=tuple(f"the index of {name} is past its Valid-Until" for name in expired),
         messages=unusable + untold,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What tells how old updates are."""
+
+    earlier: Mapping[str, SuiteIndex]
+    """By the name of the suite."""
+    changes: Mapping[str, Changes]
+    """By the name of the source package."""
+    memory: Memory
 
 
 def _archive(subject: Subject) -> tuple[Path, Path]:
@@ -111,12 +131,16 @@ def _pending(packages: Iterable[Package], offers: Offers) -> Iterator[tuple[Pack
             yield package, candidate
 
 
-def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
-    newer = [
+def _newer(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> list[tuple[Offer, SuiteIndex]]:
+    return [
         (offer, suite)
         for offer, suite in offered
         if offer.architecture in (package.architecture, "all") and is_newer(offer.version, package.version, "dpkg")
     ]
+
+
+def _candidate(package: Package, offered: Iterable[tuple[Offer, SuiteIndex]]) -> Candidate | None:
+    newer = _newer(package, offered)
     if not newer:
         return None
     best = newest_of((offer for offer, _ in newer), "dpkg")
@@ -132,16 +156,15 @@ def _is_ahead(package: Package, offers: Offers) -> bool:
 def _update(
     package: Package,
     candidate: Candidate,
-    earlier: Mapping[str, SuiteIndex],
-    changes: Mapping[str, Changes],
+    known: _Known,
     now_s: int,
     config: PatchesConfig,
 ) -> Update:
     version, place = candidate.offer.version, candidate.suite.name
     if not candidate.security:
         return Update(package=package, version=version, place=place, kind="other")
-    not_yet_s = _not_yet_offered(package, candidate, earlier)
-    change = changes.get(package.source_name or package.name) or Changes()
+    not_yet_s = _not_yet_offered(package, candidate, known)
+    change = known.changes.get(package.source_name or package.name) or Changes()
     return Update(
         package=package,
         version=version,
@@ -150,20 +173,27 @@ def _update(
         cves=change.cves,
         since=told_since(not_yet_s, change.since_s, int(config.within)),
         # A changelog is written before its version comes out: by its date nothing looks younger than it is.
-        is_young=not_yet_s is not None or 0 < now_s - change.since_s <= config.within,
+        is_young=is_within((not_yet_s, change.since_s), now_s, config.within),
     )
 
 
-def _not_yet_offered(package: Package, candidate: Candidate, earlier: Mapping[str, SuiteIndex]) -> int | None:
+def _not_yet_offered(package: Package, candidate: Candidate, known: _Known) -> int | None:
     """A time at which no security suite offered anything newer than what is installed, seconds since 1970; None: unknown."""
-    dates: list[int] = []
-    for suite in candidate.security:
-        before = earlier.get(suite.name)
-        offered = [(offer, before) for offer in before.offers if offer.name == package.name] if before else []
-        if before is None or _candidate(package, offered) is not None:
-            return None
-        dates.append(before.date)
-    return min(dates)
+    moments = [_not_yet_in(suite, package, known) for suite in candidate.security]
+    told = [moment for moment in moments if moment is not None]
+    return min(told) if len(told) == len(moments) else None
+
+
+def _not_yet_in(suite: SuiteIndex, package: Package, known: _Known) -> int | None:
+    before = known.earlier.get(suite.name)
+    if before is not None and not _newer_in(before, package):
+        return before.date
+    return known.memory.not_yet_s(suite.source, package, [offer.version for offer in _newer_in(suite, package)], "dpkg")
+
+
+def _newer_in(suite: SuiteIndex, package: Package) -> list[Offer]:
+    offered = [(offer, suite) for offer in suite.offers if offer.name == package.name]
+    return [offer for offer, _ in _newer(package, offered)]
 
 
 def _data_of(earlier: SuiteIndex) -> DataUsed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -12,10 +12,11 @@ from goldsmith.gates.advisories.vulnerability import SEVERITIES
 from goldsmith.gates.contract import DataUsed, Subject
 from goldsmith.gates.inventory import Inventory, Package
 from goldsmith.gates.inventory.archive_index import Offer
-from goldsmith.gates.patches.comparison import Kind, Update, is_newer, newest_of, told_since
+from goldsmith.gates.patches.comparison import Kind, Update, is_newer, is_within, newest_of, told_since
 from goldsmith.gates.patches.config import PatchesConfig
 from goldsmith.gates.patches.fixed import Fixed, fixed_by_updates
-from goldsmith.gates.repositories.repository import Index, Notice
+from goldsmith.gates.patches.memory import Memory
+from goldsmith.gates.repositories.repository import Index, Notice, Repository
 
 _TOLD_BY_ALPINE = ("/main/", "/community/")
 """The repositories that Alpine's security database speaks of."""
@@ -80,10 +81,11 @@ class Stock:
 class Offered:
     """The comparison of installed packages with a stock. `earlier` reads the indexes of other days, when they are needed."""
 
-    def __init__(self, stock: Stock, installed: Sequence[Package], earlier: Earlier) -> None:
+    def __init__(self, stock: Stock, installed: Sequence[Package], earlier: Earlier, memory: Memory) -> None:
         self._stock = stock
         self._installed = installed
         self._earlier_of = earlier
+        self._memory = memory
         self._has_asked = False
 
     @cached_property
@@ -98,13 +100,9 @@ class Offered:
 
     @property
     def data(self) -> tuple[DataUsed, ...]:
-        """The earlier indexes that an update's age rests on."""
-        if not self._has_asked:
-            return ()
-        return tuple(
-            DataUsed(name=f"an earlier index of {item.repository.id}", digest=item.digest, published=item.published_s, age_s=0)
-            for item in self._earlier[0].indexes
-        )
+        """What the ages of updates rest on."""
+        indexes = self._earlier[0].values() if self._has_asked else ()
+        return (*(_data_of(item) for stock in indexes for item in stock.indexes), *self._memory.data)
 
     @property
     def messages(self) -> tuple[str, ...]:
@@ -140,9 +138,7 @@ class Offered:
         severities = [item.severity for item in notices if item.severity] + ([cleared.severity] if cleared else [])
         kind = self._kind(newer, notices, cleared, has_advisories=fixed is not None)
         out_s = min((notice.issued_s for notice in notices), default=0)
-        is_out_lately = 0 < out_s <= now_s and now_s - out_s < config.within
-        is_asked = kind != "other" and config.within > 0 and not out_s
-        not_yet_s = self._not_yet_offered(package, newer) if is_asked else None
+        not_yet_s = self._not_yet_offered(package, newer, config) if kind != "other" and not out_s else None
         return Update(
             package=package,
             version=offer.version,
@@ -152,7 +148,7 @@ class Offered:
             notices=tuple(dict.fromkeys(notice.id for notice in notices)),
             cves=tuple(dict.fromkeys([*(cve for notice in notices for cve in notice.cves), *(cleared.ids if cleared else ())])),
             since=told_since(not_yet_s, out_s, int(config.within)) if kind != "other" else "",
-            is_young=is_out_lately or not_yet_s is not None,
+            is_young=is_within((not_yet_s, out_s), now_s, config.within),
         )
 
     def _kind(
@@ -169,21 +165,34 @@ class Offered:
         return "untold" if untold else "other"
 
     @cached_property
-    def _earlier(self) -> tuple[Stock, tuple[str, ...]]:
+    def _earlier(self) -> tuple[Mapping[Repository, Stock], tuple[str, ...]]:
         self._has_asked = True
         indexes, unusable = self._earlier_of()
-        stock = self._stock
-        before = Stock(scheme=stock.scheme, indexes=tuple(indexes), architecture=stock.architecture, tags=stock.tags)
-        return before, unusable
+        return {item.repository: replace(self._stock, indexes=(item,)) for item in indexes}, unusable
 
-    def _not_yet_offered(self, package: Package, newer: Sequence[tuple[Offer, Index]]) -> int | None:
+    def _not_yet_offered(self, package: Package, newer: Sequence[tuple[Offer, Index]], config: PatchesConfig) -> int | None:
         """A time at which no repository offered anything newer than what is installed, seconds since 1970; None: unknown."""
-        before = self._earlier[0]
-        dates = {item.repository: item.published_s for item in before.indexes}
-        places = {index.repository for _, index in newer}
-        if not places <= dates.keys() or before.newer(package):
-            return None
-        return min(dates[place] for place in places)
+        versions: dict[Repository, list[str]] = {}
+        for offer, index in newer:
+            versions.setdefault(index.repository, []).append(offer.version)
+        sources = {index.repository: index.source for _, index in newer}
+        moments = [self._not_yet_in(place, sources[place], package, found, config) for place, found in versions.items()]
+        told = [moment for moment in moments if moment is not None]
+        return min(told) if len(told) == len(moments) else None
+
+    def _not_yet_in(
+        self, place: Repository, source: str, package: Package, newer: Sequence[str], config: PatchesConfig
+    ) -> int | None:
+        before = self._earlier[0].get(place) if config.within > 0 else None
+        if before is not None and not before.newer(package):
+            return before.indexes[0].published_s
+        return self._memory.not_yet_s(source, package, newer, self._stock.scheme)
+
+
+def _data_of(index: Index) -> DataUsed:
+    return DataUsed(
+        name=f"an earlier index of {index.repository.id}", digest=index.digest, published=index.published_s, age_s=0
+    )
 
 
 def _is_in_stream(package: Package, offer: Offer) -> bool:

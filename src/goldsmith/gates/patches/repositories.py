@@ -13,10 +13,11 @@ from goldsmith.gates.contract import DataUsed, Finding, Skipped, Subject
 from goldsmith.gates.inventory import Inventory, Package, kind_of
 from goldsmith.gates.patches.comparison import Comparison, architecture_of
 from goldsmith.gates.patches.config import PatchesConfig
+from goldsmith.gates.patches.memory import Memory
 from goldsmith.gates.patches.offered import Offered, Stock
 from goldsmith.gates.repositories.alpine import pinned, read_apk_repositories
 from goldsmith.gates.repositories.fetching import Refresher
-from goldsmith.gates.repositories.reading import published_s, read_index
+from goldsmith.gates.repositories.reading import Reader, published_s
 from goldsmith.gates.repositories.repository import Configured, Index, Repository
 from goldsmith.gates.repositories.store import RepositoryStore
 from goldsmith.gates.repositories.yum import read_yum
@@ -24,8 +25,6 @@ from goldsmith.gates.tree import Tree
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation
 
-DIRECTORY = "repositories"
-"""Below the cache of a host: the indexes of repositories."""
 _KEYS = "gpg-pubkey"
 """What rpm calls the keys that it keeps among its packages: no repository has them."""
 _COMMANDS = {"apk": "apk upgrade", "suse": "zypper patch", "opensuse": "zypper patch"}
@@ -56,7 +55,7 @@ def compare_with_repositories(
         raise _no_repository(inventory, configured)
     names = frozenset(package.name for package in installed)
     with _work(subject) as work:
-        shelf = _Shelf(RepositoryStore(subject.cache / DIRECTORY), tree, architecture, names, work)
+        shelf = _Shelf(RepositoryStore(subject.cache), Reader(tree, architecture, work), names)
         read = _read(configured.repositories, shelf, subject, inventory, config, cancellation)
         stock = Stock(
             scheme="apk" if kind == "apk" else "rpm",
@@ -64,8 +63,9 @@ def compare_with_repositories(
             architecture=architecture,
             tags=pinned(tree) if kind == "apk" else {},
         )
-        offered = Offered(stock, installed, lambda: _earlier(read.indexes, shelf, subject, config))
-        updates = offered.updates(subject, inventory, config)
+        with Memory(subject.cache) as memory:
+            offered = Offered(stock, installed, lambda: _earlier(read.indexes, shelf, subject, config), memory)
+            updates = offered.updates(subject, inventory, config)
     several = len(own) - len(installed)
     return Comparison(
         installed=len(installed),
@@ -89,14 +89,16 @@ class _Shelf:
     """The kept indexes, and how they are read for one image."""
 
     store: RepositoryStore
-    tree: Tree
-    architecture: str
+    reader: Reader
     names: frozenset[str]
-    work: Path
 
     def read(self, state: Path, repository: Repository) -> Index:
         """The index of a state. Raises `ValueError`."""
-        return read_index(state, repository, self.tree, self.names, self.work)
+        return self.reader.read(state, repository, self.names)
+
+    def kept(self, repository: Repository) -> Sequence[Path]:
+        """All states of a repository that are here."""
+        return self.store.kept(repository, self.reader.architecture)
 
 
 def _read(
@@ -108,7 +110,7 @@ def _read(
     cancellation: Cancellation,
 ) -> _Read:
     read = _Read([], [], [], [])
-    refresher = Refresher(shelf.store, shelf.tree, shelf.architecture, _mirror(subject, config), shelf.work)
+    refresher = Refresher(shelf.store, shelf.reader, _mirror(subject, config))
     for repository in repositories:
         cancellation.check()
         had = refresher.current(repository)
@@ -124,7 +126,7 @@ def _read(
             read.doubts.append(f"{told} has a broken index: {error}")
             continue
         read.indexes.append(index)
-        read.doubts += _doubts(index, shelf.architecture, inventory)
+        read.doubts += _doubts(index, shelf.reader.architecture, inventory)
         if index.vouched == "https" and config.believes_https:
             read.findings.append(_by_https(index))
     return read
@@ -150,7 +152,7 @@ def _earlier(
     since = subject.now_s - int(config.within)
     for current in indexes:
         repository = current.repository
-        for state in shelf.store.kept(repository, shelf.architecture):
+        for state in shelf.kept(repository):
             try:
                 if since <= published_s(state, repository) <= subject.now_s:
                     found.append(shelf.read(state, repository))

@@ -12,11 +12,10 @@ from xml.etree import ElementTree
 
 from goldsmith.gates.advisories.feeds import Document, Fetcher
 from goldsmith.gates.repositories.apkindex import NAME as APKINDEX
-from goldsmith.gates.repositories.reading import REPOMD, SIGNATURE, published_s, why_unsigned
+from goldsmith.gates.repositories.reading import REPOMD, SIGNATURE, Reader, published_s
 from goldsmith.gates.repositories.repomd import LARGEST, Contents, parse_repomd
 from goldsmith.gates.repositories.repository import Repository, shown_url
-from goldsmith.gates.repositories.store import RepositoryStore
-from goldsmith.gates.tree import Tree
+from goldsmith.gates.repositories.store import Origin, RepositoryStore
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.sources.indexes import is_fresh
 
@@ -55,16 +54,14 @@ class _Refused(Exception):
 class Refresher:
     """Brings the states of an image's repositories up to date. `mirror` stands for all servers, as for advisories."""
 
-    def __init__(self, store: RepositoryStore, tree: Tree, architecture: str, mirror: str, work: Path) -> None:
+    def __init__(self, store: RepositoryStore, reader: Reader, mirror: str) -> None:
         self._store = store
-        self._tree = tree
-        self._architecture = architecture
+        self._reader = reader
         self._mirror = mirror
-        self._work = work
 
     def current(self, repository: Repository) -> Had:
         """A state that was found current less than a day ago, if one can be had; else the newest that is here."""
-        newest = self._store.newest(repository, self._architecture)
+        newest = self._store.newest(repository, self._reader.architecture)
         if newest is not None and is_fresh(newest) and not self._doubt(newest, repository):
             return Had(state=newest)
         complaints: list[str] = []
@@ -107,18 +104,19 @@ class Refresher:
                 raise _older(shown_url(base.url))
             files = {path.name: path for path in making.iterdir() if path.is_file()}
             digest = "sha256:" + hashlib.sha256(signed.read_bytes()).hexdigest()
-            return self._store.adopt(repository, self._architecture, digest, files, shown_url(base.url), https=safe)
+            origin = Origin(url=shown_url(base.url), safe=safe, source=self._reader.source(making, repository))
+            return self._store.adopt(repository, self._reader.architecture, digest, files, origin)
 
     def _doubt(self, state: Path, repository: Repository) -> str:
         """What is wrong with the signature of a state; nothing is, when it has none."""
         try:
-            why = why_unsigned(state, repository, self._tree, self._work)
+            why = self._reader.why_unsigned(state, repository)
         except (OSError, ValueError) as error:
             return str(error)
         return "" if repository.form == "rpm" and not (state / SIGNATURE).is_file() else why
 
     def _get_apk(self, base: Base, fetcher: Fetcher, making: Path) -> tuple[Path, bool]:
-        document = fetcher.get(f"{base.url}{self._architecture}/{APKINDEX}")
+        document = fetcher.get(f"{base.url}{self._reader.architecture}/{APKINDEX}")
         return _put(document, making / APKINDEX), document.safe
 
     def _get_rpm(self, base: Base, fetcher: Fetcher, making: Path) -> tuple[Path, bool]:
@@ -147,7 +145,7 @@ class Refresher:
 
     @contextmanager
     def _making(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="index-", dir=self._work) as directory:
+        with tempfile.TemporaryDirectory(prefix="index-", dir=self._reader.work) as directory:
             yield Path(directory)
 
 

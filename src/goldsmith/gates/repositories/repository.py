@@ -69,6 +69,8 @@ class Index:
     """What a repository offered when its index was made."""
 
     repository: Repository
+    source: str
+    """What hosts call it under the key that vouches for it; empty for rpm."""
     digest: str
     """`sha256:<hex>` of the file that a signature is over."""
     published_s: int

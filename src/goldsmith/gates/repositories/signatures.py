@@ -55,14 +55,13 @@ class SignedArchive:
     content: bytes
     """Compressed, as the signature covers it."""
 
-    def why_not_signed(self, tree: Tree, keys: Sequence[str]) -> str:
-        """Why no key of the image vouches for it; empty when one does."""
+    def why_not_signed(self, key: str | None) -> str:
+        """Why a key (its text in PEM, None: the image does not have it) does not vouch for it; empty when it does."""
         if not self.signature:
             return "it has no signature"
-        place = next((path for path in keys if path.rpartition("/")[2] == self.key), None)
-        if place is None:
+        if key is None:
             return f'it is signed by the key "{self.key}", which the image does not have'
-        return "" if _fits(tree.text(place) or "", self) else f'its signature by the key "{self.key}" is not over this content'
+        return "" if _fits(key, self) else f'its signature by the key "{self.key}" is not over this content'
 
 
 def split_archive(data: bytes) -> SignedArchive:

@@ -7,21 +7,39 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from goldsmith.gates.repositories.repository import Repository
 from goldsmith.images.whole import write_whole
 from goldsmith.sources.indexes import fetched_at, stamp
 
+DIRECTORY = "repositories"
+"""Below the cache of a host."""
 ORIGIN = "origin.json"
-"""Names the file that says how a state came here: JSON {"url", "https"}."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """How a state came here; the same index may come by another way the next time."""
+
+    url: str = ""
+    safe: bool = False
+    """The server vouched for it, or it is from a directory of this host."""
+    source: str = ""
+    """What hosts call this index of this repository under the key that vouches for it; empty where that is not told."""
 
 
 class RepositoryStore:
     """Below one directory: one for each repository, in it one for each state, named by the digest of what is signed."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, cache: Path) -> None:
+        """`cache` is the directory that all projects of this host share."""
+        self.root = cache / DIRECTORY
+
+    def states(self) -> tuple[Path, ...]:
+        """Every state of every repository."""
+        return tuple(path.parent for path in sorted(self.root.glob(f"*/*/{ORIGIN}")))
 
     @property
     def downloads(self) -> Path:
@@ -37,9 +55,7 @@ class RepositoryStore:
         dated = [(at, path) for path in self.kept(repository, architecture) if (at := fetched_at(path)) is not None]
         return max(dated)[1] if dated else None
 
-    def adopt(
-        self, repository: Repository, architecture: str, digest: str, files: Mapping[str, Path], origin: str, *, https: bool
-    ) -> Path:
+    def adopt(self, repository: Repository, architecture: str, digest: str, files: Mapping[str, Path], origin: Origin) -> Path:
         """Take over a state that was just found current: its files by name, each whole. Returns its directory."""
         place = self._place(repository, architecture)
         final = place / digest.removeprefix("sha256:")
@@ -55,8 +71,7 @@ class RepositoryStore:
                 shutil.rmtree(making)
                 if not final.is_dir():
                     raise
-        # The same index may come by a safer way than the last time, or by a less safe one.
-        write_whole(final / ORIGIN, json.dumps({"url": origin, "https": https}) + "\n")
+        write_whole(final / ORIGIN, json.dumps(asdict(origin)) + "\n")
         stamp(final)
         return final
 
@@ -65,9 +80,9 @@ class RepositoryStore:
         return self.root / hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
-def came_by_https(state: Path) -> bool:
-    """Whether a state came here by a way that its server vouched for."""
+def origin_of(state: Path) -> Origin:
+    """How a state came here; of one that does not say, nothing good is assumed."""
     try:
-        return bool(json.loads((state / ORIGIN).read_bytes())["https"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return Origin(**json.loads((state / ORIGIN).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return Origin()
