@@ -13,6 +13,8 @@ from pathlib import Path
 from goldsmith.build.cache import StepCache
 from goldsmith.build.keys import step_key
 from goldsmith.events import CacheEvicted, Event, ignore
+from goldsmith.gates.repositories.repository import Repository
+from goldsmith.gates.repositories.store import Origin, RepositoryStore
 from goldsmith.images import SealedImage
 from goldsmith.images.lock import LockedPackage
 from goldsmith.provisioners.target_python import shown
@@ -170,6 +172,24 @@ def test_layers_and_packages_go_in_the_order_of_their_use(tmp_path: Path) -> Non
     assert (has(cache, old), cache.layers.has(name), has(cache, new)) == (False, True, True)
     cache.prune(ignore, limit_bytes=cache.size_bytes() - 1)
     assert (cache.layers.has(name), has(cache, new)) == (False, True)
+
+
+def test_indexes_of_repositories_go_by_the_time_they_were_current(tmp_path: Path) -> None:
+    cache, store = StepCache(tmp_path / "cache"), RepositoryStore(tmp_path / "cache")
+    repository = Repository(form="apk", id="main", place="etc/apk/repositories", bases=("https://repo.test/main/",))
+    index = tmp_path / "APKINDEX.tar.gz"
+    index.write_bytes(os.urandom(200_000))
+    states = [
+        store.adopt(repository, "x86_64", f"sha256:{name * 64}", {index.name: index}, Origin(url="https://repo.test/main/"))
+        for name in "ab"
+    ]
+    (states[0] / "goldsmith-fetched").write_text('{"at": 1000}')
+
+    cache.prune(ignore, limit_bytes=cache.size_bytes() - 1)
+    assert [state.is_dir() for state in states] == [False, True]
+    assert store.newest(repository, "x86_64") == states[1]
+    cache.prune(ignore, limit_bytes=0)
+    assert store.kept(repository, "x86_64") == ()
 
 
 def test_the_python_of_sandboxes_counts_and_goes_when_it_is_old(tmp_path: Path) -> None:

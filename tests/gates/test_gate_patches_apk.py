@@ -12,8 +12,8 @@ import pytest
 
 from goldsmith.components import Duration
 from goldsmith.gates.advisories.schema import Advisory
-from goldsmith.gates.contract import Result
-from goldsmith.gates.patches import PatchesConfig
+from goldsmith.gates.contract import Result, Subject
+from goldsmith.gates.patches import Patches, PatchesConfig
 from tests.gates.advisory_workbench import FEED, Host
 from tests.gates.repository_workbench import DAY, HOST, ApkRepository, Image, apk_image, make_rsa
 
@@ -131,6 +131,14 @@ def test_a_repository_without_packages_of_ours_and_one_on_a_disk_do_no_harm(
 
     assert result.verdict == "pass"
     assert [item.sample for item in result.facts.skipped] == [("/media/cdrom/apks/",)]
+
+
+def test_a_verdict_does_not_stand_longer_than_a_day_while_nobody_knows_the_repositories(image: Image) -> None:
+    subject = Subject(image="t", disk_digest="", tree=image.tree, disk=None, now_s=20 * DAY)
+    gate, config = Patches(), PatchesConfig()
+
+    assert gate.data_digests(subject, config) == gate.data_digests(replace(subject, now_s=20 * DAY + 60), config)
+    assert gate.data_digests(subject, config) != gate.data_digests(replace(subject, now_s=21 * DAY), config)
 
 
 # ── what must never pass ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,8 @@ from pathlib import Path
 from goldsmith.build.keys import Document, StepKey
 from goldsmith.build.states import STATES, StateStore
 from goldsmith.events import CacheEvicted, Emit
+from goldsmith.gates.repositories.store import DIRECTORY as REPOSITORIES
+from goldsmith.gates.repositories.store import RepositoryStore
 from goldsmith.images import Layer, LayerStore, SealedImage
 from goldsmith.images.usage import Stock, alone, disk_usage
 from goldsmith.images.whole import write_whole
@@ -26,7 +28,9 @@ DEFAULT_LIMIT_BYTES = 20_000_000_000
 
 PACKAGES, TOOLS = "packages", "tools"
 """Where sources keep what they download, and provisioners what they show to sandboxes."""
-_COUNTED = ("images", PACKAGES, TOOLS, DOWNLOADS, STATES)
+_SHARED = (PACKAGES, TOOLS, DOWNLOADS, STATES, REPOSITORIES)
+"""What processes share in ways that only they know of."""
+_COUNTED = ("images", *_SHARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +163,13 @@ class StepCache:
         states of machines are kept while any other process works with some of them.
         """
         limit = self.limit_bytes if limit_bytes is None else limit_bytes
+        repositories = RepositoryStore(self.root)
         with ExitStack() as held:
-            free = {name: held.enter_context(alone(self.root / name)) for name in (PACKAGES, TOOLS, DOWNLOADS, STATES)}
+            free = {name: held.enter_context(alone(self.root / name)) for name in _SHARED}
             if free[PACKAGES]:
                 abandoned(self.root / PACKAGES).remove()
+            if free[REPOSITORIES]:
+                repositories.abandoned().remove()
             if free[STATES]:
                 self.states.remove_abandoned()
             excess = self.size_bytes() - limit
@@ -173,6 +180,7 @@ class StepCache:
                     TOOLS: self._tools,
                     DOWNLOADS: lambda: download_stock(self.root / DOWNLOADS),
                     STATES: self.states.stock,
+                    REPOSITORIES: repositories.stock,
                 }
                 stock = [item for name, items in kinds.items() if free[name] for item in items()]
                 freed += self._evict_by_use(excess - freed, stock, emit)

@@ -64,9 +64,13 @@ class Patches(Gate[PatchesConfig]):
         )
 
     def data_digests(self, subject: Subject, config: PatchesConfig) -> Sequence[str]:
-        """The indexes that the verdict rests on, and the day while an update may still wait."""
-        days = [f"day {subject.now_s // 86400}"] if config.within > 0 else []
-        return [*index_digests(subject.lists), *days] if subject.lists is not None else ()
+        """The indexes that the verdict rests on, and the day while an update may still wait.
+
+        Which repositories an image of rpm or apk names is not known before its tree is there: they are asked each day.
+        """
+        is_asked_daily = config.within > 0 or subject.lists is None
+        days = [f"day {subject.now_s // 86400}"] if is_asked_daily else []
+        return [*(index_digests(subject.lists) if subject.lists is not None else ()), *days]
 
 
 def _skipped(reason: str, names: Sequence[str]) -> tuple[Skipped, ...]:

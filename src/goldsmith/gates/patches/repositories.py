@@ -54,8 +54,10 @@ def compare_with_repositories(
     if not configured.repositories:
         raise _no_repository(inventory, configured)
     names = frozenset(package.name for package in installed)
+    store = RepositoryStore(subject.cache)
+    store.use()
     with _work(subject) as work:
-        shelf = _Shelf(RepositoryStore(subject.cache), Reader(tree, architecture, work), names)
+        shelf = _Shelf(store, Reader(tree, architecture, work), names)
         read = _read(configured.repositories, shelf, subject, inventory, config, cancellation)
         stock = Stock(
             scheme="apk" if kind == "apk" else "rpm",

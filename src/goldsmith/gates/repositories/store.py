@@ -6,13 +6,17 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goldsmith.gates.repositories.repository import Repository
+from goldsmith.images.usage import Stock, disk_usage, use
 from goldsmith.images.whole import write_whole
 from goldsmith.sources.indexes import fetched_at, stamp
+
+if TYPE_CHECKING:
+    from goldsmith.gates.repositories.repository import Repository
 
 DIRECTORY = "repositories"
 """Below the cache of a host."""
@@ -36,6 +40,21 @@ class RepositoryStore:
     def __init__(self, cache: Path) -> None:
         """`cache` is the directory that all projects of this host share."""
         self.root = cache / DIRECTORY
+
+    def use(self) -> None:
+        """Say that this process works with some of it, so that nobody prunes it meanwhile."""
+        use(self.root)
+
+    def stock(self) -> Iterator[Stock]:
+        """Each state by last use. Removing one costs fetching it again, and knowing less of how old updates are."""
+        for state in self.states():
+            used_s = float(fetched_at(state) or 0)
+            yield Stock(name=f"index {state.name[:12]}", used_s=used_s, size=disk_usage(state), paths=(state,))
+
+    def abandoned(self) -> Stock:
+        """What killed processes had half written: it is of nobody once no process uses the store."""
+        paths = (*self.root.glob("*/.making-*"), *self.downloads.glob("*.part"))
+        return Stock(name="half-written files", used_s=0.0, size=0, paths=paths)
 
     def states(self) -> tuple[Path, ...]:
         """Every state of every repository."""
