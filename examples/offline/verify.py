@@ -127,12 +127,12 @@ def main(bundle: Path, key_file: Path, disk: Path | None) -> None:
     demand(decided["generation"] == pointer["generation"], "the verification summary is of another move")
     demand(decided["digest"] == named(parts["decision"][0]), "the decision is another one")
     trusted = [serialization.load_pem_public_key(item["pem"].encode()) for item in json.loads(parts["trust"][0])["keys"]]
-    counted = sorted(named(base64.b64decode(json.loads(line)["dsseEnvelope"]["payload"])) for line in parts.get("evidence", []))
+    signed = [line for name in ("evidence", "waiver", "approval") for line in parts.get(name, [])]
+    counted = sorted(named(base64.b64decode(json.loads(line)["dsseEnvelope"]["payload"])) for line in signed)
     inputs = sorted("sha256:" + item["digest"]["sha256"] for item in summary["predicate"]["inputAttestations"])
     demand(counted == inputs, "the evidence is not what was counted")
-    for name in ("evidence", "provenance", "approval"):
-        for line in parts.get(name, []):
-            opened(line, trusted)
+    for line in (*signed, *parts.get("provenance", [])):
+        opened(line, trusted)
 
     checkpoint = opened(parts["checkpoint"][0], [key])["predicate"]
     event = json.loads(parts["event"][0])

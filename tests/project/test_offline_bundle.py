@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 
 from goldsmith.cli.app import run
 from goldsmith.evidence import (
+    PROVENANCE,
     TEST_RESULT,
     Part,
     Statement,
@@ -91,20 +93,29 @@ class Place:
         files = [ArtifactFile("raw", path)]
         return registry.register(image, document, artifacts=files, packages={}, builder="user:ci", actor="user:ci")
 
-    def prove(self, registry: Registry, version: Version, gate: str = "secrets", verdict: str = "pass") -> None:
+    def prove(
+        self,
+        registry: Registry,
+        version: Version,
+        gate: str = "secrets",
+        verdict: str = "pass",
+        key: str = "goldsmith",
+        failing: tuple[str, ...] = (),
+    ) -> None:
         claim = Statement(
             subjects=[Subject(name="version", sha256=version.digest.removeprefix("sha256:"))],
-            predicate_type=TEST_RESULT,
+            predicate_type=PROVENANCE if gate == "provenance" else TEST_RESULT,
             predicate={"goldsmith_result": {"gate": gate, "verdict": verdict}},
         )
-        signed = sign(claim, load_or_create_signer(self.root / "keys/goldsmith.key"))
+        signed = sign(claim, load_or_create_signer(self.root / f"keys/{key}.key"))
         statement = VerifiedStatement(
             subjects=(version.digest,),
-            predicate_type=TEST_RESULT,
+            predicate_type=claim.predicate_type,
             statement_digest=signed.digest,
             signer=signed.signer,
             gate=gate,
             verdict=verdict,  # type: ignore[arg-type]  # the tests' own words
+            failing=failing,
             issued_at=version.created_at,
         )
         registry.attest(version, statement, signed.bundle, "user:ci")
@@ -297,6 +308,54 @@ def test_a_channel_that_was_moved_by_breaking_glass_is_told(place: Place, capsys
     assert "GLASS BROKEN" in capsys.readouterr().out
 
 
+PEOPLE = """
+security "sam" { key = "keys/sam.pub" }
+approver "alice" { key = "keys/alice.pub" }
+channel "guarded" {
+  requires  = ["secrets"]
+  signers   = ["keys/ci.pub"]
+  approvals = 1
+}
+"""
+
+
+def test_who_signed_evidence_who_waived_and_who_approved_can_be_checked(place: Place) -> None:
+    for name in ("sam", "alice", "ci"):
+        load_or_create_signer(place.root / f"keys/{name}.key")
+    (place.root / "goldsmith.hcl").write_text(PROJECT + PEOPLE)
+    with place.registry() as registry:
+        place.prove(registry, registry.show("web:2").version, verdict="fail", key="ci", failing=("token in /root",))
+    day = (datetime.now(UTC) + timedelta(days=30)).date()
+    waiver = ["waive", "-reason=revoked", f"-until={day}T12:00Z", "-key=keys/sam.key", "token in /root", "web:2"]
+    assert run(waiver) == 0
+    assert run(["promote", "web", "guarded", "web:2"]) == 5
+    with place.registry() as registry:
+        (request,) = registry.requests()
+    assert run(["approve", "-key=keys/alice.key", str(request.id)]) == 0
+    assert run(["promote", "web", "guarded", "web:2"]) == 0
+
+    content = place.bundle("web@guarded")
+
+    signers = {item.signer for item in place.check(content).statements}
+    assert signers == {str(load_public_key(place.root / f"keys/{name}.pub").keyid) for name in ("sam", "alice", "ci")}
+    parts = parts_of(content, place.key)
+    assert place.refused(joined(place, {**parts, "waiver": []}, "web@guarded")) == "bundle.mixed"
+    assert place.refused(joined(place, {**parts, "approval": []}, "web@guarded")) == "bundle.mixed"
+    assert standalone(place, content, "web-2.raw").returncode == 0
+
+
+def test_evidence_of_a_key_that_nobody_names_makes_no_bundle(place: Place) -> None:
+    with place.registry() as registry:
+        place.prove(registry, registry.show("web:2").version, verdict="warn", key="stranger")
+    assert run(["promote", "web", "prod", "web:1"]) == 0
+    assert run(["promote", "web", "prod", "web:2"]) == 0
+
+    with pytest.raises(GoldsmithError) as caught:
+        place.bundle()
+
+    assert caught.value.diagnostics[0].code == "evidence.unknown-key"
+
+
 # ── mix-and-match: parts of other bundles, put together by somebody who has the key ──────────────────────────────────
 
 
@@ -304,11 +363,11 @@ def parts_of(content: bytes, key: Path) -> dict[str, list[bytes]]:
     return {name: list(lines) for name, lines in read_parts(content, [load_public_key(key)])[1].items()}
 
 
-def joined(place: Place, parts: dict[str, list[bytes]]) -> bytes:
+def joined(place: Place, parts: dict[str, list[bytes]], name: str = "web@prod") -> bytes:
     version = hashlib.sha256(parts["version"][0]).hexdigest()
     signer = load_or_create_signer(place.root / "keys/goldsmith.key")
-    listed = [Part(name, line) for name in (*ONCE, *ANY) for line in parts[name]]
-    return write_parts(Subject(name="web@prod", sha256=version), listed, signer)
+    listed = [Part(part, line) for part in (*ONCE, *ANY) for line in parts[part]]
+    return write_parts(Subject(name=name, sha256=version), listed, signer)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ LARGEST = 512 << 20
 
 ONCE = ("pointer", "version", "manifest", "policy", "decision", "summary", "revocations", "checkpoint", "event", "trust")
 """Parts that are there exactly once."""
-ANY = ("ancestor", "evidence", "provenance", "approval")
+ANY = ("ancestor", "evidence", "waiver", "approval", "provenance")
 """Parts that may be there any number of times."""
 
 

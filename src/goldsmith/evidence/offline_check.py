@@ -13,12 +13,16 @@ from goldsmith.evidence.keys import public_key_of
 from goldsmith.evidence.log_proof import event_hash, is_included
 from goldsmith.evidence.moments import moment
 from goldsmith.evidence.offline import broken, read_parts
-from goldsmith.evidence.statement import APPROVAL, CHECKPOINT, POINTER, VERIFICATION_SUMMARY, Statement
+from goldsmith.evidence.statement import APPROVAL, CHECKPOINT, POINTER, PROVENANCE, VERIFICATION_SUMMARY, WAIVER, Statement
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
 
+SIGNED = {"approval": APPROVAL, "waiver": WAIVER, "provenance": PROVENANCE}
+"""Parts that are statements of one type."""
+COUNTED = {"evidence": "statements", "waiver": "waivers", "approval": "approvals"}
+"""Parts that a decision counted, and where it names them."""
 FILES = "application/vnd.goldsmith."
 """What the media types of disk files begin with."""
 MOST_AHEAD_US = 5 * 60 * 1_000_000
@@ -48,7 +52,7 @@ class Proven:
     files: frozenset[str]
     """Plain SHA-256 of the files that hold the disks, `sha256:<hex>`."""
     statements: tuple[SignedStatement, ...]
-    """The evidence that the promotion counted, the provenance and the approvals."""
+    """The evidence, waivers and approvals that the promotion counted, and the provenance."""
     signer: str
     """The key that the bundle as a whole is signed with."""
 
@@ -118,7 +122,6 @@ class _Bundle:
             raise _mixed("channel pointer and version document are of different versions")
         if self.document.get("image") != said["image"]:
             raise _mixed("the version document is of another image")
-        evidence = (*self.parts["evidence"], *self.parts["provenance"])
         return Proven(
             image=str(said["image"]),
             channel=str(said["channel"]),
@@ -132,7 +135,7 @@ class _Bundle:
             result=str(self.summary.statement.predicate["verificationResult"]),
             disks=_named(self.document["disks"]),
             files=self.files(digest),
-            statements=(*(open_bundle(part, self.known) for part in evidence), *self.approvals()),
+            statements=(*self.signed("evidence"), *self.signed("provenance"), *self.signed("waiver"), *self.signed("approval")),
             signer=self.contents.signer,
         )
 
@@ -144,17 +147,18 @@ class _Bundle:
         layers = [item for item in _mappings(manifest["layers"]) if str(item["mediaType"]).startswith(FILES)]
         return frozenset(str(item["digest"]) for item in layers)
 
-    def approvals(self) -> Iterator[SignedStatement]:
-        """What people signed."""
-        for part in self.parts["approval"]:
-            yield _typed(open_bundle(part, self.known), "approval", APPROVAL)
+    def signed(self, name: str) -> tuple[SignedStatement, ...]:
+        """Statements that any key of the trust root may have signed."""
+        opened = (open_bundle(part, self.known) for part in self.parts[name])
+        return tuple(_typed(item, name, SIGNED[name]) if name in SIGNED else item for item in opened)
 
     def check_decision(self, pointer: Proven) -> None:
         """Summary, decision, policy, evidence and approvals are those of the move that the pointer is the end of."""
         summary, decision = self.summary.statement.predicate, _object(self.parts["decision"][0])
         told = _mapping(summary["goldsmith_decision"])
         policy = _digest_of(self.parts["policy"][0])
-        counted = sorted(open_bundle(part, self.known).digest for part in self.parts["evidence"])
+        # Older decisions name evidence alone.
+        named = {name: sorted(_texts(decision.get(kind, []))) for name, kind in COUNTED.items()}
         inputs = sorted("sha256:" + str(_mapping(item["digest"])["sha256"]) for item in _mappings(summary["inputAttestations"]))
         agreements = {
             "the verification summary is of another version": pointer.version in _subjects(self.summary.statement),
@@ -166,11 +170,17 @@ class _Bundle:
             == (pointer.image, pointer.channel),
             "the decision is about another version": decision["version"] == pointer.version,
             "the decision is by another policy": decision["policy"] == policy,
-            "the evidence is not what the decision counted": counted == inputs == sorted(_texts(decision["statements"])),
+            "the summary is by other statements than the decision": inputs
+            == sorted(item for kind in named.values() for item in kind),
+            **{
+                f"the {name} is not what the decision counted": sorted(item.digest for item in self.signed(name)) == digests
+                for name, digests in named.items()
+            },
         }
         _demand(agreements)
         own = {pointer.version, *pointer.disks.values(), *pointer.files}
-        foreign = [item.digest for item in pointer.statements if not own & _subjects(item.statement)]
+        about = (*self.signed("evidence"), *self.signed("provenance"), *self.signed("approval"))
+        foreign = [item.digest for item in about if not own & _subjects(item.statement)]
         if foreign:
             raise _mixed(f"the statement {foreign[0][:19]}… is about something else")
 

@@ -12,7 +12,7 @@ from goldsmith.registry import channels, checkpoints, layout, overview, resolve,
 from goldsmith.registry.accepted import evidence_of
 from goldsmith.registry.canonical import JSON
 from goldsmith.registry.channels import Pointer
-from goldsmith.registry.entities import Assignment, Version
+from goldsmith.registry.entities import Version
 from goldsmith.registry.transaction import Reader
 
 POINTER_LIFETIME_US = 7 * 86_400 * 1_000_000
@@ -43,8 +43,9 @@ class Release:
     """The blobs of the evidence that the decision counted."""
     provenance: tuple[str, ...]
     """The blob of the newest provenance, unless the decision counted it."""
+    waivers: tuple[str, ...]
     approvals: tuple[str, ...]
-    """Signed statements."""
+    """Signed statements that the decision counted."""
     revocations: Sequence[Mapping[str, JSON]]
     """Standing ones, of the ancestors and of all versions of the image: version, effective_at, reason, exempt."""
     event: Mapping[str, JSON]
@@ -93,7 +94,8 @@ def release(reader: Reader, image: str, channel: str) -> Release:
         summary=summary.bundle_of(reader, last.decision_digest or ""),
         counted=tuple(counted.values()),
         provenance=tuple(provenance[-1:]),
-        approvals=_approvals(reader, pointer, last),
+        waivers=_signed(reader, "waiver", decided.get("waivers", ())),
+        approvals=_signed(reader, "approval", decided.get("approvals", ())),
         revocations=_revocations(reader, version),
         event=_event(reader, last.seq, path),
     )
@@ -127,13 +129,10 @@ def _document(reader: Reader, digest: str) -> str:
     return _text(reader, "SELECT manifest AS text FROM version WHERE digest = :key", digest)
 
 
-def _approvals(reader: Reader, pointer: Pointer, last: Assignment) -> tuple[str, ...]:
-    rows = reader.rows(
-        """SELECT p.bundle FROM approval p JOIN assignment a ON a.request = p.request
-        WHERE a.channel = :channel AND a.generation = :generation AND p.bundle <> '' ORDER BY p.seq""",
-        channel=pointer.id,
-        generation=last.generation,
-    )
+def _signed(reader: Reader, table: str, digests: Sequence[str]) -> tuple[str, ...]:
+    if not digests:
+        return ()
+    rows = reader.rows(f"SELECT bundle FROM {table} WHERE statement_digest IN :digests ORDER BY seq", digests=list(digests))
     return tuple(row.text("bundle") for row in rows)
 
 
