@@ -132,6 +132,50 @@ def check(deep: bool) -> int:
     return 0 if report.is_sound else 1
 
 
+@command.command("scrub")
+@flag("repair", "Fetch what is damaged from the stores of -from and of the store block, or make it from its layers.")
+@click.option("-from", "others", multiple=True, metavar="STORE", help="A store to fetch damaged blobs from; implies -repair.")
+@flag("due", "Read only what was not read for 30 days; for cron.")
+def scrub(repair: bool, others: tuple[str, ...], due: bool) -> int:
+    """Read and hash every blob, those that channels hold first
+
+    \b
+    A blob of other bytes than its name says is put aside and never deleted; -repair fetches what is wrong of it.
+    Exit code: 0 all are sound, or were repaired; 1 some are not.
+    """
+    from goldsmith.cli.diagnostics import print_diagnostics
+    from goldsmith.cli.references import project_here
+    from goldsmith.cli.rendering import Style, renderer
+    from goldsmith.cli.rendering.lines import size
+    from goldsmith.project import scrub_store
+
+    with renderer(Style()) as emit:
+        report = scrub_store(project_here(), others, repair=repair or bool(others), due_only=due, emit=emit)
+    for digest, place in report.mended:
+        click.echo(f"{digest} was damaged and came back from {place}")
+    print_diagnostics(report.faults)
+    verdict = f"{len(report.faults)} damaged" if report.faults else "all sound"
+    click.echo(f"{report.blobs} blobs, {size(report.size)} read: {verdict}.")
+    return 1 if report.faults else 0
+
+
+@command.command("index")
+def index() -> int:
+    """Write index.json of the store, by which other tools read it as an OCI layout
+
+    \b
+    It is made from the database. skopeo inspect oci:STORE:web:41
+    """
+    from goldsmith.cli.references import open_here
+    from goldsmith.project import actor
+
+    _, registry = open_here()
+    with registry:
+        number = registry.write_index(actor=actor())
+    click.echo(f"The index of {registry.blobs.name} names {number} versions.")
+    return 0
+
+
 @command.command("targets")
 def targets() -> int:
     """Show who is told of changes, and what has not arrived

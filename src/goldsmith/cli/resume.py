@@ -1,4 +1,4 @@
-"""`goldsmith resume`: finish images that are built and not yet registered."""
+"""`goldsmith resume`: finish what was cut short on its way into the registry or to another store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import click
 @click.command("resume")
 @click.argument("image", required=False, default="")
 def command(image: str) -> int:
-    """Sign and register what is built and waits in .goldsmith/pending: IMAGE, or all. Nothing is built or examined again.
+    """Sign and register what is built and waits in .goldsmith/pending, and send what was to be pushed: IMAGE, or all.
+
+    Nothing is built, examined or sent again.
 
     \b
     Exit code: 0 nothing waits any more, 1 something still does.
@@ -17,11 +19,11 @@ def command(image: str) -> int:
     from goldsmith.cli.references import project_here
     from goldsmith.cli.rendering import Style, renderer
     from goldsmith.hcl.diagnostics import GoldsmithError
-    from goldsmith.project import all_pending, finish
+    from goldsmith.project import all_pending, all_sendings, finish, send
 
     project = project_here()
     waiting = all_pending(project, image)
-    if not waiting:
+    if not waiting and not all_sendings(project, image):
         click.echo(f"Nothing of {image} is pending." if image else "Nothing is pending.")
     failed = False
     for pending in waiting:
@@ -33,4 +35,14 @@ def command(image: str) -> int:
             print_diagnostics(error.diagnostics)
         else:
             click.echo(f"{pending.image}:{number} is registered  {pending.digest}")
+    # Those of images that were just registered are among them, unless they have arrived by now.
+    for sending in all_sendings(project, image):
+        try:
+            with renderer(Style()) as emit:
+                send(project, sending, emit)
+        except GoldsmithError as error:
+            failed = True
+            print_diagnostics(error.diagnostics)
+        else:
+            click.echo(f"{sending.ref} is in {sending.url}")
     return 1 if failed else 0

@@ -17,9 +17,12 @@ from goldsmith.project.project import (
     size_bytes,
     templates_meant,
 )
+from goldsmith.project.receiving import receive
 from goldsmith.project.records import actor, check_names, declare_channels, open_registry
 from goldsmith.project.registration import finish
 from goldsmith.project.retention import clouds, expiry_policy, read_inventories
+from goldsmith.project.scrubbing import scrub_store
+from goldsmith.project.sending import all_sendings, send, sending_of
 from goldsmith.project.session import Request, Session
 from goldsmith.project.state import advisories_directory, cache_directory, is_fleet
 from goldsmith.project.verdicts import gate_verdicts, public_key_here
@@ -35,6 +38,7 @@ __all__ = [
     "admit_restored",
     "advisories_directory",
     "all_pending",
+    "all_sendings",
     "approve",
     "build_fleet",
     "build_template",
@@ -61,7 +65,11 @@ __all__ = [
     "project_for",
     "public_key_here",
     "read_inventories",
+    "receive",
+    "scrub_store",
     "seconds",
+    "send",
+    "sending_of",
     "sign_decisions",
     "size_bytes",
     "templates_meant",

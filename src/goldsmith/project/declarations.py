@@ -130,10 +130,16 @@ class SigningConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UrlConfig:
+class StoreConfig:
     """`store`: where bytes are kept."""
 
-    url: str = attribute(REQUIRED, "file://PATH.")
+    url: str = attribute(
+        "file://.goldsmith/store", "file://PATH, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."
+    )
+    disks: str = attribute(
+        "keep", "keep: disks are stored; remake: their layers are, and disks are made from them when asked for."
+    )
+    mirrors: tuple[str, ...] = attribute((), "Stores that every registered version is copied to.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ from goldsmith.project.declarations import (
     SecurityConfig,
     SigningConfig,
     SsmParameterConfig,
-    UrlConfig,
+    StoreConfig,
     WebhookConfig,
 )
 from goldsmith.project.state import PROJECT_FILE, State, find_project, is_fleet
@@ -85,6 +85,10 @@ class Project:
     signing: SigningConfig = field(default_factory=SigningConfig)
     store_url: str
     """`file://` and an absolute path, or the URL of an object store."""
+    mirrors: tuple[str, ...] = ()
+    """URLs of the stores that every registered version is copied to."""
+    remakes_disks: bool = False
+    """Whether layers are stored in place of disks."""
     registry_url: str
     checkpoints: Path
     """Where signed states of the registry's log are put."""
@@ -190,8 +194,9 @@ class _Reader:
         inventories = self._labelled("inventory", InventoryConfig)
         self._check_inventories(inventories)
         signing = self._single("signing", SigningConfig) or SigningConfig()
-        store = self._single("store", UrlConfig) or UrlConfig(url="file://.goldsmith/store")
+        store = self._single("store", StoreConfig) or StoreConfig()
         registry = self._single("registry", RegistryConfig) or RegistryConfig(url="sqlite:///.goldsmith/registry.db")
+        self._check_disks(store)
         cache = self._single("cache", CacheConfig) or CacheConfig()
         project = Project(
             path=self.path,
@@ -205,6 +210,8 @@ class _Reader:
             inventories={name: config for name, (config, _) in inventories.items()},
             signing=signing,
             store_url=self._checked(lambda: self._store_url(store.url), ""),
+            mirrors=tuple(self._checked(lambda url=url: self._store_url(url), "") for url in store.mirrors),
+            remakes_disks=store.disks == "remake",
             registry_url=self._registry_url(registry),
             checkpoints=self.path.parent / (registry.checkpoints or ".goldsmith/checkpoints"),
             cache_limit_bytes=self._checked(lambda: size_bytes(cache.limit), 0),
@@ -380,6 +387,12 @@ class _Reader:
                 self._fault("project.inventory", what, block.range)
             for fault in access_faults(config.aws) if config.aws else ():
                 self._fault(fault.code, fault.what, block.range, fault.why, fault.next)
+
+    def _check_disks(self, config: StoreConfig) -> None:
+        if config.disks not in ("keep",):
+            what = f'"{config.disks}" says nothing of how disks are stored'
+            block = next(self.body.blocks_of("store"))
+            self._fault("project.store-disks", what, _place(block, "disks"), next='Write disks = "keep" or "remake".')
 
     def _registry_url(self, config: RegistryConfig) -> str:
         if config.url.startswith("sqlite:///"):

@@ -15,6 +15,7 @@ from goldsmith.project.certified import Certified, remember
 from goldsmith.project.pending import Pending, strike_out
 from goldsmith.project.project import Project
 from goldsmith.project.records import MICROSECONDS, actor, declare_channels, open_registry, record_labels
+from goldsmith.project.sending import send_mirrors
 from goldsmith.project.statements import SignedEvidence, sign_claims, write_bundles
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def finish(project: Project, pending: Pending, emit: Emit) -> int:
-    """Sign and register an image that is written down, and strike it out; returns its number.
+    """Sign and register an image that is written down, strike it out and copy it where the project says; returns its number.
 
     What is done already is not done again, so this may be repeated at will. Raises what went wrong, with where the image is
     kept and how to resume.
@@ -30,6 +31,7 @@ def finish(project: Project, pending: Pending, emit: Emit) -> int:
     with _told_as_pending(project, pending), phase(emit, f"Signing and registering {pending.image}"):
         number = _finish(project, pending, emit)
     strike_out(project, pending)
+    send_mirrors(project, pending.digest, f"{pending.image}:{number}", emit)
     return number
 
 

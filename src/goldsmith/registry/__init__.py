@@ -41,14 +41,17 @@ if TYPE_CHECKING:
     from goldsmith.registry.inventory.accepted import Inventory
     from goldsmith.registry.inventory.reading import Limits, Place, Reading, Reference, Source
     from goldsmith.registry.keep_rules import KeepRule, RetentionPolicy
+    from goldsmith.registry.offer import Offer, offers
     from goldsmith.registry.outbox import TargetDeclaration, TargetState
     from goldsmith.registry.promote import ChannelMoved, Order, WaitsForApproval
+    from goldsmith.registry.push import Pushed
     from goldsmith.registry.registry import Registry, open_registry
     from goldsmith.registry.release import Release
     from goldsmith.registry.removal import Cloud, Left
     from goldsmith.registry.replay import LogReport
     from goldsmith.registry.resolve import Resolved
     from goldsmith.registry.retention import ExpirePlan, Expiring, Kept
+    from goldsmith.registry.scrub import OtherStore, ScrubReport
     from goldsmith.registry.store_urls import check_store_url, open_store
     from goldsmith.registry.targets.contract import Delivered
 
@@ -86,11 +89,14 @@ _PLACES = {
     "inventory.reading": ("Limits", "Place", "Reading", "Reference", "Source"),
     "keep_rules": ("KeepRule", "RetentionPolicy"),
     "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
+    "offer": ("Offer", "offers"),
     "outbox": ("TargetDeclaration", "TargetState"),
+    "push": ("Pushed",),
     "registry": ("Registry", "open_registry"),
     "release": ("Release",),
     "replay": ("LogReport",),
     "resolve": ("Resolved",),
+    "scrub": ("OtherStore", "ScrubReport"),
     "store_urls": ("check_store_url", "open_store"),
     "targets.contract": ("Delivered",),
     "removal": ("Cloud", "Left"),
@@ -126,12 +132,15 @@ __all__ = [
     "Limits",
     "LogReport",
     "LoggedEvent",
+    "Offer",
     "OnChannels",
     "Order",
+    "OtherStore",
     "Outlook",
     "Package",
     "Part",
     "Place",
+    "Pushed",
     "Reading",
     "Reference",
     "Registry",
@@ -141,6 +150,7 @@ __all__ = [
     "RetentionPolicy",
     "Revocation",
     "Scope",
+    "ScrubReport",
     "Source",
     "Struck",
     "Target",
@@ -155,6 +165,7 @@ __all__ = [
     "canonical",
     "check_store_url",
     "digest_of",
+    "offers",
     "open_registry",
     "open_store",
 ]

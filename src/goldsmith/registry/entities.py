@@ -62,6 +62,11 @@ class Part:
     digest: str
     size: int
 
+    @property
+    def is_disk(self) -> bool:
+        """Whether it is a file of the version's disk."""
+        return self.role not in ("layer", "recipe")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:

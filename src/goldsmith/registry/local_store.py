@@ -48,21 +48,21 @@ class LocalStore:
 
     def has(self, digest: str) -> bool:
         """Whether the bytes are there."""
-        return self.path(digest).is_file()
+        return self._status(self.path(digest)) is not None
 
     def size(self, digest: str) -> int | None:
         """Bytes of a blob, holes counted; None when it is not there."""
-        status = _status(self.path(digest))
+        status = self._status(self.path(digest))
         return None if status is None else status.st_size
 
     def allocated(self, digest: str) -> int:
         """Bytes of disk that a blob takes, holes not counted; 0 when it is not there."""
-        status = _status(self.path(digest))
+        status = self._status(self.path(digest))
         return 0 if status is None else status.st_blocks * 512
 
     def stamp(self, digest: str) -> str:
         """Inode, size and time of the file."""
-        status = _status(self.path(digest))
+        status = self._status(self.path(digest))
         return "" if status is None else f"{status.st_ino}.{status.st_size}.{status.st_mtime_ns}"
 
     def put(self, source: Path, expected: str = "") -> Blob:
@@ -88,10 +88,11 @@ class LocalStore:
     @contextmanager
     def open(self, digest: str) -> Iterator[BinaryIO]:
         """Read a blob."""
-        try:
-            reader = self.path(digest).open("rb")
-        except FileNotFoundError as error:
-            raise blob_missing(self.name, digest) from error
+        with told(self.root):
+            try:
+                reader = self.path(digest).open("rb")
+            except FileNotFoundError as error:
+                raise blob_missing(self.name, digest) from error
         with reader:
             yield reader
 
@@ -122,7 +123,7 @@ class LocalStore:
         old = time.time() - LEFT_OVER_S
         with told(self.root):
             for path in self._tmp.glob("*"):
-                status = _status(path)
+                status = self._status(path)
                 if status is not None and status.st_mtime < old:
                     path.unlink(missing_ok=True)
             for path in self._trash.glob("*"):
@@ -140,7 +141,7 @@ class LocalStore:
     def digests(self) -> Iterator[tuple[str, float]]:
         """All blobs with the time of their writing; parts are in tmp/ and leave it by themselves."""
         for path in self._blobs.glob("*"):
-            status = _status(path)
+            status = self._status(path)
             if status is not None:
                 yield f"sha256:{path.name}", status.st_mtime
 
@@ -148,14 +149,11 @@ class LocalStore:
 
     def tree(self, digest: str) -> ChunkTree:
         """Reads the whole file, except for its holes."""
-        path = self.path(digest)
-        try:
-            with told(self.root):
-                return tree_of(path)
-        except MachineError:
-            if path.exists():
-                raise
-            raise blob_missing(self.name, digest) from None
+        with told(self.root):
+            try:
+                return tree_of(self.path(digest))
+            except FileNotFoundError as error:
+                raise blob_missing(self.name, digest) from error
 
     def chunk(self, digest: str, number: int) -> bytes:
         """One chunk of the file."""
@@ -183,13 +181,11 @@ class LocalStore:
 
     def note(self, name: str) -> bytes | None:
         """A file at the top of the directory."""
-        try:
-            with told(self.root):
+        with told(self.root):
+            try:
                 return (self.root / name).read_bytes()
-        except MachineError:
-            if (self.root / name).exists():
-                raise
-            return None
+            except FileNotFoundError:
+                return None
 
     def replace_note(self, name: str, was: bytes | None, content: bytes) -> bool:
         """Compare and write under a lock of the directory."""
@@ -213,6 +209,14 @@ class LocalStore:
             os.fsync(writer.fileno())
         temporary.rename(self.root / name)
         sync_directory(self.root)
+
+    def _status(self, path: Path) -> os.stat_result | None:
+        """None for a file that is not there; another process may take it at any moment."""
+        with told(self.root):
+            try:
+                return path.stat()
+            except FileNotFoundError:
+                return None
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -242,14 +246,6 @@ class LocalStore:
         if not (self.root / "index.json").exists():
             self._write("index.json", json.dumps(EMPTY_INDEX).encode())
         self._write("oci-layout", json.dumps(LAYOUT).encode())
-
-
-def _status(path: Path) -> os.stat_result | None:
-    """None for a file that is not there; another process may take it at any moment."""
-    try:
-        return path.stat()
-    except FileNotFoundError:
-        return None
 
 
 def sync_directory(path: Path) -> None:

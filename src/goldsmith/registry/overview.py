@@ -75,8 +75,8 @@ def artifact_of(row: Row) -> ArtifactRecord:
 def parts_of(reader: Reader, version: Version) -> tuple[Part, ...]:
     """The blobs of a version that are still there; not what only describes it to other tools."""
     sql = """SELECT vb.role, vb.digest, b.size FROM version_blob vb JOIN blob b ON b.digest = vb.digest
-        WHERE vb.version = :version AND vb.role NOT IN ('config', 'manifest') AND b.state IN ('live', 'condemned', 'damaged')
-        ORDER BY vb.role, vb.digest"""
+        WHERE vb.version = :version AND vb.role NOT IN ('config', 'manifest', 'empty')
+        AND b.state IN ('live', 'condemned', 'damaged') ORDER BY vb.role, vb.digest"""
     return tuple(
         Part(role=row.text("role"), digest=row.text("digest"), size=row.whole("size"))
         for row in reader.rows(sql, version=version.id)

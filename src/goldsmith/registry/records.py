@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.images import file_digest
-from goldsmith.registry import versions
+from goldsmith.registry import layout, versions
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes, is_digest
 from goldsmith.registry.db import Database
-from goldsmith.registry.entities import ArtifactFile, Package, Version
+from goldsmith.registry.entities import ArtifactFile, Package, Version, VersionDetail
 from goldsmith.registry.local_store import told
 from goldsmith.registry.ownership import claim
 from goldsmith.registry.sweeping import Standing, admit, finish, standings
@@ -80,13 +80,50 @@ def register(database: Database, store: BlobStore, registration: Registration, a
             if not lost:
                 return _recorded(tx, registration, blobs)
         finish(database, store, lost, actor)
-    raise MachineError(
+    raise _bytes_vanish(store, f'the bytes of image "{registration.image}" vanish')
+
+
+def _bytes_vanish(store: BlobStore, what: str) -> MachineError:
+    return MachineError(
         Diagnostic(
             code="registry.bytes-vanish",
-            what=f'the bytes of image "{registration.image}" vanish from the store "{store.name}" while they are registered',
+            what=f'{what} from the store "{store.name}" while they are registered',
             next="Another program deletes files there. Stop it, then run the command again; the image is kept.",
         )
     )
+
+
+def describe(database: Database, store: BlobStore, detail: VersionDetail, *, actor: str) -> None:
+    """Keep the document and the manifest of a version as blobs, for tools that read OCI layouts."""
+    claim(database, store)
+    manifest = layout.version_manifest(detail.version.image, detail.document, detail.parts)
+    contents = {"config": canonical(detail.document), "manifest": manifest}
+    if not detail.parts:
+        contents["empty"] = layout.EMPTY_CONTENT
+    digests = [digest_of_bytes(content) for content in contents.values()]
+    for _ in range(ATTEMPTS):
+        with database.read() as reader:
+            before = standings(reader, digests)
+            have = {digest for _, digest in _recorded_parts(reader, detail.version.id)}
+        if have.issuperset(digests) and all(item.state == "live" for item in before.values()):
+            return
+        blobs = {role: store.put_bytes(content) for role, content in contents.items()}
+        with database.write(actor) as tx:
+            lost = admit(tx, blobs.values(), before)
+            if not lost:
+                _describe(tx, detail.version, blobs)
+                return
+        finish(database, store, lost, actor)
+    raise _bytes_vanish(store, f"the description of {detail.version.ref} vanishes")
+
+
+def _describe(tx: Transaction, version: Version, blobs: Mapping[str, Blob]) -> None:
+    have = {digest for _, digest in _recorded_parts(tx, version.id)}
+    new = {role: blob.digest for role, blob in blobs.items() if blob.digest not in have}
+    for role, digest in new.items():
+        tx.insert("version_blob", {"version": version.id, "digest": digest, "role": role})
+    if new:
+        tx.event("version.described", {"version": version.digest, "blobs": sorted(new.values())})
 
 
 def _check(registration: Registration) -> None:

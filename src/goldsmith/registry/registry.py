@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -25,12 +26,14 @@ from goldsmith.registry import (
     outbox,
     overview,
     pins,
+    push,
     records,
     replay,
     requests,
     retention,
     revoke,
     rollback,
+    scrub,
     summary,
     versions,
     waivers,
@@ -55,6 +58,7 @@ from goldsmith.registry.entities import (
     LoggedEvent,
     OnChannels,
     Package,
+    Part,
     Request,
     Revocation,
     Scope,
@@ -68,9 +72,12 @@ from goldsmith.registry.inventory import accepted
 from goldsmith.registry.inventory.reading import Reading
 from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.local_store import LocalStore
+from goldsmith.registry.offer import Offer
+from goldsmith.registry.ownership import claim
 from goldsmith.registry.store_urls import open_store
 from goldsmith.registry.targets.contract import Delivered, Destination
 from goldsmith.registry.transaction import Clock
+from goldsmith.registry.transfer import Progress, copy_blob, quiet
 
 
 def open_registry(url: str, store: Path | str, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
@@ -482,6 +489,29 @@ class Registry:
         """Have everything that waits, or was given up, tried now."""
         with self.database.write(actor) as tx:
             outbox.retry(tx)
+
+    # ── the store ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def scrub(
+        self, *, menders: Sequence[scrub.Mender] = (), due_only: bool = False, progress: Progress = quiet, actor: str
+    ) -> scrub.ScrubReport:
+        """Read every blob again, and fetch what was spoilt from the places that are given: see `scrub.scrub`."""
+        return scrub.scrub(self.database, self.blobs, actor, menders=menders, due_only=due_only, progress=progress)
+
+    def push(self, reference: str, target: BlobStore, progress: Callable[[Part], Progress] = lambda part: quiet) -> push.Pushed:
+        """Copy a version and what it was built on to another store: see `push.push`."""
+        return push.push(self.database, self.blobs, target, reference, progress)
+
+    def fetch(self, offer: Offer, source: BlobStore, progress: Callable[[Part], Progress] = lambda part: quiet) -> None:
+        """Bring the blobs of a version that another store offers into this one's; `register` comes next."""
+        claim(self.database, self.blobs)
+        for part in offer.parts:
+            copy_blob(source, self.blobs, part.digest, disk=offer.disk if part.role == "raw" else "", progress=progress(part))
+
+    def write_index(self, *, actor: str) -> int:
+        """Rebuild `index.json` of the store, for other tools; gives the number of versions in it."""
+        describe = partial(records.describe, self.database, self.blobs, actor=actor)
+        return push.write_index(self.database, self.blobs, describe)
 
     # ── the database itself ───────────────────────────────────────────────────────────────────────────────────────────
 

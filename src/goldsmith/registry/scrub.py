@@ -154,6 +154,7 @@ def _mend(
         with database.write(actor) as tx:
             size = store.size(digest)
             if size is not None and not admit(tx, [Blob(digest, size)], before):
+                tx.unlogged("UPDATE blob SET scrubbed_at = :at WHERE digest = :digest", [{"digest": digest, "at": tx.at}])
                 tx.event("blob.mended", {"digest": digest, "from": mender.name})
                 return mender.name, None
         tried.append(f"{mender.name}: it vanished from the store again")
