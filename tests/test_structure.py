@@ -25,6 +25,7 @@ FLOORS = (
     {"scripts"},
     {"local_scripts"},
     {"containers"},
+    {"amazon"},
     {"sources", "provisioners", "postprocessors", "datasources"},
     {"gates"},
     {"template"},

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 from goldsmith.events import Emit
 from goldsmith.hcl.ast import Expression
 from goldsmith.hcl.body import Stranger
-from goldsmith.hcl.diagnostics import GoldsmithError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError, did_you_mean
 from goldsmith.hcl.source import Range
 from goldsmith.hcl.types import DYNAMIC, Type
 from goldsmith.hcl.values import Value
@@ -127,6 +127,16 @@ class Settings:
     """Names in the block that the component does not have."""
     label: str = ""
     """The label of a block that has one."""
+
+
+def not_one_of(name: str, value: str, choices: tuple[str, ...]) -> Diagnostic:
+    """The fault of a setting whose value is none of a closed set."""
+    return Diagnostic(
+        code="source.invalid-value",
+        what=f'"{value}" is no value of "{name}"',
+        why=f"it is one of: {', '.join(choices)}",
+        next=did_you_mean(value, choices) or f'Write "{choices[0]}".',
+    )
 
 
 Render: TypeAlias = Callable[[str], str]
@@ -489,8 +499,6 @@ def find(kind: Kind, name: str) -> type[Component[Any]] | None:
     Raises `UserError` with code `component.broken` naming the package when the component cannot be imported.
     """
     from importlib.metadata import entry_points
-
-    from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
     for point in entry_points(group=_GROUPS[kind], name=name):
         try:

@@ -9,31 +9,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.api import Image, Instance
+from goldsmith.amazon.artifact import ami_artifact
+from goldsmith.amazon.checks import image_faults, instance_faults
+from goldsmith.amazon.holding import Holdings
+from goldsmith.amazon.image_settings import ImageSettings
+from goldsmith.amazon.imaging import Imaging, Words
+from goldsmith.amazon.instance import Watch, host_of, started
+from goldsmith.amazon.instance_settings import InstanceSettings
+from goldsmith.amazon.key_pair import check_name_is_free as check_key_name
+from goldsmith.amazon.key_pair import make_key_pair
+from goldsmith.amazon.launch import Launch
+from goldsmith.amazon.network import Network, chosen_groups, find_network, group_sources, make_group
+from goldsmith.amazon.profile import instance_profile
+from goldsmith.amazon.release import Thing
+from goldsmith.amazon.session_manager import check_plugin, forwarded
+from goldsmith.amazon.source_image import check_name_is_free, check_regions, deregister_old, find_source
+from goldsmith.amazon.tagging import Tags, source_values
+from goldsmith.amazon.temporary_key import forget_key
 from goldsmith.aws import AwsAccess, access_faults
-from goldsmith.components import Artifact, Context, DirectSource
-from goldsmith.hcl.diagnostics import UserError
+from goldsmith.components import Artifact, Context, DirectSource, not_one_of
+from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.machines.ssh_access import Door
+from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.api import Image, Instance
-from goldsmith.sources.amazon.artifact import ami_artifact
-from goldsmith.sources.amazon.checks import image_faults, instance_faults, key_faults
-from goldsmith.sources.amazon.holding import Holdings
-from goldsmith.sources.amazon.image_settings import ImageSettings
-from goldsmith.sources.amazon.imaging import Imaging, Words
-from goldsmith.sources.amazon.instance import Watch, host_of, started
-from goldsmith.sources.amazon.instance_settings import InstanceSettings
-from goldsmith.sources.amazon.key_pair import check_name_is_free as check_key_name
-from goldsmith.sources.amazon.key_pair import make_key_pair, needs_temporary
-from goldsmith.sources.amazon.launch import Launch
-from goldsmith.sources.amazon.network import Network, chosen_groups, find_network, group_sources, make_group
-from goldsmith.sources.amazon.profile import instance_profile
-from goldsmith.sources.amazon.release import Thing
-from goldsmith.sources.amazon.session_manager import check_plugin, forwarded
-from goldsmith.sources.amazon.source_image import check_name_is_free, check_regions, deregister_old, find_source
-from goldsmith.sources.amazon.tagging import Tags, source_values
-from goldsmith.sources.amazon.temporary_key import forget_key
 from goldsmith.sources.communicator import CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
 
@@ -55,7 +56,7 @@ class AmazonEbs(DirectSource[AmazonEbsConfig]):
             *config.communicator_faults(),
             *instance_faults(config),
             *image_faults(config),
-            *key_faults(config),
+            *_key_faults(config),
         ]
         if faults:
             raise UserError(*faults)
@@ -155,7 +156,7 @@ class _Build:
     def _key(self, tags: dict[str, str], held: ExitStack) -> tuple[str, str]:
         """The name of the key pair in EC2, and the private key of one that was made."""
         config, account, context = self.config, self.account, self.context
-        if not needs_temporary(config):
+        if not _needs_temporary_key(config):
             return config.ssh_keypair_name, ""
         name = config.temporary_key_pair_name or f"packer_{self.token}"
         if config.temporary_key_pair_name:
@@ -234,3 +235,26 @@ class _Build:
             say(self.context, f"{'Enabling' if config.ena_support else 'Disabling'} Enhanced Networking (ENA)...")
             with self.account.telling("Error changing Enhanced Networking (ENA): the call"):
                 ec2.modify_instance_attribute(InstanceId=instance_id, EnaSupport={"Value": config.ena_support})
+
+
+def _key_faults(config: CommunicatorSettings) -> Iterator[Diagnostic]:
+    """What is wrong with the keys that log in."""
+    if config.ssh_keypair_name and not (config.ssh_private_key_file or config.ssh_agent_auth):
+        yield Diagnostic(
+            code="amazon.settings",
+            what="A private_key_file must be provided when ssh_keypair_name is specified, or ssh_agent_auth.",
+            why="EC2 keeps the public half only",
+            next="Write ssh_private_key_file.",
+        )
+    if config.temporary_key_pair_type not in ("", UNKNOWN_TEXT, *_KEY_TYPES):
+        yield not_one_of("temporary_key_pair_type", config.temporary_key_pair_type, _KEY_TYPES)
+
+
+_KEY_TYPES = ("rsa", "ed25519")
+"""What EC2 makes."""
+
+
+def _needs_temporary_key(config: CommunicatorSettings) -> bool:
+    """Whether nothing else is given that logs in."""
+    given = config.ssh_keypair_name or config.ssh_private_key_file or config.ssh_password or config.ssh_agent_auth
+    return config.communicator == "ssh" and not given

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from goldsmith.components import REQUIRED, Base, BaseStep, Context, ImageLookup, LayeredSource, attribute
+from goldsmith.components import REQUIRED, Base, BaseStep, Context, ImageLookup, LayeredSource, attribute, not_one_of
 from goldsmith.events import Emit, Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
 from goldsmith.images.boot import LOADERS_FOR, no_loader
@@ -25,7 +25,7 @@ from goldsmith.sources.archive import (
     runtime_sources,
     suites,
 )
-from goldsmith.sources.disk import DiskSettings, not_one_of
+from goldsmith.sources.disk import DiskSettings
 from goldsmith.sources.resolution import Archive, PackageRequest
 from goldsmith.sources.rootfs import EMULATOR, RootfsRequest, make_rootfs, reads_zstd, tool_versions
 

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from goldsmith.components import Context, Duration, attribute
+from goldsmith.components import Context, Duration, attribute, not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.machines.remote import Remote
 from goldsmith.machines.socks import SocksProxy
 from goldsmith.machines.ssh_access import Access, Door, Tunnel
 from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.scripts import say
-from goldsmith.sources.disk import not_one_of
 
 KINDS = ("ssh", "winrm", "none")
 TRANSFERS = ("scp", "sftp")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goldsmith.components import attribute
-from goldsmith.hcl.diagnostics import Diagnostic, did_you_mean
+from goldsmith.components import attribute, not_one_of
+from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.images.sealed import DiskConfig
 
 FORMATS = ("raw", "qcow2")
@@ -40,13 +40,3 @@ class DiskSettings:
             hostname=self.hostname,
             vm_name=self.vm_name,
         )
-
-
-def not_one_of(name: str, value: str, choices: tuple[str, ...]) -> Diagnostic:
-    """The fault of a setting whose value is none of a closed set."""
-    return Diagnostic(
-        code="source.invalid-value",
-        what=f'"{value}" is no value of "{name}"',
-        why=f"it is one of: {', '.join(choices)}",
-        next=did_you_mean(value, choices) or f'Write "{choices[0]}".',
-    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from goldsmith.components import Context, Duration, attribute
+from goldsmith.components import Context, Duration, attribute, not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.machines.accelerator import QEMU
 from goldsmith.machines.boot_command import parse as parse_boot_command
@@ -15,7 +15,6 @@ from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.sources.checksum import names_file
 from goldsmith.sources.checksum import parse as parse_checksum
 from goldsmith.sources.communicator import CommunicatorSettings
-from goldsmith.sources.disk import not_one_of
 
 FORMATS = ("qcow2", "raw")
 ACCELERATORS = ("kvm", "tcg", "xen", "hax", "hvf", "whpx", "none")

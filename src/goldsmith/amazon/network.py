@@ -6,14 +6,14 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from goldsmith.amazon.account import Account, wait_for
+from goldsmith.amazon.api import Subnet, tag_specifications
+from goldsmith.amazon.instance_settings import InstanceSettings, SubnetFilter
 from goldsmith.amis import filters_of
 from goldsmith.aws import Filter, error_code
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account, wait_for
-from goldsmith.sources.amazon.api import Subnet, tag_specifications
-from goldsmith.sources.amazon.instance_settings import InstanceSettings, SubnetFilter
 
 ANYBODY = "0.0.0.0/0"
 _CHECK_IP = "https://checkip.amazonaws.com"

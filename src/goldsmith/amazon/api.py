@@ -153,6 +153,8 @@ class Snapshot(TypedDict, total=False):
     StateMessage: str
     VolumeSize: int
     StartTime: datetime
+    Encrypted: bool
+    KmsKeyId: str
 
 
 class Snapshots(TypedDict):

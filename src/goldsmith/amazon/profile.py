@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.holding import Holdings
+from goldsmith.amazon.instance_settings import InstanceSettings, Policy
+from goldsmith.amazon.release import Thing, passing_over
 from goldsmith.components import Context
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.holding import Holdings
-from goldsmith.sources.amazon.instance_settings import InstanceSettings, Policy
-from goldsmith.sources.amazon.release import Thing, passing_over
 
 _SETTLING_S = 10.0
 """IAM tells of a new profile everywhere only after a while; EC2 refuses to use it before."""

@@ -8,7 +8,7 @@ from typing import Any
 from goldsmith.components import Context
 from goldsmith.events import Event, Output
 from goldsmith.sources.amazon_ebs import AmazonEbs, AmazonEbsConfig
-from tests.sources.amazon.cloud import Cloud
+from tests.amazon.cloud import Cloud
 
 
 def config(cloud: Cloud, **settings: Any) -> AmazonEbsConfig:

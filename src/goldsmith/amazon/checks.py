@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
+from goldsmith.amazon.image_settings import ImageSettings
+from goldsmith.amazon.instance_settings import InstanceSettings
+from goldsmith.components import not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.packer_templates import UNKNOWN_TEXT
-from goldsmith.sources.amazon.image_settings import ImageSettings
-from goldsmith.sources.amazon.instance_settings import InstanceSettings
-from goldsmith.sources.communicator import CommunicatorSettings
-from goldsmith.sources.disk import not_one_of
 
 INTERFACES = ("public_ip", "private_ip", "public_dns", "private_dns", "ipv6", "session_manager")
-KEY_TYPES = ("rsa", "ed25519")
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]*")
 
 
@@ -132,17 +130,6 @@ def _network_faults(config: InstanceSettings) -> Iterator[Diagnostic]:
             "",
             "Remove one of them.",
         )
-
-
-def key_faults(config: CommunicatorSettings) -> Iterator[Diagnostic]:
-    """What is wrong with the keys that log in."""
-    if config.ssh_keypair_name and not (config.ssh_private_key_file or config.ssh_agent_auth):
-        yield _fault(
-            "A private_key_file must be provided when ssh_keypair_name is specified, or ssh_agent_auth.",
-            "EC2 keeps the public half only",
-            "Write ssh_private_key_file.",
-        )
-    yield from _of(config, "temporary_key_pair_type", KEY_TYPES)
 
 
 def _of(settings: object, name: str, choices: tuple[str, ...]) -> Iterator[Diagnostic]:

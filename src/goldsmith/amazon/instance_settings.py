@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from goldsmith.amazon.image_settings import BlockDevice, TagBlock
 from goldsmith.components import Duration, attribute
-from goldsmith.sources.amazon.image_settings import BlockDevice, TagBlock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.sources.amazon.ec2_wire import Refusal
+from tests.amazon.ec2_wire import Refusal
 
 OWNER = "123456789012"
 Data = dict[str, Any]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.api import Image
+from goldsmith.amazon.image_settings import ImageSettings
+from goldsmith.amazon.instance_settings import InstanceSettings
+from goldsmith.amazon.release import deregister
 from goldsmith.amis import chosen, filters_of
 from goldsmith.aws import Filter
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.api import Image
-from goldsmith.sources.amazon.image_settings import ImageSettings
-from goldsmith.sources.amazon.instance_settings import InstanceSettings
-from goldsmith.sources.amazon.release import deregister
 
 
 def find_source(config: InstanceSettings, account: Account, context: Context) -> Image:

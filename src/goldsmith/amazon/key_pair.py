@@ -1,20 +1,13 @@
-"""The key that logs in to the instance: one that is there, or one that EC2 makes for the build."""
+"""The key pair that EC2 makes for a build."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.api import tag_specifications
 from goldsmith.aws import error_code
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.api import tag_specifications
-from goldsmith.sources.communicator import CommunicatorSettings
-
-
-def needs_temporary(config: CommunicatorSettings) -> bool:
-    """Whether nothing else is given that logs in."""
-    given = config.ssh_keypair_name or config.ssh_private_key_file or config.ssh_password or config.ssh_agent_auth
-    return config.communicator == "ssh" and not given
 
 
 def check_name_is_free(name: str, account: Account) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sources.amazon.cloud import Cloud
+from tests.amazon.cloud import Cloud
 
 pytestmark = pytest.mark.slow
 

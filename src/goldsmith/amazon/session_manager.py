@@ -10,13 +10,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from goldsmith.amazon.account import Account, wait_for
+from goldsmith.amazon.api import SsmSession
 from goldsmith.aws import error_code
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, UserError
 from goldsmith.machines.journal import process_handle
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account, wait_for
-from goldsmith.sources.amazon.api import SsmSession
 
 PLUGIN = "session-manager-plugin"
 _DOCUMENT = "AWS-StartPortForwardingSession"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from goldsmith.amazon.api import Image
+from goldsmith.amazon.image_settings import TagBlock
+from goldsmith.amazon.instance_settings import NamedValue
 from goldsmith.components import Context
 from goldsmith.scripts import rendered
-from goldsmith.sources.amazon.api import Image
-from goldsmith.sources.amazon.image_settings import TagBlock
-from goldsmith.sources.amazon.instance_settings import NamedValue
 
 
 def source_values(image: Image, region: str) -> dict[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.release import Thing, release
 from goldsmith.aws import AssumeRole, AwsAccess
 from goldsmith.components import Context
 from goldsmith.events import Warned
@@ -14,8 +16,6 @@ from goldsmith.hcl.diagnostics import GoldsmithError
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.release import Kind
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.release import Thing, release
 
 
 class Holdings:

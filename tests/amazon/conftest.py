@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from goldsmith.amazon import account
+from goldsmith.amazon.account import Patience
 from goldsmith.components import Context
 from goldsmith.events import Event
 from goldsmith.machines import Journal
 from goldsmith.machines.cancellation import Cancellation
-from goldsmith.sources.amazon import account
-from goldsmith.sources.amazon.account import Patience
+from tests.amazon.cloud import Cloud
 from tests.machines.ssh_workbench import ssh_tree
 from tests.moto_server import aws_environment, moto_server
-from tests.sources.amazon.cloud import Cloud
 
 REGION = "us-east-1"
 
@@ -31,7 +31,7 @@ def moto() -> Iterator[str]:
 def cloud(moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """A cloud without machines: builds in it have the communicator "none"."""
     with Cloud(moto) as cloud:
-        _log_in(cloud, tmp_path, monkeypatch)
+        log_in(cloud, tmp_path, monkeypatch)
         yield cloud
 
 
@@ -41,11 +41,12 @@ def cloud_with_machines(
 ) -> Iterator[Cloud]:
     """A cloud whose instances are real."""
     with Cloud(moto, ssh_tree(tmp_path_factory), tmp_path / "instances") as cloud:
-        _log_in(cloud, tmp_path, monkeypatch)
+        log_in(cloud, tmp_path, monkeypatch)
         yield cloud
 
 
-def _log_in(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def log_in(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything of this process goes to the cloud, as somebody who may do all."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in {**aws_environment(cloud.address, tmp_path), "AWS_REGION": REGION}.items():
@@ -79,4 +80,5 @@ def context(tmp_path: Path, events: list[Event]) -> Context:
         clock_s=1_767_000_000,
         journal=Journal(tmp_path / "journal"),
         logs=tmp_path / "logs",
+        cache=tmp_path / "cache",
     )

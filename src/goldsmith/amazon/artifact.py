@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from goldsmith.amazon.account import Account
+from goldsmith.amazon.release import deregister
 from goldsmith.components import Artifact
 from goldsmith.images.sealed import SealedImage
-from goldsmith.sources.amazon.account import Account
-from goldsmith.sources.amazon.release import deregister
 
 BUILDER_ID = "mitchellh.amazonebs"
 

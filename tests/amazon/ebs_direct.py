@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.sources.amazon.ec2_images import OWNER, Images
-from tests.sources.amazon.ec2_wire import Refusal
+from tests.amazon.ec2_images import OWNER, Images
+from tests.amazon.ec2_wire import Refusal
 
 BLOCK = 512 << 10
 _PAGE = 100

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from tests.sources.amazon.ebs_direct import EbsDirect
-from tests.sources.amazon.ec2_images import Data, Images
-from tests.sources.amazon.ec2_wire import Refusal, read_request, write_answer, write_refusal
-from tests.sources.amazon.instances import SandboxInstance
+from tests.amazon.ebs_direct import EbsDirect
+from tests.amazon.ec2_images import Data, Images
+from tests.amazon.ec2_wire import Refusal, read_request, write_answer, write_refusal
+from tests.amazon.instances import SandboxInstance
 
 FaultKind: TypeAlias = Literal["throttle", "error", "denied", "expired", "lost", "late"]
 """`lost` acts and hangs up without an answer; the others do not act."""
@@ -325,6 +325,9 @@ def _refused(fault: FaultKind | Refusal, call: Call) -> Reply:
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # One segment for each answer: otherwise the kernel waits 40 ms for the client's acknowledgement.
+        wbufsize = -1
+        disable_nagle_algorithm = True
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))

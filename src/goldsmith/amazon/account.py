@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
+from goldsmith.amazon.api import Ec2, Iam, Ssm
 from goldsmith.aws import AwsAccess, AwsSession, aws_errors
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.cancellation import Cancellation
-from goldsmith.sources.amazon.api import Ec2, Iam, Ssm
 
 T = TypeVar("T")
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from goldsmith.amazon.account import Account, wait_for
+from goldsmith.amazon.api import Ec2, Image, Instance
 from goldsmith.aws import Filter, error_code
 from goldsmith.hcl.diagnostics import UserError
 from goldsmith.machines.cancellation import Cancellation
-from goldsmith.sources.amazon.account import Account, wait_for
-from goldsmith.sources.amazon.api import Ec2, Image, Instance
 
 ENDED = ("terminated",)
 
@@ -143,7 +143,7 @@ def _image(thing: Thing, account: Account, cancellation: Cancellation) -> bool:
     def ours() -> list[Image] | None:
         with account.telling(doing):
             named = ec2.describe_images(Owners=["self"], Filters=[Filter(Name="name", Values=[thing.name])])["Images"]
-        found = [image for image in named if _comes_from(image, thing.origin)]
+        found = [image for image in named if comes_from(image, thing.origin)]
         return None if any(image.get("State") == "pending" for image in found) else found
 
     found = wait_for(ours, f"the AMI {thing.name} to be made", account.slow, cancellation)
@@ -152,7 +152,8 @@ def _image(thing: Thing, account: Account, cancellation: Cancellation) -> bool:
     return bool(found)
 
 
-def _comes_from(image: Image, origin: str) -> bool:
+def comes_from(image: Image, origin: str) -> bool:
+    """Whether an AMI was made of an instance, an AMI or a snapshot."""
     return bool(origin) and origin in (
         image.get("SourceInstanceId"),
         image.get("SourceImageId"),

@@ -7,9 +7,9 @@ import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from goldsmith.sources.amazon.api import tag_specifications
-from goldsmith.sources.amazon.instance_settings import InstanceSettings
-from goldsmith.sources.amazon.network import Network
+from goldsmith.amazon.api import tag_specifications
+from goldsmith.amazon.instance_settings import InstanceSettings
+from goldsmith.amazon.network import Network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from goldsmith.amazon.account import Account, wait_for
+from goldsmith.amazon.api import Image, tag_list, tag_specifications
+from goldsmith.amazon.holding import Holdings
+from goldsmith.amazon.image_settings import ImageSettings
+from goldsmith.amazon.release import Thing, comes_from, snapshots_of
+from goldsmith.amazon.source_image import named_like
 from goldsmith.aws import error_code
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.scripts import say
-from goldsmith.sources.amazon.account import Account, wait_for
-from goldsmith.sources.amazon.api import Image, tag_list, tag_specifications
-from goldsmith.sources.amazon.holding import Holdings
-from goldsmith.sources.amazon.image_settings import ImageSettings
-from goldsmith.sources.amazon.release import Thing, snapshots_of
-from goldsmith.sources.amazon.source_image import named_like
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +57,24 @@ class Imaging:
             first = self._create(name, instance_id, None)
             return self._everywhere(first, {})
 
+    def of_snapshot(self, snapshot_id: str, registration: Mapping[str, object]) -> dict[str, str]:
+        """The AMIs of a snapshot, by region; `registration` is what `register_image` takes besides name and tags."""
+        name, words = self._config.ami_name, self._words
+        thing = Thing(kind="image", name=name, origin=snapshot_id)
+        self._stack.enter_context(self._held.hold(thing, said=_REMOVING, is_result=True))
+        say(self._context, f"Registering AMI {name}")
+        request = {**registration, "TagSpecifications": tag_specifications({"image": words.tags})}
+        if words.description:
+            request["Description"] = words.description
+        try:
+            with self._account.telling("Error registering AMI: the call"):
+                image = self._account.ec2().register_image(Name=name, **request)["ImageId"]
+        except UserError as error:
+            image = self._made_already(error, name, snapshot_id)
+        say(self._context, f"AMI: {image}")
+        self.wait_until_ready("", image)
+        return self._everywhere(image, {self._account.region: image})
+
     def _create(self, name: str, instance_id: str, thing: Thing | None) -> str:
         say(self._context, f"Creating AMI {name} from instance {instance_id}")
         if thing is not None:
@@ -80,12 +98,12 @@ class Imaging:
         self.wait_until_ready("", image)
         return image
 
-    def _made_already(self, error: UserError, name: str, instance_id: str) -> str:
+    def _made_already(self, error: UserError, name: str, origin: str) -> str:
         """The AMI of a call that was tried again because its answer was lost; else the name is somebody else's."""
         if error_code(error) != "InvalidAMIName.Duplicate":
             raise error
         for image in named_like(name, "", self._account):
-            if image.get("SourceInstanceId") == instance_id:
+            if comes_from(image, origin):
                 return image["ImageId"]
         raise error
 

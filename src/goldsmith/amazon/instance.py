@@ -6,16 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from goldsmith.amazon.account import Account, wait_for
+from goldsmith.amazon.api import Instance
+from goldsmith.amazon.holding import Holdings
+from goldsmith.amazon.instance_settings import InstanceSettings
+from goldsmith.amazon.launch import Launch, fleet_request, launch_request, template_request
+from goldsmith.amazon.release import Thing
 from goldsmith.aws import error_code
 from goldsmith.components import Context
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError, UserError
 from goldsmith.scripts import printed, say
-from goldsmith.sources.amazon.account import Account, wait_for
-from goldsmith.sources.amazon.api import Instance
-from goldsmith.sources.amazon.holding import Holdings
-from goldsmith.sources.amazon.instance_settings import InstanceSettings
-from goldsmith.sources.amazon.launch import Launch, fleet_request, launch_request, template_request
-from goldsmith.sources.amazon.release import Thing
 
 _WATCH_S = 15.0
 _CONSOLE_LINES = 30
