@@ -159,7 +159,7 @@ def _check_then_delete(patch: pytest.MonkeyPatch) -> None:
     def wrong(self: Registry, policy: RetentionPolicy, **options: object) -> object:
         stale = self.expire_plan(policy)
         time.sleep(0.004)
-        patch.setattr(expire, "make_plan", lambda tx, store, policy, image, inventories: stale)
+        patch.setattr(expire, "make_plan", lambda tx, policy, image, inventories: stale)
         try:
             return right(self, policy, **options)  # type: ignore[arg-type]  # as the caller gave them
         finally:

@@ -155,7 +155,7 @@ def _judge_event(world: World, seq: int, at: int, actor: str, kind: str, data: d
     elif kind == "hold.released":
         world.pins.pop((data["version"], data["kind"], data["holder"]))
     elif kind == "inventory.completed":
-        world.use.inventories[data["inventory"]] = data
+        world.use.complete(data)
     elif kind.startswith("artifact."):
         if kind == "artifact.published" and world.versions[data["version"]].storage == "expiring":
             world.versions[data["version"]].storage = "present"

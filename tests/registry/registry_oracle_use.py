@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class UseWorld:
     """The ids that each inventory saw in use."""
     inventories: dict[int, dict[str, Any]] = field(default_factory=dict)
     """Those that the log has completed so far, in order."""
+    order: dict[tuple[str, ...], list[int]] = field(default_factory=lambda: defaultdict(list))
+    """Their numbers by place."""
     copies: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: defaultdict(dict))
     marked: dict[str, str] = field(default_factory=dict)
     """The certificate that each version was marked with last."""
@@ -39,15 +42,19 @@ class UseWorld:
         for inventory, external_id in connection.execute("SELECT inventory, external_id FROM inventory_ref WHERE count > 0"):
             self.seen[inventory].add(external_id)
 
+    def complete(self, data: dict[str, Any]) -> None:
+        """An inventory has come in."""
+        self.inventories[data["inventory"]] = data
+        self.order[_place(data)].append(data["inventory"])
+
     def before(self, inventory: int) -> dict[str, Any] | None:
         """The inventory of the same place before this one."""
-        place = _place(self.inventories[inventory])
-        earlier = [item for number, item in self.inventories.items() if number < inventory and _place(item) == place]
-        return earlier[-1] if earlier else None
+        order = self.order[_place(self.inventories[inventory])]
+        place = bisect_left(order, inventory)
+        return self.inventories[order[place - 1]] if place else None
 
     def is_newest(self, inventory: int) -> bool:
-        place = _place(self.inventories[inventory])
-        return [number for number, item in self.inventories.items() if _place(item) == place][-1] == inventory
+        return self.order[_place(self.inventories[inventory])][-1] == inventory
 
 
 def _place(item: dict[str, Any]) -> tuple[str, ...]:

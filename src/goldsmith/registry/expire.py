@@ -13,7 +13,7 @@ from goldsmith.registry.inventory.reading import Reading
 from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.ownership import claim
 from goldsmith.registry.removal import Clouds, Left, Removal
-from goldsmith.registry.retention import ExpirePlan, Expiring, grace_s, make_plan
+from goldsmith.registry.retention import ExpirePlan, Expiring, grace_s, make_plan, measured
 from goldsmith.registry.sweeping import Collected, collect, free
 from goldsmith.registry.transaction import Cells, Transaction
 
@@ -57,12 +57,14 @@ def expire(
         inventories = accept(tx, outlook.readings)
     with database.write(actor) as tx:
         demand_current(tx, inventories)
-        plan = make_plan(tx, store, policy, image, inventories)
+        plan = make_plan(tx, policy, image, inventories)
         kept_again = _unmark(tx, plan)
         marked = _mark(tx, plan, policy, inventories)
+    with database.read() as reader:
+        plan = measured(reader, store, plan)
     with database.write(actor) as tx:
         demand_current(tx, inventories)
-        second = make_plan(tx, store, policy, image, inventories)
+        second = make_plan(tx, policy, image, inventories)
         # What became a candidate since the marking has no certificate yet: it is left to the next run.
         due = [item for item in second.going if item.step == "delete" and item.state == "expiring"]
         condemned = _condemn(tx, due, policy, inventories)

@@ -417,9 +417,11 @@ class Registry:
         """
         if not readings:
             with self.database.read() as reader:
-                return retention.make_plan(reader, self.blobs, policy, image)
+                return retention.measured(reader, self.blobs, retention.make_plan(reader, policy, image))
         with self.database.write(actor, dry_run=True) as tx:
-            return retention.make_plan(tx, self.blobs, policy, image, accepted.accept(tx, readings))
+            plan = retention.make_plan(tx, policy, image, accepted.accept(tx, readings))
+        with self.database.read() as reader:
+            return retention.measured(reader, self.blobs, plan)
 
     def expire(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -32,7 +32,7 @@ class Expiring:
     step: Step
     """What comes next: it is marked, waits for its grace, is deleted, or a deletion that was cut short is finished."""
     why: str
-    size: int
+    size: int = 0
     """Bytes of disk that nothing else uses."""
     copies: tuple[str, ...] = ()
     """Its copies outside of the store, which go as well."""
@@ -90,11 +90,7 @@ def grace_s(policy: RetentionPolicy, inventories: Sequence[Inventory]) -> int:
 
 
 def make_plan(
-    reader: Reader,
-    store: BlobStore,
-    policy: RetentionPolicy,
-    image: str | None = None,
-    inventories: Sequence[Inventory] = (),
+    reader: Reader, policy: RetentionPolicy, image: str | None = None, inventories: Sequence[Inventory] = ()
 ) -> ExpirePlan:
     """Judge every version of the registry; `image` narrows what is told. Raises `UserError` for an unknown image.
 
@@ -117,16 +113,27 @@ def make_plan(
             kept.append(Kept(id=line.id, ref=line.ref, digest=line.digest, state=line.state, by=by))
         else:
             why = _why(judge, line, step, level, child)
-            going.append(Expiring(id=line.id, ref=line.ref, digest=line.digest, state=line.state, step=step, why=why, size=0))
+            going.append(Expiring(id=line.id, ref=line.ref, digest=line.digest, state=line.state, step=step, why=why))
         own = KEPT if step is None else GONE if step in ("delete", "finish") else LEAVING
         if line.parent is not None:
             alive[line.parent] = max(alive.get(line.parent, (GONE, "")), (own, line.ref) if own >= level else (level, child))
     name = f"{image}:"
     return ExpirePlan(
         at=judge.at,
-        going=tuple(item for item in _measured(reader, store, going) if image is None or item.ref.startswith(name)),
+        going=tuple(item for item in going if image is None or item.ref.startswith(name)),
         kept=tuple(item for item in kept if image is None or item.ref.startswith(name)),
     )
+
+
+def measured(reader: Reader, store: BlobStore, plan: ExpirePlan) -> ExpirePlan:
+    """The plan with what goes along with each version: bytes, and copies elsewhere. Asks the store for each blob, so that no
+    transaction that writes should wait for it."""
+    sizes = _sizes(reader, store, [item.id for item in plan.going])
+    elsewhere: defaultdict[int, list[str]] = defaultdict(list)
+    for copy in copies.standing(reader) if plan.going else ():
+        elsewhere[copy.version].append(copy.place.external_id)
+    going = (replace(item, size=sizes.get(item.id, 0), copies=tuple(elsewhere[item.id])) for item in plan.going)
+    return replace(plan, going=tuple(going))
 
 
 def _forgotten(judge: _Judge, line: Line) -> Sequence[str]:
@@ -190,16 +197,6 @@ def _lines(reader: Reader) -> list[Line]:
         )
         for row in rows
     ]
-
-
-def _measured(reader: Reader, store: BlobStore, going: Sequence[Expiring]) -> Iterator[Expiring]:
-    """With what goes along with each: bytes of disk, and copies elsewhere."""
-    sizes = _sizes(reader, store, [item.id for item in going])
-    elsewhere: defaultdict[int, list[str]] = defaultdict(list)
-    for copy in copies.standing(reader) if going else ():
-        elsewhere[copy.version].append(copy.place.external_id)
-    for item in going:
-        yield replace(item, size=sizes.get(item.id, 0), copies=tuple(elsewhere[item.id]))
 
 
 def _sizes(reader: Reader, store: BlobStore, going: Sequence[int]) -> Mapping[int, int]:

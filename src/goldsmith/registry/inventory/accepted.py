@@ -81,6 +81,7 @@ def accept(tx: Transaction, readings: Sequence[Reading]) -> tuple[Inventory, ...
             tx.event("inventory.refused", {**said, "why": [fault.code for fault in faults]})
         else:
             accepted.append(_recorded(tx, reading, earlier, said))
+    _forget_old(tx)
     if refused:
         raise Refused(*refused)
     return tuple(accepted)
@@ -182,7 +183,6 @@ def _recorded(tx: Transaction, reading: Reading, earlier: Earlier | None, said: 
             "accepted_smaller": limits.accepts_smaller,
         },
     )
-    _forget_old(tx)
     return Inventory(
         id=number,
         place=reading.place,
