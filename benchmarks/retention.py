@@ -56,6 +56,8 @@ def fill(registry: Registry) -> None:
     with registry.database.fill() as connection:
         for table, rows in _tables().items():
             _insert(connection, table, rows)
+        head = "UPDATE chain_head SET (seq, at) = (SELECT MAX(seq), MAX(at) FROM event)"
+        connection.exec_driver_sql(head)
 
 
 def _tables() -> Mapping[str, Iterable[dict[str, object]]]:

@@ -15,6 +15,9 @@ from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
 ELSEWHERE = "state <> 'gone' AND (platform <> 'local' OR external_id <> digest)"
 """Of an artifact: it is there, and its bytes are no blob of the registry's own store."""
 
+_WHOLE = f"{ELSEWHERE} AND part_of IS NULL"
+Key: TypeAlias = tuple[str, str, str]
+"""Platform, account and region."""
 CopyState: TypeAlias = Literal["published", "deprecated", "disabled", "gone"]
 
 
@@ -32,7 +35,7 @@ class CopyPlace:
     """The format: ami, snapshot, qcow2."""
 
     @property
-    def key(self) -> tuple[str, str, str]:
+    def key(self) -> Key:
         """Who can be asked about it."""
         return self.platform, self.account, self.region
 
@@ -109,18 +112,31 @@ def of_version(reader: Reader, version: int) -> tuple[Copy, ...]:
     return tuple(_copy(row) for row in reader.rows(sql, version=version))
 
 
-def standing(reader: Reader) -> Iterator[Copy]:
-    """The copies of all versions that are not gone, without their parts."""
-    for row in reader.stream(f"SELECT * FROM artifact WHERE {ELSEWHERE} AND part_of IS NULL ORDER BY id"):
-        yield _copy(row)
+def places(reader: Reader) -> Sequence[Key]:
+    """Everywhere that there are copies: platform, account and region."""
+    rows = reader.rows(f"SELECT DISTINCT platform, account, region FROM artifact WHERE {_WHOLE}")
+    return [(row.text("platform"), row.text("account"), row.text("region")) for row in rows]
 
 
-def known_ids(reader: Reader) -> Mapping[tuple[str, str, str], Sequence[str]]:
-    """The ids of all copies, by platform, account and region."""
-    known: defaultdict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for copy in standing(reader):
-        known[copy.place.key].append(copy.place.external_id)
-    return known
+def ids_in(reader: Reader, key: Key) -> Iterator[tuple[int, str]]:
+    """The version and the id of each copy at a place, without parts."""
+    sql = f"""SELECT version, external_id FROM artifact
+        WHERE {_WHOLE} AND platform = :platform AND account = :account AND region = :region ORDER BY id"""
+    for row in reader.stream(sql, platform=key[0], account=key[1], region=key[2]):
+        yield row.whole("version"), row.text("external_id")
+
+
+def known_ids(reader: Reader) -> Mapping[Key, Sequence[str]]:
+    """The ids of all copies by place."""
+    return {key: [id for _, id in ids_in(reader, key)] for key in places(reader)}
+
+
+def ids_by_version(reader: Reader) -> Mapping[int, Sequence[str]]:
+    """The ids of all copies by version."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for row in reader.stream(f"SELECT version, external_id FROM artifact WHERE {_WHOLE} ORDER BY id"):
+        found[row.whole("version")].append(row.text("external_id"))
+    return found
 
 
 def _at(reader: Reader, place: CopyPlace) -> Copy | None:

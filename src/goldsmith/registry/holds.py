@@ -217,8 +217,14 @@ def _hold_by_sharing(uses: Sequence[UseOfVersion], inventory: Inventory, covered
 
 
 def _hold_by_copies(holds: _Holds, reader: Reader, covered: _Covered) -> None:
-    for copy in copies.standing(reader):
-        if copy.place.platform != REMOVABLE:
-            holds[copy.version].append(f"its copy {copy.place} can only be deleted there; then: goldsmith copies -gone")
-        elif copy.place.key not in covered:
-            holds[copy.version].append(f"no inventory says whether its copy {copy.place} is in use")
+    for key in copies.places(reader):
+        if key[0] == REMOVABLE and key in covered:
+            continue
+        where = " ".join(part for part in key if part)
+        for version, id in copies.ids_in(reader, key):
+            why = (
+                f"no inventory says whether its copy {id} in {where} is in use"
+                if key[0] == REMOVABLE
+                else f"its copy {id} in {where} can only be deleted there; then: goldsmith copies -gone"
+            )
+            holds[version].append(why)

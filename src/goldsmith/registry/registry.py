@@ -44,6 +44,7 @@ from goldsmith.registry import release as releases
 from goldsmith.registry import resolve as resolution
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
+from goldsmith.registry.copies import Copy, CopyPlace, Key
 from goldsmith.registry.db import Database
 from goldsmith.registry.engine_urls import engine_of
 from goldsmith.registry.entities import (
@@ -444,22 +445,22 @@ class Registry:
         with self.database.read() as reader:
             return accepted.newest(reader)
 
-    def add_copy(self, reference: str, place: copies.CopyPlace, *, actor: str) -> copies.Copy:
+    def add_copy(self, reference: str, place: CopyPlace, *, actor: str) -> Copy:
         """Note where a version has a copy outside of the store: see `copies.add`."""
         with self.database.write(actor) as tx:
             return copies.add(tx, reference, place)
 
-    def lose_copy(self, reference: str, external_id: str, *, actor: str) -> copies.Copy:
+    def lose_copy(self, reference: str, external_id: str, *, actor: str) -> Copy:
         """Note that a copy was deleted by other means."""
         with self.database.write(actor) as tx:
             return copies.lost(tx, reference, external_id)
 
-    def copies(self, reference: str) -> tuple[copies.Copy, ...]:
+    def copies(self, reference: str) -> tuple[Copy, ...]:
         """The copies of a version that are not gone."""
         with self.database.read() as reader:
             return copies.of_version(reader, versions.find(reader, reference).id)
 
-    def copied_ids(self) -> Mapping[tuple[str, str, str], Sequence[str]]:
+    def copied_ids(self) -> Mapping[Key, Sequence[str]]:
         """The ids of all copies that are not gone, by platform, account and region."""
         with self.database.read() as reader:
             return copies.known_ids(reader)

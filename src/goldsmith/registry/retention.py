@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.certificates import Marking, markings
 from goldsmith.registry.entities import StorageState
 from goldsmith.registry.fitness import SECOND_US, spoken
-from goldsmith.registry.holds import Line, find_holds
+from goldsmith.registry.holds import Holds, Line, find_holds
 from goldsmith.registry.inventory.accepted import Inventory
 from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.transaction import Reader
@@ -74,18 +74,15 @@ class _Judge:
     """What a version is judged by."""
 
     policy: RetentionPolicy
+    grace_s: int
     inventories: Sequence[Inventory]
     markings: Mapping[int, Marking]
     at: int
 
-    @property
-    def grace_s(self) -> int:
-        """Twice what an inventory may be old, at least: the second look must be able to see what the first could not."""
-        return grace_s(self.policy, self.inventories)
-
 
 def grace_s(policy: RetentionPolicy, inventories: Sequence[Inventory]) -> int:
-    """How long a marked version waits."""
+    """How long a marked version waits: twice what an inventory may be old, at least, so that the second look can see what the
+    first could not."""
     return max([policy.grace_s, *(2 * item.limits.max_age_s for item in inventories)])
 
 
@@ -99,7 +96,7 @@ def make_plan(
     """
     if image is not None:
         image_id(reader, image)
-    judge = _Judge(policy, inventories, markings(reader), reader.now)
+    judge = _Judge(policy, grace_s(policy, inventories), inventories, markings(reader), reader.now)
     lines = _lines(reader)
     holds = find_holds(reader, lines, policy, inventories)
     alive: dict[int, tuple[int, str]] = {}
@@ -107,7 +104,7 @@ def make_plan(
     kept: list[Kept] = []
     for line in reversed(lines):
         level, child = alive.get(line.id, (GONE, ""))
-        by = (*holds.get(line.id, ()), *_forgotten(judge, line), *((f"{child} is built on it",) if level == KEPT else ()))
+        by = tuple(_kept_by(judge, line, holds, level, child))
         step = _step(judge, line, by, level)
         if step is None:
             kept.append(Kept(id=line.id, ref=line.ref, digest=line.digest, state=line.state, by=by))
@@ -129,19 +126,19 @@ def measured(reader: Reader, store: BlobStore, plan: ExpirePlan) -> ExpirePlan:
     """The plan with what goes along with each version: bytes, and copies elsewhere. Asks the store for each blob, so that no
     transaction that writes should wait for it."""
     sizes = _sizes(reader, store, [item.id for item in plan.going])
-    elsewhere: defaultdict[int, list[str]] = defaultdict(list)
-    for copy in copies.standing(reader) if plan.going else ():
-        elsewhere[copy.version].append(copy.place.external_id)
-    going = (replace(item, size=sizes.get(item.id, 0), copies=tuple(elsewhere[item.id])) for item in plan.going)
+    elsewhere = copies.ids_by_version(reader) if plan.going else {}
+    going = (replace(item, size=sizes.get(item.id, 0), copies=tuple(elsewhere.get(item.id, ()))) for item in plan.going)
     return replace(plan, going=tuple(going))
 
 
-def _forgotten(judge: _Judge, line: Line) -> Sequence[str]:
-    """A place that was looked at for the marking and is not now: it may hold what is in use meanwhile."""
-    if line.state != "expiring":
-        return ()
-    places = judge.markings[line.id].places - {item.place for item in judge.inventories}
-    return tuple(f"its marking rests on the inventory {place}, which was not read now" for place in sorted(places))
+def _kept_by(judge: _Judge, line: Line, holds: Holds, level: int, child: str) -> Iterator[str]:
+    yield from holds.get(line.id, ())
+    if line.state == "expiring":
+        # A place that was looked at for the marking and is not now may hold what is in use meanwhile.
+        for place in sorted(judge.markings[line.id].places - {item.place for item in judge.inventories}):
+            yield f"its marking rests on the inventory {place}, which was not read now"
+    if level == KEPT:
+        yield f"{child} is built on it"
 
 
 def _step(judge: _Judge, line: Line, by: Sequence[str], level: int) -> Step | None:
