@@ -16,7 +16,7 @@ import pytest
 from goldsmith.machines.ssh import new_key
 from tests.machines.machine_workbench import can_make_sandboxes
 
-PACKAGES = "openssh-server,openssh-sftp-server,base-files,dash,bash,coreutils,grep,tar"
+PACKAGES = "openssh-server,openssh-sftp-server,base-files,dash,bash,coreutils,grep,tar,python3"
 PASSWORD = "open sesame"
 _CONFIGURATION = """\
 HostKey /etc/ssh/host_key

@@ -13,7 +13,15 @@ from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.provisioners import ansible_files, target_python
 from goldsmith.provisioners.ansible_bridge import served
-from goldsmith.provisioners.ansible_environment import PLUGINS, REMOTE_TEMPORARY, configuration_file, environment
+from goldsmith.provisioners.ansible_environment import (
+    BECOME_BY_ROOT,
+    BECOME_BY_USER,
+    PLUGINS,
+    REMOTE_TEMPORARY,
+    configuration_file,
+    environment,
+)
+from goldsmith.provisioners.ansible_facts import galaxy_kinds, http_address
 from goldsmith.provisioners.ansible_inventory import inventory
 from goldsmith.provisioners.ansible_program import execute, find_ansible, program, version
 from goldsmith.provisioners.ansible_report import failure
@@ -99,7 +107,8 @@ class Ansible(Provisioner[AnsibleConfig]):
         directory.mkdir(mode=0o700, exist_ok=True)
         report = directory / "failures"
         report.unlink(missing_ok=True)
-        given = environment(config, directory, report, context)
+        is_root = machine.kind == "sandbox" or context.generated.get("User", "") in ("", "root")
+        given = environment(config, directory, report, context, BECOME_BY_ROOT if is_root else BECOME_BY_USER)
         if machine.kind == "sandbox":
             _prepare(machine)
             given |= {"ANSIBLE_PYTHON_INTERPRETER": target_python.INTERPRETER}
@@ -109,6 +118,8 @@ class Ansible(Provisioner[AnsibleConfig]):
             command = [str(playbook), *_arguments(config, context), "-i", str(hosts), _absolute(config.playbook_file, context)]
             say(context, f"Executing Ansible: {' '.join(command)}")
             code = execute(command, given | {"GOLDSMITH_SOCKET": str(address)}, context)
+        if machine.kind != "sandbox":
+            machine.run(["rm", "-rf", REMOTE_TEMPORARY])
         if code:
             raise MachineError(failure(code, report))
 
@@ -124,8 +135,7 @@ def _absolute(name: str, context: Context) -> str:
 def _arguments(config: AnsibleConfig, context: Context) -> list[str]:
     """Packer's, in its order. No shell reads them: the quotes are for Ansible, which splits the value at spaces."""
     told = ["-e", f'packer_build_name="{context.name}"', "-e", f"packer_builder_type={context.type}"]
-    address = context.generated.get("PackerHTTPAddr", "")
-    if address and address != "<unknown>" and not address.startswith("ERR_"):
+    if address := http_address(context):
         told += ["-e", f"packer_http_addr={address}"]
     return [*told, *config.extra_arguments]
 
@@ -148,12 +158,12 @@ def _prepare(machine: Machine) -> None:
 def _install_requirements(config: AnsibleConfig, given: Mapping[str, str], context: Context) -> None:
     galaxy = str(program(config.galaxy_command, "ansible-galaxy", context.cwd))
     path = _absolute(config.galaxy_file, context)
-    words = {line.split(":")[0] for line in Path(path).read_text(encoding="utf-8").splitlines()}
     force = ["-f"] * config.galaxy_force_install + ["--force-with-deps"] * config.galaxy_force_with_deps
-    if "roles" in words or "collections" not in words:
+    kinds = galaxy_kinds(Path(path))
+    if "roles" in kinds:
         place = ["-p", _absolute(config.roles_path, context)] if config.roles_path else []
         _install([galaxy, "install", "-r", path, *force, *place], given, context)
-    if "collections" in words:
+    if "collections" in kinds:
         place = ["-p", _absolute(config.collections_path, context)] if config.collections_path else []
         _install([galaxy, "collection", "install", "-r", path, *force, *place], given, context)
 

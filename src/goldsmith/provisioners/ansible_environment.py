@@ -16,6 +16,10 @@ PLUGINS = Path(__file__).with_name("ansible_plugins")
 REMOTE_TEMPORARY = "/tmp/.ansible"
 """Where modules work in the machine. In a sandbox, /tmp never enters the image."""
 
+BECOME_BY_ROOT = "goldsmith.image.runuser"
+"""How root becomes another user: sudo need not be there."""
+BECOME_BY_USER = "ansible.builtin.sudo"
+
 KEPT = ("ANSIBLE_VAULT_IDENTITY_LIST", "ANSIBLE_VAULT_PASSWORD_FILE")
 """Of the user's own ANSIBLE_ variables, those that are passed on: others would change an image without changing its key."""
 
@@ -43,8 +47,13 @@ def configuration_file(cwd: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def environment(config: AnsibleSettings, directory: Path, report: Path, context: Context) -> dict[str, str]:
-    """Variables for ansible-playbook and ansible-galaxy; `directory` takes all that they write on the host."""
+def environment(
+    config: AnsibleSettings, directory: Path, report: Path, context: Context, become: str = BECOME_BY_ROOT
+) -> dict[str, str]:
+    """Variables for ansible-playbook and ansible-galaxy; `directory` takes all that they write on the host.
+
+    `become` is how one user becomes another when the user's own configuration does not say it.
+    """
     given = configuration_file(context.cwd)
     cfg = _Configuration(given)
     empty = directory / "ansible.cfg"
@@ -53,7 +62,7 @@ def environment(config: AnsibleSettings, directory: Path, report: Path, context:
     collections = _absolute(config.collections_path, context) + (cfg.paths("collections_path", "collections_paths") or shared)
     roles = _absolute(config.roles_path, context) + (cfg.paths("roles_path") or [f"{directory}/roles", "/etc/ansible/roles"])
     return {
-        "ANSIBLE_BECOME_METHOD": cfg.text("become_method", "privilege_escalation") or "goldsmith.image.runuser",
+        "ANSIBLE_BECOME_METHOD": cfg.text("become_method", "privilege_escalation") or become,
         "ANSIBLE_CALLBACKS_ENABLED": ",".join(["goldsmith.image.report", *cfg.words("callbacks_enabled")]),
         "ANSIBLE_COLLECTIONS_PATH": ":".join([str(PLUGINS), *collections]),
         "ANSIBLE_CONFIG": str(given or empty),

@@ -13,7 +13,6 @@ from typing import ClassVar
 from goldsmith.components import Artifact, Context, DirectSource, attribute
 from goldsmith.containers import EXPORTED, IMPORTED, RegistrySettings, image_artifact, logged_in, whole_id
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
-from goldsmith.machines import Journal
 from goldsmith.machines.container import Container
 from goldsmith.machines.container_engine import ContainerEngine
 from goldsmith.machines.machine import Machine
@@ -156,7 +155,7 @@ def _running(config: DockerConfig, image: str, engine: ContainerEngine, context:
     name = _name_in(words) or f"goldsmith-{secrets.token_hex(6)}"
     named = [] if _name_in(words) else ["--name", name]
     call = ["run", *named, *_options(config), *words]
-    with Journal(context.cache / "journal").take("container", f"{engine.program} {name}"):
+    with context.journal.take("container", f"{engine.program} {name}"):
         say(context, "Starting docker container...")
         say(context, f"Run command: {engine.program} {' '.join(call)}")
         id = engine.ask(call, cancellation=context.cancellation).strip().rpartition("\n")[2]
