@@ -236,6 +236,7 @@ def kept_but_altered(image: Image, repository: RpmRepository, other: Keys) -> No
     assert image.judge().verdict == "pass"
     path = next(image.cache.rglob("primary.xml.gz"))
     path.write_bytes(gzip.compress(b"<metadata></metadata>"))
+    image.mirror.rename(image.root / "gone")
 
 
 def without_key(image: Image, repository: RpmRepository, other: Keys) -> None:
@@ -358,6 +359,26 @@ def test_a_word_that_the_block_does_not_know_is_told(image: Image, repository: R
 
     assert result.verdict == "error"
     assert f'has {setting} = "{word}"' in result.reasons[0]
+
+
+def test_what_was_spoilt_on_this_host_is_fetched_again(image: Image, repository: RpmRepository) -> None:
+    publish(repository)
+    assert image.judge().verdict == "pass"
+    path = next(image.cache.rglob("primary.xml.gz"))
+    path.write_bytes(b"")
+
+    assert image.judge().verdict == "pass"
+    assert path.stat().st_size
+
+
+def test_a_signature_that_comes_late_counts_at_once(
+    image: Image, repository: RpmRepository, rpm_keys: tuple[Keys, Keys]
+) -> None:
+    publish(repository, signed=False)
+    assert image.judge().verdict == "error"
+
+    repository.sign(rpm_keys[0])
+    assert image.judge().verdict == "pass"
 
 
 def test_held_packages_count_as_pending(image: Image, repository: RpmRepository) -> None:

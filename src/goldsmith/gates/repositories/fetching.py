@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from xml.etree import ElementTree
 from goldsmith.gates.advisories.feeds import Document, Fetcher
 from goldsmith.gates.repositories.apkindex import NAME as APKINDEX
 from goldsmith.gates.repositories.reading import REPOMD, SIGNATURE, Reader, published_s
-from goldsmith.gates.repositories.repomd import LARGEST, Contents, parse_repomd
+from goldsmith.gates.repositories.repomd import LARGEST, Contents, Part, parse_repomd
 from goldsmith.gates.repositories.repository import Repository, shown_url
 from goldsmith.gates.repositories.store import Origin, RepositoryStore
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -62,7 +63,7 @@ class Refresher:
     def current(self, repository: Repository) -> Had:
         """A state that was found current less than a day ago, if one can be had; else the newest that is here."""
         newest = self._store.newest(repository, self._reader.architecture)
-        if newest is not None and is_fresh(newest) and not self._doubt(newest, repository):
+        if newest is not None and is_fresh(newest) and self._reader.is_good(newest, repository):
             return Had(state=newest)
         complaints: list[str] = []
         is_refused = False
@@ -97,13 +98,15 @@ class Refresher:
     def _fetch(self, repository: Repository, base: Base, fetcher: Fetcher, newest: Path | None) -> Path:
         with self._making() as making:
             get = self._get_apk if repository.form == "apk" else self._get_rpm
-            signed, safe = get(base, fetcher, making)
+            signed, safe = get(base, fetcher, making, newest)
             if doubt := self._doubt(making, repository):
                 raise _Refused(doubt)
             if newest is not None and _is_older(making, newest, repository):
                 raise _older(shown_url(base.url))
             files = {path.name: path for path in making.iterdir() if path.is_file()}
-            digest = "sha256:" + hashlib.sha256(signed.read_bytes()).hexdigest()
+            # A signature that came late, or another one, makes another state.
+            content = b"".join(path.read_bytes() for path in (signed, making / SIGNATURE) if path.is_file())
+            digest = "sha256:" + hashlib.sha256(content).hexdigest()
             origin = Origin(url=shown_url(base.url), safe=safe, source=self._reader.source(making, repository))
             return self._store.adopt(repository, self._reader.architecture, digest, files, origin)
 
@@ -115,11 +118,11 @@ class Refresher:
             return str(error)
         return "" if repository.form == "rpm" and not (state / SIGNATURE).is_file() else why
 
-    def _get_apk(self, base: Base, fetcher: Fetcher, making: Path) -> tuple[Path, bool]:
+    def _get_apk(self, base: Base, fetcher: Fetcher, making: Path, newest: Path | None) -> tuple[Path, bool]:
         document = fetcher.get(f"{base.url}{self._reader.architecture}/{APKINDEX}")
         return _put(document, making / APKINDEX), document.safe
 
-    def _get_rpm(self, base: Base, fetcher: Fetcher, making: Path) -> tuple[Path, bool]:
+    def _get_rpm(self, base: Base, fetcher: Fetcher, making: Path, newest: Path | None) -> tuple[Path, bool]:
         document = fetcher.get(f"{base.url}repodata/{REPOMD}")
         if document.path.stat().st_size > LARGEST:
             raise _Refused(f"its {REPOMD} has more than {LARGEST:,} bytes")
@@ -132,16 +135,23 @@ class Refresher:
         except MachineError:
             # Without one, whoever reads the state says so; what another answer means cannot be told from here.
             (making / SIGNATURE).unlink(missing_ok=True)
-        with self._making() as downloads:
-            parts = Fetcher(downloads, self._mirror)
-            try:
-                for part in _contents(data).parts.values():
-                    place = _put(parts.get(base.url + part.href), making / part.name)
-                    if not part.is_of(place):
-                        raise _Refused(f"{part.href} is not the list that its {REPOMD} names")
-            finally:
-                parts.close()
+        for part in _contents(data).parts.values():
+            self._get_part(part, base, making / part.name, newest / part.name if newest is not None else None)
         return signed, base.safe if base.hashes is not None else base.safe and document.safe
+
+    def _get_part(self, part: Part, base: Base, target: Path, before: Path | None) -> None:
+        """One list; one that has not changed is here."""
+        if before is not None and before.is_file() and part.is_of(before):
+            shutil.copyfile(before, target)
+            return
+        with self._making() as downloads:
+            fetcher = Fetcher(downloads, self._mirror)
+            try:
+                _put(fetcher.get(base.url + part.href), target)
+            finally:
+                fetcher.close()
+        if not part.is_of(target):
+            raise _Refused(f"{part.href} is not the list that its {REPOMD} names")
 
     @contextmanager
     def _making(self) -> Iterator[Path]:
@@ -150,7 +160,7 @@ class Refresher:
 
 
 def _put(document: Document, target: Path) -> Path:
-    target.write_bytes(document.path.read_bytes())
+    shutil.copyfile(document.path, target)
     return target
 
 

@@ -50,6 +50,14 @@ class Reader:
             write_keyring(self.tree, repository.keys, keyring)
         return why_not_signed(state / REPOMD, state / SIGNATURE, keyring)
 
+    def is_good(self, state: Path, repository: Repository) -> bool:
+        """Whether a state is whole, and a key of the image vouches for it."""
+        try:
+            parts = parse_repomd((state / REPOMD).read_bytes()).parts.values() if repository.form == "rpm" else ()
+            return all(part.is_of(state / part.name) for part in parts) and not self.why_unsigned(state, repository)
+        except (OSError, ValueError):
+            return False
+
     def source(self, state: Path, repository: Repository) -> str:
         """What hosts call this index of this repository under its key; empty for rpm, which tells itself what is new."""
         if repository.form == "rpm":

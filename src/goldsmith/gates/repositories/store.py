@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import json
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -78,7 +80,10 @@ class RepositoryStore:
         """Take over a state that was just found current: its files by name, each whole. Returns its directory."""
         place = self._place(repository, architecture)
         final = place / digest.removeprefix("sha256:")
-        if not final.is_dir():
+        if final.is_dir():
+            for name, path in files.items():
+                _mend(final / name, path)
+        else:
             place.mkdir(parents=True, exist_ok=True)
             making = Path(tempfile.mkdtemp(prefix=".making-", dir=place))
             for name, path in files.items():
@@ -97,6 +102,15 @@ class RepositoryStore:
     def _place(self, repository: Repository, architecture: str) -> Path:
         named = json.dumps([repository.form, *repository.addresses, architecture])
         return self.root / hashlib.sha256(named.encode()).hexdigest()[:32]
+
+
+def _mend(kept: Path, good: Path) -> None:
+    """Put a file in its place again, if what is there is not it."""
+    if kept.is_file() and filecmp.cmp(kept, good, shallow=False):
+        return
+    temporary = kept.with_name(f".{secrets.token_hex(8)}")
+    shutil.copyfile(good, temporary)
+    temporary.replace(kept)
 
 
 def origin_of(state: Path) -> Origin:
