@@ -89,16 +89,17 @@ def test_what_is_tried_out_says_what_would_move_and_tells_nobody(
     assert hook.asked == []
 
 
-def test_rollbacks_and_revocations_are_told(place: Path, hook: WebServer) -> None:
+def test_revocations_and_freezes_are_told(place: Path, hook: WebServer) -> None:
     hook.answers["/hook"] = Answer(204)
     for reference in ("web:1", "web:2"):
         assert run(["promote", "web", "dev", reference]) == 0
     assert run(["rollback", "-dry-run", "web", "dev"]) == 0
     assert run(["revoke", "-dry-run", "-reason=bad", "web:2"]) == 0
     assert run(["revoke", "-reason=bad", "web:2"]) == 0
+    assert run(["freeze", "-reason=held", "web", "dev"]) == 0
 
     types = [json.loads(asked.body)["type"].removeprefix("goldsmith.") for asked in hook.asked]
-    assert types == ["promotion.committed", "promotion.committed", "revocation.declared"]
+    assert types == ["promotion.committed", "promotion.committed", "revocation.declared", "channel.frozen"]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def command(request: int | None, key: Path | None, passphrase_env: str, new_key:
     may not approve it. Without a server, who people are rests on their keys alone.
     Exit code: 0 approved or listed, 2 refused.
     """
-    from goldsmith.cli.references import open_here
-    from goldsmith.cli.signing import private_key, sign_moves
+    from goldsmith.cli.deliveries import open_to_move, settle
+    from goldsmith.cli.signing import private_key
     from goldsmith.evidence import load_or_create_signer, public_path
     from goldsmith.project import approve
 
@@ -36,7 +36,7 @@ def command(request: int | None, key: Path | None, passphrase_env: str, new_key:
         load_or_create_signer(new_key, passphrase)
         click.echo(f"{new_key} is yours alone; {public_path(new_key)} belongs into goldsmith.hcl.")
         return 0
-    project, registry = open_here()
+    project, registry = open_to_move()
     if request is None:
         for item in registry.requests():
             _print(registry, item)
@@ -44,7 +44,7 @@ def command(request: int | None, key: Path | None, passphrase_env: str, new_key:
         return 0
     chosen = private_key(key, "GOLDSMITH_APPROVER_KEY", "approve")
     _print(registry, approve(project, registry, request, chosen, passphrase))
-    sign_moves(project, registry)
+    settle(project, registry)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Telling targets of changes, before and after commands that move channels."""
+"""What commands that change channels do before and after: knowing who is to be told, signing, telling."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ def open_to_move() -> tuple[Project, Registry]:
     return project, registry
 
 
-def deliver_moves(project: Project, registry: Registry) -> None:
-    """Tell everybody who is to be told. The moves stand, whoever cannot be reached."""
+def settle(project: Project, registry: Registry) -> None:
+    """Sign what was decided, and tell everybody who is to be told. The change stands, whatever becomes of both."""
+    from goldsmith.cli.signing import sign_moves
     from goldsmith.hcl.diagnostics import GoldsmithError
     from goldsmith.project import deliver
 
+    sign_moves(project, registry)
     try:
         for done in deliver(project, registry):
             say_delivered(done)

@@ -14,11 +14,10 @@ from goldsmith.cli.options import flag
 @click.argument("channel")
 def command(image: str, channel: str, reason: str, lift: bool) -> int:
     """Freeze CHANNEL of IMAGE: only rollbacks, revocations and broken glass move it then."""
-    from goldsmith.cli.references import open_here
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, settle
     from goldsmith.project import actor, check_names, declare_channels
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     check_names(project, image, channel)
     declare_channels(project, registry, image)
     if lift:
@@ -26,5 +25,5 @@ def command(image: str, channel: str, reason: str, lift: bool) -> int:
     else:
         registry.freeze(image, channel, reason, actor=actor())
     click.echo(f"{image}@{channel} is {'open' if lift else 'frozen'}.")
-    sign_moves(project, registry)
+    settle(project, registry)
     return 0

@@ -49,8 +49,7 @@ def command(
     and show say so.
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile, 5 waits for approval.
     """
-    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, say_what_moves, settle
     from goldsmith.hcl.diagnostics import Refused
     from goldsmith.project import actor, check_names, declare_channels, seconds
     from goldsmith.registry import Order
@@ -75,8 +74,7 @@ def command(
     undone_by = {item.request for item in done if item.moved and item.request}
     if len(done) > 1 and undone_by:
         click.echo(f"To take it back as a whole: goldsmith rollback -request={undone_by.pop()}")
-    sign_moves(project, registry)
-    deliver_moves(project, registry)
+    settle(project, registry)
     return 0
 
 

@@ -95,17 +95,17 @@ def due() -> int:
 
     \b
     Takes channels off what scheduled revocations have reached; does what on_unfit says where a waiver has ended or the time
-    of broken glass is over; signs decisions and the log when that is pending. For cron, every few minutes.
+    of broken glass is over; signs decisions and the log when that is pending, and tells targets of what is due. For cron,
+    every few minutes.
     """
-    from goldsmith.cli.references import open_here
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, settle
     from goldsmith.project import actor
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     with registry:
         revoked = registry.carry_out_revocations(actor=actor())
         unfit = registry.hold_channels(actor=actor())
-        sign_moves(project, registry)
+        settle(project, registry)
     click.echo(f"{len(revoked)} revocations were carried out; {unfit} channels hold what they should not.")
     return 0
 

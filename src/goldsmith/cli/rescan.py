@@ -13,6 +13,7 @@ def command(references: tuple[str, ...]) -> int:
     \b
     Exit code: 0 every channel's policy holds, 2 one does not, 3 a gate could not tell.
     """
+    from goldsmith.cli.deliveries import open_to_move, settle
     from goldsmith.cli.interruption import interruptible
     from goldsmith.cli.references import project_here
     from goldsmith.machines import Journal
@@ -27,6 +28,8 @@ def command(references: tuple[str, ...]) -> int:
     journal = Journal(cache_directory() / "journal")
     with journal.work_directory(cache_directory() / "work") as work, interruptible() as cancellation:
         found = rescan(project, wanted, work, cancellation)
+    # New evidence may have moved channels, as on_unfit says.
+    settle(*open_to_move())
     for report in found.reports:
         for result in report.results:
             first = f": {result.reasons[0]}" if result.reasons else ""

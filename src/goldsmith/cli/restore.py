@@ -13,13 +13,12 @@ from goldsmith.cli.options import flag
 @click.argument("reference", metavar="REF")
 def command(reference: str, reason: str, exempt: bool) -> int:
     """Take back the revocations of REF; channels stay where they are until something is promoted."""
-    from goldsmith.cli.references import open_here
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, settle
     from goldsmith.project import actor
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     act = registry.exempt if exempt else registry.withdraw
     version = act(reference, reason, actor=actor())
     click.echo(f"{version.ref} is {'still unfit: ' + version.revoked if version.revoked else 'fit again'}.")
-    sign_moves(project, registry)
+    settle(project, registry)
     return 0

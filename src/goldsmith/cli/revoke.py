@@ -34,8 +34,7 @@ def command(reference: str | None, reason: str, owner: str, at: str, channels: O
     is obeyed from its time on by every promotion and resolve; "revoke -due", from cron, then moves the channels.
     goldsmith restore takes it back.
     """
-    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, say_what_moves, settle
     from goldsmith.cli.times import moment_of
     from goldsmith.project import actor
 
@@ -56,8 +55,7 @@ def command(reference: str | None, reason: str, owner: str, at: str, channels: O
     if dry_run:
         say_what_moves(project, registry, [move for revocation in done for move in revocation.moved])
         return 0
-    sign_moves(project, registry)
-    deliver_moves(project, registry)
+    settle(project, registry)
     return 0
 
 

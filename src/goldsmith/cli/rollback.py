@@ -38,8 +38,7 @@ def command(
     brought them, and that version must be fit. promote tells the number.
     Exit code: 0 moved, 2 refused, 4 with -request: a channel has moved since.
     """
-    from goldsmith.cli.deliveries import deliver_moves, open_to_move, say_what_moves
-    from goldsmith.cli.signing import sign_moves
+    from goldsmith.cli.deliveries import open_to_move, say_what_moves, settle
     from goldsmith.project import actor, check_names
 
     project, registry = open_to_move()
@@ -58,8 +57,7 @@ def command(
     if dry_run:
         say_what_moves(project, registry, done)
         return 0
-    sign_moves(project, registry)
-    deliver_moves(project, registry)
+    settle(project, registry)
     return 0
 
 

@@ -39,17 +39,17 @@ def command(
     is never waived.
     Exit code: 0 waived, withdrawn or listed.
     """
-    from goldsmith.cli.references import open_here
-    from goldsmith.cli.signing import private_key, sign_moves
+    from goldsmith.cli.deliveries import open_to_move, settle
+    from goldsmith.cli.signing import private_key
     from goldsmith.cli.times import moment_of
     from goldsmith.project import actor, waive
     from goldsmith.registry import Waiver
 
-    project, registry = open_here()
+    project, registry = open_to_move()
     if withdraw is not None:
         taken = registry.withdraw_waiver(withdraw, reason, actor=actor())
         click.echo(f"waiver {taken.id} of {taken.finding} is withdrawn: the finding counts again.")
-        sign_moves(project, registry)
+        settle(project, registry)
         return 0
     if finding is None:
         return _list(registry)
@@ -65,7 +65,7 @@ def command(
     )
     given = waive(project, registry, meant, chosen, os.environ.get(passphrase_env, ""))
     _print(given)
-    sign_moves(project, registry)
+    settle(project, registry)
     return 0
 
 
