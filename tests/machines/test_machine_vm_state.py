@@ -58,12 +58,12 @@ def test_a_machine_goes_on_from_each_of_its_states(place: Path) -> None:
     first, second = place / "first", place / "second"
     first.mkdir()
     second.mkdir()
-    disks: tuple[LiveDisk, ...] = (LiveDisk(place / "disk.qcow2", "disk.qcow2"),)
+    disks = [LiveDisk(place / "disk.qcow2", "disk.qcow2")]
     with machine(place / "a", place / "disk.qcow2") as qemu:
         write(qemu, 1, "0")
-        disks = keep_state(qemu, disks, first, Cancellation())
+        keep_state(qemu, disks, first, Cancellation())
         write(qemu, 2, "1M")
-        disks = keep_state(qemu, disks, second, Cancellation())
+        keep_state(qemu, disks, second, Cancellation())
         write(qemu, 3, "2M")
         assert "running" in monitor(qemu, "info status")
     live = disks[0].path
@@ -84,7 +84,7 @@ def test_a_machine_goes_on_from_each_of_its_states(place: Path) -> None:
 
 def test_the_memory_is_the_same(place: Path) -> None:
     (place / "state").mkdir()
-    disks = (LiveDisk(place / "disk.qcow2", "disk.qcow2"),)
+    disks = [LiveDisk(place / "disk.qcow2", "disk.qcow2")]
     with machine(place / "a", place / "disk.qcow2") as qemu:
         time.sleep(1)
         keep_state(qemu, disks, place / "state", Cancellation())
@@ -102,7 +102,7 @@ def test_a_disk_that_cannot_be_kept_is_told_and_the_machine_goes_on(place: Path)
     (place / "raw").write_bytes(bytes(1 << 20))
     with machine(place / "a", place / "disk.qcow2", "-drive", f"file={place / 'raw'},if=virtio,format=raw") as qemu:
         with pytest.raises(MachineError, match="no qcow2"):
-            keep_state(qemu, (LiveDisk(place / "disk.qcow2", "disk.qcow2"),), place / "state", Cancellation())
+            keep_state(qemu, [LiveDisk(place / "disk.qcow2", "disk.qcow2")], place / "state", Cancellation())
 
         assert "running" in monitor(qemu, "info status")
         assert not (place / "state" / MEMORY).exists()
@@ -110,7 +110,7 @@ def test_a_disk_that_cannot_be_kept_is_told_and_the_machine_goes_on(place: Path)
 
 def test_a_state_that_is_cut_short_is_no_machine(place: Path) -> None:
     (place / "state").mkdir()
-    disks = (LiveDisk(place / "disk.qcow2", "disk.qcow2"),)
+    disks = [LiveDisk(place / "disk.qcow2", "disk.qcow2")]
     with machine(place / "a", place / "disk.qcow2") as qemu:
         keep_state(qemu, disks, place / "state", Cancellation())
     memory = place / "state" / MEMORY
@@ -122,3 +122,15 @@ def test_a_state_that_is_cut_short_is_no_machine(place: Path) -> None:
         machine(place / "b", place / "next.qcow2", "-incoming", f"exec:cat {memory}") as qemu,
     ):
         go_on(qemu, Cancellation())
+
+
+def test_disks_are_kept_without_memory_too(place: Path) -> None:
+    (place / "state").mkdir()
+    disks = [LiveDisk(place / "disk.qcow2", "disk.qcow2")]
+    with machine(place / "a", place / "disk.qcow2") as qemu:
+        write(qemu, 1, "0")
+        assert keep_state(qemu, disks, place / "state", Cancellation(), with_memory=False) == ""
+        write(qemu, 2, "1M")
+
+    assert [path.name for path in (place / "state").iterdir()] == ["disk.qcow2"]
+    assert [holds(place / "state/disk.qcow2", 1, "0"), holds(place / "state/disk.qcow2", 2, "1M")] == [True, False]

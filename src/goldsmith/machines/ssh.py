@@ -42,11 +42,18 @@ class Login:
     private_key: str
 
 
-def new_key() -> tuple[str, str]:
-    """A fresh Ed25519 key pair: the private half as OpenSSH text, the public half as a line of authorized_keys."""
+def new_key(kind: str = "ed25519", bits: int = 0) -> tuple[str, str]:
+    """A fresh key pair: the private half as OpenSSH text, the public half as a line of authorized_keys.
+
+    `kind` is ed25519, ecdsa, rsa or dsa; `bits` 0 means the usual size. Raises `ValueError` for a size that it has not.
+    """
     import asyncssh
 
-    key = asyncssh.generate_private_key("ssh-ed25519")
+    algorithm = {"ecdsa": f"ecdsa-sha2-nistp{bits or 256}", "dsa": "ssh-dss"}.get(kind, f"ssh-{kind}")
+    try:
+        key = asyncssh.generate_private_key(algorithm, key_size=bits if kind == "rsa" and bits else 2048)
+    except (asyncssh.KeyGenerationError, ValueError) as error:
+        raise ValueError(str(error)) from error
     return key.export_private_key().decode(), key.export_public_key().decode().strip()
 
 

@@ -1,8 +1,9 @@
 """The state of a running machine, memory and disks, kept in files, and machines that go on from it.
 
-A state is a directory: `memory` (QEMU's migration stream) and one qcow2 file for each disk, which holds what changed since the
-state before and names that one's file as its backing file. A machine that goes on writes to new files on top of these. So
-states are never written again, share what they have in common, and can be kept while the machine runs on.
+A state is a directory: `memory` (QEMU's migration stream; without it, a machine boots from the disks) and one qcow2 file for
+each disk, which holds what changed since the state before and names that one's file as its backing file. A machine that goes
+on writes to new files on top of these. So states are never written again, share what they have in common, and can be kept
+while the machine runs on.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +39,13 @@ class LiveDisk:
 
 
 def keep_state(
-    qemu: QemuProcess, disks: Sequence[LiveDisk], directory: Path, cancellation: Cancellation
-) -> tuple[LiveDisk, ...]:
+    qemu: QemuProcess, disks: list[LiveDisk], directory: Path, cancellation: Cancellation, *, with_memory: bool = True
+) -> str:
     """Keep the state of a machine in a directory that exists and is empty; the machine pauses for it, and goes on.
 
-    Each disk's file becomes a part of the state, and the machine writes to a new one on top of it: those are returned. The
-    directory must be on the file system of the disks. Raises `MachineError`, `OSError` and `Cancelled`; the machine goes on
-    all the same when it can.
+    Each disk's file becomes a part of the state, and the machine writes to a new one on top of it, which takes its place in
+    `disks`. The directory must be on the file system of the disks. Returns why the memory could not be kept; empty when it
+    was, or was not wanted. Raises `MachineError`, `OSError` and `Cancelled`; the machine goes on all the same when it can.
     """
     with qemu.control(timeout_s=60) as qmp:
         qmp.execute("stop")
@@ -52,14 +53,11 @@ def keep_state(
             nodes = _writable(qmp)
             if nodes.keys() != {str(disk.path) for disk in disks}:
                 raise _cannot("it writes to other disks than those of its source", str(sorted(nodes)))
-            following = tuple(_set_aside(qmp, nodes[str(disk.path)], disk, directory) for disk in disks)
-            _write_memory(qmp, directory / MEMORY, cancellation)
-        except BaseException:
-            (directory / MEMORY).unlink(missing_ok=True)
-            raise
+            for number, disk in enumerate(disks):
+                disks[number] = _set_aside(qmp, nodes[str(disk.path)], disk, directory)
+            return _memory_kept(qmp, directory / MEMORY, cancellation) if with_memory else ""
         finally:
             qmp.execute("cont")
-    return following
 
 
 def go_on(qemu: QemuProcess, cancellation: Cancellation) -> None:
@@ -102,6 +100,18 @@ def _set_aside(qmp: Qmp, node: Mapping[str, object], disk: LiveDisk, directory: 
     os.link(disk.path, kept)
     kept.chmod(0o600)
     return LiveDisk(following, disk.name)
+
+
+def _memory_kept(qmp: Qmp, path: Path, cancellation: Cancellation) -> str:
+    try:
+        _write_memory(qmp, path, cancellation)
+    except MachineError as error:
+        path.unlink(missing_ok=True)
+        return str(error)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return ""
 
 
 def _write_memory(qmp: Qmp, path: Path, cancellation: Cancellation) -> None:

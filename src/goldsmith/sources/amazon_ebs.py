@@ -27,7 +27,6 @@ from goldsmith.amazon.release import Thing
 from goldsmith.amazon.session_manager import check_plugin, forwarded
 from goldsmith.amazon.source_image import check_name_is_free, check_regions, deregister_old, find_source
 from goldsmith.amazon.tagging import Tags, source_values
-from goldsmith.amazon.temporary_key import forget_key
 from goldsmith.aws import AwsAccess, access_faults
 from goldsmith.components import Artifact, Context, DirectSource, not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
@@ -37,6 +36,7 @@ from goldsmith.packer_templates import UNKNOWN_TEXT
 from goldsmith.scripts import say
 from goldsmith.sources.communicator import CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
+from goldsmith.sources.temporary_key import forget_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,6 +238,8 @@ def _boot_faults(config: QemuConfig) -> Iterator[Diagnostic]:
         yield _fault("boot_command and boot_steps cannot be used together", "Keep one of them.")
     if any(len(step) not in (1, 2) for step in config.boot_steps):
         yield _fault("each of boot_steps is a command and a description", 'Write ["<enter>", "starts the installer"].')
+    if config.temporary_key_pair_type == "ecdsa" and config.temporary_key_pair_bits not in (0, 256, 384, 521):
+        yield _fault("temporary_key_pair_bits of an ecdsa key is 256, 384 or 521", "Leave it out.")
     if any(not argument for argument in config.qemuargs):
         yield _fault("each of qemuargs begins with the name of an argument", 'Write for example ["-cpu", "max"].')
     if "{{" in "".join(config.boot_command):

@@ -27,10 +27,11 @@ from goldsmith.sources.no_machine import NoMachine
 from goldsmith.sources.qemu_command import command_line
 from goldsmith.sources.qemu_config import QemuConfig
 from goldsmith.sources.qemu_hardware import Assembly, assembled
-from goldsmith.sources.qemu_renewal import renew
+from goldsmith.sources.qemu_renewal import may_renew, renew
+from goldsmith.sources.temporary_key import forget_key
 
 RECORD = "machine.json"
-_GRACE_S = 60.0
+_GRACE_S, _SYNC_S = 60.0, 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +53,20 @@ class _Running:
         self.generated: Mapping[str, str] = {}
         self._config, self._context, self._assembly = config, context, assembly
         self._qemu, self._door = qemu, door
-        self._disks = assembly.live_disks
+        self._disks = list(assembly.live_disks)
+        self._keeps_memory: bool | None = None
+        """None: not known yet."""
 
     def keep(self, directory: Path) -> None:
         assembly = self._assembly
-        self._disks = keep_state(self._qemu, self._disks, directory, self._context.cancellation)
+        with_memory = self._may_keep_memory()
+        if not with_memory:
+            # Whoever boots from these disks finds them as after a power cut: what was written must be on them.
+            self.machine.run(["sync"], timeout_s=_SYNC_S, cancellation=self._context.cancellation)
+        why = keep_state(self._qemu, self._disks, directory, self._context.cancellation, with_memory=with_memory)
+        if why:
+            self._keeps_memory = False
+            self._warn(f"The memory of the machine is not kept, so a later build boots from its disks: {why}")
         remembered = Remembered(
             private_key=assembly.private_key,
             public_key=assembly.public_key,
@@ -66,20 +76,25 @@ class _Running:
         record.touch(mode=0o600)
         record.write_text(json.dumps(asdict(remembered)))
 
+    def _may_keep_memory(self) -> bool:
+        """A machine that goes on needs its clock set: without the right to do that, it is booted instead."""
+        if self._keeps_memory is None:
+            assert isinstance(self.machine, Remote)
+            self._keeps_memory = may_renew(self.machine, self._config, self._context)
+            if not self._keeps_memory:
+                user = self._config.ssh_username
+                self._warn(f'"{user}" may not set the clock (sudo asks for a password), so later builds boot from kept disks')
+        return self._keeps_memory
+
+    def _warn(self, text: str) -> None:
+        self._context.emit(Warned(build=self._context.build, text=text))
+
     def export(self, directory: Path) -> Mapping[str, Path]:
-        self._forget_key()
+        if isinstance(self.machine, Remote):
+            forget_key(self.machine, self._assembly.private_key, self._context)
         self._turn_off()
         say(self._context, "Converting hard drive...")
         return dict(_exported(self._config, self._context, self._assembly, self._disks, directory))
-
-    def _forget_key(self) -> None:
-        """The key of this build is of no use to anyone any more: it leaves the machine wherever the template put it."""
-        if not isinstance(self.machine, Remote):
-            return
-        line = self._assembly.public_key.split()[1]
-        script = f'f="$HOME/.ssh/authorized_keys"; [ ! -f "$f" ] || sed -i "\\|{line}|d" "$f"'
-        with suppress(MachineError):
-            self.machine.run(["sh", "-c", script], timeout_s=30, cancellation=self._context.cancellation)
 
     def _turn_off(self) -> None:
         config, context = self._config, self._context
@@ -143,7 +158,7 @@ def _attempt(
 ) -> Iterator[_Running]:
     before = _remembered(place.state)
     with ExitStack() as held:
-        keys = new_key()
+        keys = new_key(config.temporary_key_pair_type or "ed25519", config.temporary_key_pair_bits)
         assembly = held.enter_context(assembled(config, context, image, accelerator, place, keys, resumes=resumes))
         command = command_line(config, assembly.hardware, context, assembly.data)
         qemu = held.enter_context(started(command, assembly.work, place.journal))

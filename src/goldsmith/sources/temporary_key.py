@@ -1,4 +1,4 @@
-"""The temporary key is taken out of the machine before it is imaged."""
+"""The temporary key of a build is taken out of the machine before it is imaged."""
 
 from __future__ import annotations
 
