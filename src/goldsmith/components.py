@@ -336,6 +336,10 @@ class MachineBase:
     """The `build.*` values that are the same in each run."""
     materials: tuple[Mapping[str, object], ...] = ()
     """resolvedDependencies of the provenance: {uri, digest: {sha256}}."""
+    firmware: Literal["bios", "uefi"] = "bios"
+    """What starts the machine."""
+    digest: str = ""
+    """`sha256:<hex>` of what it starts from."""
     keeps_nothing: str = ""
     """Why states of this machine cannot be kept; empty when they can."""
 

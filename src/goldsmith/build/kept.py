@@ -11,15 +11,15 @@ from pathlib import Path
 
 from goldsmith.build.attempt import provision
 from goldsmith.build.keys import StepKey
-from goldsmith.build.layered import Workshop, position_of
+from goldsmith.build.layered import LayeredResult, StepRecord, Workshop, position_of
 from goldsmith.build.recovery import attempted
 from goldsmith.build.stages import BOOT, Stage, export_of, stages_of
 from goldsmith.build.states import State
 from goldsmith.build.steplog import reported
-from goldsmith.components import Artifact, Context, MachineBase, MachinePlace, MachineSource, RunningMachine
+from goldsmith.components import Artifact, Base, Context, MachineBase, MachinePlace, MachineSource, RunningMachine
 from goldsmith.events import StepCached, Warned, phase
 from goldsmith.hcl.diagnostics import MachineError
-from goldsmith.images import SealedImage
+from goldsmith.images import DiskConfig, SealedImage, finished_image
 from goldsmith.machines import Local
 from goldsmith.template import Build
 
@@ -30,6 +30,8 @@ class KeptResult:
 
     artifact: Artifact
     generated: Mapping[str, str]
+    layered: LayeredResult | None
+    """The finished disk as a version of an image; None outside of a project."""
 
 
 def run_kept(build: Build, context: Context, workshop: Workshop) -> KeptResult:
@@ -40,9 +42,10 @@ def run_kept(build: Build, context: Context, workshop: Workshop) -> KeptResult:
     base = source.base(config, context)
     with ExitStack() as held:
         way = _Way(build, context, source, config, base, workshop, held)
-        files = way.go()
+        image = way.go()
         told = replace(context, generated={**base.generated, **way.generated})
-        return KeptResult(artifact=source.deliver(config, told, files), generated=told.generated)
+        artifact = source.deliver(config, told, image.files)
+        return KeptResult(artifact=artifact, generated=told.generated, layered=way.as_version(image) if image.layers else None)
 
 
 class _Way:
@@ -67,8 +70,8 @@ class _Way:
         self._is_sound = True
         """No step failed and was set to continue."""
 
-    def go(self) -> Mapping[str, Path]:
-        """The finished disks, from the cache or from the machine."""
+    def go(self) -> SealedImage:
+        """The finished disks, from the cache or from the machine. In a project they are known by their digests."""
         index = 0
         stages = self._stages()
         while index < len(stages):
@@ -89,6 +92,12 @@ class _Way:
         self._remember(stages)
         return self._export(stages)
 
+    def as_version(self, image: SealedImage) -> LayeredResult:
+        """What gates and the registry need to know of the finished disk."""
+        steps = [StepRecord(name=stage.name, key=stage.key.key if stage.key else "", layer="") for stage in self._stages()]
+        base = Base(epoch=image.epoch, lock_digest=image.lock_digest, materials=self._base.materials)
+        return LayeredResult(image=image, tree=None, base=base, disk=DiskConfig(), steps=tuple(steps), machine_booted=True)
+
     def _stages(self) -> list[Stage]:
         return stages_of(self._build, self._source, self._base, self._context, self._workshop.cache)
 
@@ -98,7 +107,7 @@ class _Way:
 
     # ── what is there already ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _finished(self, stages: Sequence[Stage], index: int) -> Mapping[str, Path] | None:
+    def _finished(self, stages: Sequence[Stage], index: int) -> SealedImage | None:
         """The disks of an earlier build, when nothing is left that must run on this host."""
         key = export_of(self._source, self._config, stages, self._context)
         if key is None or not self._workshop.use_cache or any(stage.place == "host" for stage in stages[index:]):
@@ -106,8 +115,10 @@ class _Way:
         image = self._workshop.cache.sealed(key)
         if image is None:
             return None
+        if not all(self._workshop.cache.layers.has(layer) for layer in image.layers):
+            return None
         self._source.check_place(self._config, self._context, image.files)
-        return image.files
+        return image
 
     def _skip_kept(self, stages: Sequence[Stage], index: int) -> int:
         """Go to behind the last stage with a kept state; those before it need none of their own."""
@@ -179,18 +190,33 @@ class _Way:
             text = f'the state after "{name}" is not kept, nor are those that follow: {error}'
             self._context.emit(Warned(build=self._context.build, text=text))
 
-    def _export(self, stages: Sequence[Stage]) -> Mapping[str, Path]:
+    def _export(self, stages: Sequence[Stage]) -> SealedImage:
         running = self._running or self._start(self._context)
-        directory = self._held.enter_context(self._workshop.journal.work_directory(self._workshop.cache.root / "work"))
+        directory = self._work_directory()
         with phase(self._context.emit, "export", self._context.build):
             files = running.export(directory)
+        image = self._described(files) if self._context.image else _nameless(files)
         key = export_of(self._source, self._config, stages, self._context)
-        if key is None or not self._is_sound:
-            return files
-        return self._workshop.cache.keep_sealed(key, _image_of(files)).files
+        return image if key is None or not self._is_sound else self._workshop.cache.keep_sealed(key, image)
+
+    def _described(self, files: Mapping[str, Path]) -> SealedImage:
+        with phase(self._context.emit, "read disk", self._context.build):
+            return finished_image(
+                files,
+                starter=self._base.firmware,
+                inputs=self._base.digest,
+                store=self._workshop.cache.layers,
+                epoch=self._context.clock_s,
+                work=self._work_directory(),
+                cancellation=self._context.cancellation,
+            )
+
+    def _work_directory(self) -> Path:
+        return self._held.enter_context(self._workshop.journal.work_directory(self._workshop.cache.root / "work"))
 
 
-def _image_of(files: Mapping[str, Path]) -> SealedImage:
+def _nameless(files: Mapping[str, Path]) -> SealedImage:
+    """Finished disks outside of a project: nobody asks for their digests, which take longer than a last step that changed."""
     return SealedImage(
         disk_digest="",
         layers=(),

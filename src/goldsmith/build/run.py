@@ -100,7 +100,7 @@ def _make(
         return artifact, layered, artifact.state
     if isinstance(source, MachineSource):
         kept = run_kept(build, context, workshop)
-        return kept.artifact, None, {**kept.generated, **kept.artifact.state}
+        return kept.artifact, kept.layered, {**kept.generated, **kept.artifact.state}
     assert isinstance(source, DirectSource)
     seen: dict[str, str] = {}
     with _logged(context, workshop) as logged:

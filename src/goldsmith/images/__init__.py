@@ -1,5 +1,6 @@
 """Layers and trees, sealing, file systems and disks: from what steps changed to an image's bytes."""
 
+from goldsmith.images.finished import finished_image
 from goldsmith.images.formats import file_digest
 from goldsmith.images.identity import disk_digest, disk_digest_of
 from goldsmith.images.image import make_image, seal_tree
@@ -16,6 +17,7 @@ __all__ = [
     "disk_digest",
     "disk_digest_of",
     "file_digest",
+    "finished_image",
     "make_image",
     "seal_tree",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import struct
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
         raw = work / "scanned.raw"
         to_raw(disk, format, raw, cancellation)
     seen: list[str] = []
-    for offset in _file_systems(raw):
+    for offset, _ in _file_systems(raw):
         seen.append(f"ext at byte {offset}")
         if not _has_release(raw, offset, cancellation):
             continue
@@ -57,6 +58,12 @@ def extract_root(disk: Path, format: str, work: Path, cancellation: Cancellation
             next="Scan the directory of the mounted system, or its bill of materials.",
         )
     )
+
+
+def root_partition(raw: Path, cancellation: Cancellation | None = None) -> str:
+    """The PARTUUID of the root file system of a raw disk, as the kernel takes it; empty when it is in no partition."""
+    found = (name for offset, name in _file_systems(raw) if _has_release(raw, offset, cancellation))
+    return next(found, "")
 
 
 def _check_whole(told: str, disk: Path) -> None:
@@ -94,29 +101,30 @@ def _not_root(disk: Path) -> MachineError:
     )
 
 
-def _file_systems(raw: Path) -> Iterator[int]:
-    """Where file systems of the ext family begin, in bytes."""
+def _file_systems(raw: Path) -> Iterator[tuple[int, str]]:
+    """Where file systems of the ext family begin, in bytes, and the PARTUUID of their partition."""
     with raw.open("rb") as file:
         descriptor = file.fileno()
         size = os.fstat(descriptor).st_size
-        for offset in (0, *_partitions(descriptor)):
+        for offset, name in ((0, ""), *_partitions(descriptor)):
             if offset + _MAGIC_AT + 2 <= size and os.pread(descriptor, 2, offset + _MAGIC_AT) == _EXT_MAGIC:
-                yield offset
+                yield offset, name
 
 
-def _partitions(descriptor: int) -> Iterator[int]:
-    """The first byte of each partition of a GPT, else of an MBR's four entries."""
+def _partitions(descriptor: int) -> Iterator[tuple[int, str]]:
+    """The first byte and the PARTUUID of each partition of a GPT, else of an MBR's four entries."""
     header = os.pread(descriptor, 92, SECTOR)
     if header[:8] == b"EFI PART" and len(header) == 92:
         first, count, length = struct.unpack_from("<QII", header, 72)
         for number in range(min(count, _MOST_PARTITIONS)):
             entry = os.pread(descriptor, 128, first * SECTOR + number * length)
             if len(entry) == 128 and any(entry[:16]):
-                yield struct.unpack_from("<Q", entry, 32)[0] * SECTOR
+                yield struct.unpack_from("<Q", entry, 32)[0] * SECTOR, str(uuid.UUID(bytes_le=entry[16:32]))
         return
     table = os.pread(descriptor, SECTOR, 0)
     if table[510:512] == b"\x55\xaa":
+        (signature,) = struct.unpack_from("<I", table, 440)
         for number in range(4):
             start, sectors = struct.unpack_from("<II", table, 446 + number * 16 + 8)
             if start and sectors:
-                yield start * SECTOR
+                yield start * SECTOR, f"{signature:08x}-{number + 1:02x}"

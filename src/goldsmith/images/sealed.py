@@ -43,7 +43,10 @@ class SealedImage:
     parent: str | None
     """The version digest of the parent, or None."""
     boot: Mapping[str, str]
-    """kernel, initrd (paths in the tree, without a leading slash) and cmdline as they boot; empty without a boot loader."""
+    """kernel, initrd (paths in the tree, without a leading slash) and cmdline as they boot; empty without a boot loader.
+
+    `firmware` (bios or uefi) is there when only one starts the disk: a machine wrote it, and its boot loader is that machine's.
+    """
     files: Mapping[str, Path]
     """Artifact files by format: raw, qcow2."""
     file_digests: Mapping[str, str]
@@ -54,3 +57,5 @@ class SealedImage:
     architecture: str = "amd64"
     removed: tuple[tuple[str, str], ...] = field(default=())
     """What sealing removed: (path, rule)."""
+    epoch: int = 0
+    """The time stamp that its files were given, when no source says one."""

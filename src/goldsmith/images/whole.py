@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedRandom
@@ -45,9 +44,25 @@ def copy_whole(source: Path, target: Path) -> None:
         return
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        shutil.copyfile(source, temporary)
+        _copy(source, temporary)
         times = source.stat()
         os.utime(temporary, ns=(times.st_atime_ns, times.st_mtime_ns))
         temporary.rename(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what a file holds; its holes, of which a raw disk consists mostly, cost nothing."""
+    with source.open("rb") as old, target.open("xb") as new:
+        size, place = os.fstat(old.fileno()).st_size, 0
+        os.truncate(new.fileno(), size)
+        while place < size:
+            try:
+                start = os.lseek(old.fileno(), place, os.SEEK_DATA)
+            except OSError:
+                return  # nothing but a hole is left
+            place = os.lseek(old.fileno(), start, os.SEEK_HOLE)
+            os.lseek(new.fileno(), start, os.SEEK_SET)
+            while start < place:
+                start += os.sendfile(new.fileno(), old.fileno(), start, place - start)

@@ -51,7 +51,10 @@ def new_key(kind: str = "ed25519", bits: int = 0) -> tuple[str, str]:
 
     algorithm = {"ecdsa": f"ecdsa-sha2-nistp{bits or 256}", "dsa": "ssh-dss"}.get(kind, f"ssh-{kind}")
     try:
-        key = asyncssh.generate_private_key(algorithm, key_size=bits if kind == "rsa" and bits else 2048)
+        if kind == "rsa" and bits:
+            key = asyncssh.generate_private_key(algorithm, key_size=bits)
+        else:
+            key = asyncssh.generate_private_key(algorithm)
     except (asyncssh.KeyGenerationError, ValueError) as error:
         raise ValueError(str(error)) from error
     return key.export_private_key().decode(), key.export_public_key().decode().strip()

@@ -63,7 +63,7 @@ def build_template(template: Path, session: Session, image: ImageDeclaration | N
         )
         outcome = ImageOutcome(image=name, results=results, failed=tuple(error for _, error in plan.failed))
         made = _image_result(image, results) if image else None
-        if made is not None and made.layered is not None:
+        if made is not None and made.layered is not None and not made.layered.machine_booted:
             pin_additions(name, made.layered, session.lock_file, session.workshop.cache)
         if session.lock_file.save():
             session.emit(Output(text=f"Pinned what the archive delivered in {session.lock_file.path}"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from goldsmith.build import LayeredResult
 from goldsmith.gates.contract import Examination, KnownSecret, Subject
 from goldsmith.images import SealedTree, seal_tree
+from goldsmith.images.offline import extract_root
 from goldsmith.project.fingerprints import salt_of
 from goldsmith.project.project import ImageDeclaration
 from goldsmith.project.session import Session
@@ -55,12 +56,22 @@ def subject_of(image: ImageDeclaration, layered: LayeredResult, plan: Plan, sess
 
 @contextmanager
 def examined(image: ImageDeclaration, layered: LayeredResult, subject: Subject, session: Session) -> Iterator[Subject]:
-    """The subject with its sealed tree; a disk from the cache has its tree made again from the same layers."""
+    """The subject with its sealed tree; a disk from the cache has its tree made again from the same layers.
+
+    The tree of a disk that a machine wrote is read from the disk itself: nothing in it was sealed.
+    """
+    if layered.machine_booted:
+        assert subject.disk is not None
+        place = subject.work / "disk"
+        place.mkdir()
+        tree = extract_root(subject.disk, subject.disk_format, place, session.cancellation)
+        yield replace(subject, tree=tree, layers=(), examination=Examination())
+        return
     roots = tuple(session.workshop.cache.layers.path(layer) for layer in layered.image.layers)
     if subject.tree != NO_TREE:
         yield replace(subject, roots=roots)
         return
-    tree: SealedTree = seal_tree(
+    sealed: SealedTree = seal_tree(
         roots,
         disk=layered.disk,
         name=image.name,
@@ -70,4 +81,4 @@ def examined(image: ImageDeclaration, layered: LayeredResult, subject: Subject, 
         emit=session.emit,
         cancellation=session.cancellation,
     )
-    yield replace(subject, tree=tree.path, roots=roots, examination=Examination())
+    yield replace(subject, tree=sealed.path, roots=roots, examination=Examination())

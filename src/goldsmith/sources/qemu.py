@@ -79,6 +79,8 @@ class Qemu(MachineSource[QemuConfig]):
                 "ConnType": config.communicator,
             },
             materials=({"uri": image.url, "digest": {"sha256": image.sha256}},),
+            firmware="uefi" if config.boots_efi else "bios",
+            digest=f"sha256:{image.sha256}",
             keeps_nothing=_keeps_nothing(config),
         )
 

@@ -77,6 +77,8 @@ class Boot(Gate[BootConfig]):
         """
         if subject.disk is None or not subject.boot:
             raise _not_bootable(subject)
+        if "kernel" not in subject.boot:
+            raise _no_kernel(subject)
         tests = read_tests(subject.root, config.tests)
         if tests.python:
             need_testinfra()
@@ -118,11 +120,18 @@ class _Session:
         """Boot both clones, at once."""
         plan = self._plan()
         plan.say(f"two clones by {self.accelerator.name}: {self.accelerator.reason}")
-        second: Firmware = "direct" if self._needs_report() or self.config.second == "direct" else "bios"
+        first, second = self._starters()
         with ThreadPoolExecutor(2, thread_name_prefix="clone") as pool:
-            first = pool.submit(self._boot, "uefi", "52:54:00:67:00:01", plan, True)
+            whole = pool.submit(self._boot, first, "52:54:00:67:00:01", plan, True)
             other = pool.submit(self._boot, second, "52:54:00:67:00:02", plan, False)
-            self.clones = (first.result(), other.result())
+            self.clones = (whole.result(), other.result())
+
+    def _starters(self) -> tuple[Firmware, Firmware]:
+        """What starts the clones. A disk that a machine wrote has the boot loader of that machine's firmware, and no other."""
+        only = self.subject.boot.get("firmware", "")
+        if only:
+            return ("bios" if only == "bios" else "uefi"), "direct"
+        return "uefi", "direct" if self._needs_report() or self.config.second == "direct" else "bios"
 
     def facts(self, early: Early, unchanged: bool) -> Facts:
         """All that was found."""
@@ -329,5 +338,16 @@ def _not_bootable(subject: Subject) -> MachineError:
             what=f"the disk of {subject.image} has no boot loader, so it cannot be booted",
             why='its source says boot = "none"',
             next='Write boot = "hybrid", or do not require the gate.',
+        )
+    )
+
+
+def _no_kernel(subject: Subject) -> MachineError:
+    return MachineError(
+        Diagnostic(
+            code="boot.no-kernel",
+            what=f"no second clone of {subject.image} can be started: no kernel was found on its disk",
+            why="a disk that a machine wrote has one boot loader; the other clone gets /boot/vmlinuz-* from QEMU",
+            next="Keep the kernel in /boot of the root file system, or do not require the gate.",
         )
     )
