@@ -81,6 +81,10 @@ class KnownSearch:
         """Whether there is anything to search for."""
         return self._pattern is not None
 
+    def is_in(self, data: bytes) -> bool:
+        """Whether any form is in `data`."""
+        return self._pattern is not None and self._pattern.search(data) is not None
+
     def find(self, data: bytes) -> Iterator[tuple[Form, int]]:
         """Each form in `data` with its offset."""
         if self._pattern is None:

@@ -66,6 +66,14 @@ class PackagedFiles:
             os.close(descriptor)
         return digest.hexdigest() == self.sums[path]
 
+    def is_as_packaged(self, path: str, content: bytes) -> bool:
+        """Whether this is the content that the package of a file gave it."""
+        digest = self.hash_for(path)
+        if digest is None:
+            return False
+        digest.update(content)
+        return digest.hexdigest() == self.sums[path]
+
     def hash_for(self, path: str) -> hashlib._Hash | None:
         """What the content of a file is to be hashed with, to be compared with its sum; None when there is no sum."""
         algorithm = _ALGORITHMS.get(len(self.sums.get(path, "")))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeAlias
 
 from goldsmith.gates.inventory.stack import is_shown_by_kernel
 from goldsmith.gates.secrets.content import TooLarge, unpacked
@@ -24,11 +26,13 @@ from goldsmith.gates.secrets.windows import AFTER, windows
 from goldsmith.images.tree import shown
 
 LARGEST_FILE = 1_000_000_000
-_BESIDE = 64 << 10
-"""Bytes: larger files are read by other threads; for smaller ones, handing over takes longer."""
+_SMALL = 64 << 10
+"""Bytes: smaller files are read many at a time."""
+_AT_ONCE = 1 << 20
+"""Bytes of those that are read at a time."""
 _THREADS = 2
 _AHEAD = 32
-"""Files that wait for those threads."""
+"""Files, or many small ones, that wait for those threads."""
 
 
 @dataclass
@@ -89,6 +93,23 @@ class _Read:
     unpacked: int = 0
     too_large: bool = False
     """Whether what is compressed in it passes a limit."""
+    error: OSError | None = None
+    """Why it could not be read."""
+
+
+_Then: TypeAlias = Callable[[_Read], None]
+"""What is done with what a file said."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Small files that are read, and searched for known secrets, together."""
+
+    search: KnownSearch
+    are_packaged: bool
+    """Whether they are compared with what their packages brought."""
+    files: list[tuple[_File, _Then]] = field(default_factory=list)
+    size: int = 0
 
 
 def scan_tree(tree: Path, stages: Stages, quiet: QuietFiles, told: Callable[[int], None]) -> Scan:
@@ -100,7 +121,7 @@ def scan_tree(tree: Path, stages: Stages, quiet: QuietFiles, told: Callable[[int
             for file in _files(tree, scan):
                 told(scan.files)
                 walk.examine(file)
-            walk.collect(0)
+            walk.finish()
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
@@ -145,7 +166,10 @@ class _Walk:
 
     def __init__(self, stages: Stages, quiet: QuietFiles, scan: Scan, pool: ThreadPoolExecutor) -> None:
         self.stages, self.quiet, self.scan, self.pool = stages, quiet, scan, pool
-        self._waiting: deque[tuple[_File, Future[_Read], Callable[[_Read], None]]] = deque()
+        self._waiting: deque[tuple[Future[Sequence[_Read]], Sequence[tuple[_File, _Then]]]] = deque()
+        self._packaged = _Batch(stages.everywhere, are_packaged=True)
+        self._quiet_packaged = _Batch(stages.everywhere, are_packaged=False)
+        self._quiet_others = _Batch(stages.unpackaged, are_packaged=False)
 
     def examine(self, file: _File) -> None:
         """Examine a file, or have it read."""
@@ -160,35 +184,77 @@ class _Walk:
             scan.known += 1
             scan.packaged += bool(sum)
             scan.unpacked += quiet.unpacked
-            if search := stages.everywhere if sum else stages.unpackaged:
-                self._read(file, partial(self._known_only, file, bool(quiet.unpacked), search), self._merge)
-        elif sum:
-            self._read(file, partial(self._as_packaged, file), partial(self._compared, file))
+            batch = self._quiet_packaged if sum else self._quiet_others
+            if batch.search and file.size < _SMALL and not quiet.unpacked:
+                self._read_with_others(batch, file, self._merge)
+            elif batch.search:
+                self._read(file, partial(self._known_only, file, bool(quiet.unpacked), batch.search), self._merge)
+        elif not sum:
+            self._examine_in_full(file)
+        elif file.size < _SMALL and not file.telling:
+            self._read_with_others(self._packaged, file, partial(self._compared, file))
         else:
-            self._unpackaged(file)
+            self._read(file, partial(self._as_packaged, file), partial(self._compared, file))
 
-    def collect(self, most: int) -> None:
-        """Go on with what was read beside, until at most so many files wait."""
+    def finish(self) -> None:
+        """Wait for everything that was not collected yet."""
+        for batch in (self._packaged, self._quiet_packaged, self._quiet_others):
+            self._read_together(batch)
+        while self._waiting:
+            self._collect(0)
+
+    def _collect(self, most: int) -> None:
+        """Go on with what was read, until at most so many wait."""
         while len(self._waiting) > most:
-            file, future, then = self._waiting.popleft()
-            try:
-                then(future.result())
-            except OSError as error:
-                self.scan.fault(file.path, error)
+            future, files = self._waiting.popleft()
+            for read, (file, then) in zip(future.result(), files, strict=True):
+                self._go_on(read, file, then)
 
-    def _read(self, file: _File, act: Callable[[], _Read], then: Callable[[_Read], None]) -> None:
-        if file.size >= _BESIDE:
-            self._waiting.append((file, self.pool.submit(act), then))
-            self.collect(_AHEAD)
-            return
-        try:
-            read = act()
-        except OSError as error:
-            self.scan.fault(file.path, error)
+    def _go_on(self, read: _Read, file: _File, then: _Then) -> None:
+        if read.error is not None:
+            self.scan.fault(file.path, read.error)
         else:
             then(read)
 
+    def _read(self, file: _File, act: Callable[[], _Read], then: _Then) -> None:
+        """Do something with the content of a file, in another thread when it is large, and go on with what it said here."""
+        if file.size < _SMALL:
+            self._go_on(_tried(act), file, then)
+        else:
+            self._waiting.append((self.pool.submit(lambda: [_tried(act)]), [(file, then)]))
+            self._collect(_AHEAD)
+
+    def _read_with_others(self, batch: _Batch, file: _File, then: _Then) -> None:
+        batch.files.append((file, then))
+        batch.size += file.size
+        if batch.size >= _AT_ONCE:
+            self._read_together(batch)
+
+    def _read_together(self, batch: _Batch) -> None:
+        files, batch.files, batch.size = batch.files, [], 0
+        act = partial(self._together, [file for file, _ in files], batch.search, batch.are_packaged)
+        self._waiting.append((self.pool.submit(act), files))
+        self._collect(_AHEAD)
+
     # ── what is done with a file, perhaps by another thread ───────────────────────────────────────────────────────────────
+
+    def _together(self, files: Sequence[_File], search: KnownSearch, are_packaged: bool) -> Sequence[_Read]:
+        """Read small files; they are searched one by one only when a known secret is in any of them."""
+        contents, reads = [], []
+        for file in files:
+            try:
+                contents.append(_content(file))
+                is_unchanged = are_packaged and self.stages.packaged.is_as_packaged(file.path, contents[-1])
+                reads.append(_Read(is_unchanged=is_unchanged))
+            except OSError as error:
+                contents.append(b"")
+                reads.append(_Read(error=error))
+        if search.is_in(b"".join(contents)):
+            for file, content, read in zip(files, contents, reads, strict=True):
+                read.findings = Findings(self.stages.salt)
+                for window in windows(BytesIO(content), max(AFTER, search.longest)):
+                    read.findings.known(file.path, window, search)
+        return reads
 
     def _known_only(self, file: _File, is_packed: bool, search: KnownSearch) -> _Read:
         read = Findings(self.stages.salt)
@@ -244,13 +310,13 @@ class _Walk:
         self._merge(read)
         if not read.is_unchanged:
             self.scan.modified += 1
-            self._unpackaged(file)
+            self._examine_in_full(file)
             return
         self.scan.packaged += 1
         if not file.telling:
             self.quiet.note(file.path, file.inode, Quiet(self.stages.packaged.sums[file.path], 0))
 
-    def _unpackaged(self, file: _File) -> None:
+    def _examine_in_full(self, file: _File) -> None:
         compiled = file.path.endswith(".pyc") and _has_source(file.place)
         self._read(file, partial(self._in_full, file, compiled), partial(self._examined, file, compiled))
 
@@ -265,8 +331,27 @@ class _Walk:
             self.quiet.note(file.path, file.inode, Quiet("", read.unpacked))
 
 
+def _tried(act: Callable[[], _Read]) -> _Read:
+    try:
+        return act()
+    except OSError as error:
+        return _Read(error=error)
+
+
 def _opened(file: _File) -> IO[bytes]:
     return os.fdopen(open_file(file.place), "rb")
+
+
+def _content(file: _File) -> bytes:
+    """The whole content of a small file. Raises `OSError` when it is none any more."""
+    descriptor = open_file(file.place)
+    try:
+        content = os.read(descriptor, file.size + 1)
+    finally:
+        os.close(descriptor)
+    if len(content) != file.size:
+        raise OSError(errno.EIO, "it changed while it was read")
+    return content
 
 
 def _has_source(place: str) -> bool:
