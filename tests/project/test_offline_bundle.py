@@ -226,6 +226,7 @@ def test_an_older_bundle_is_refused_once_a_newer_was_seen(place: Place, tmp_path
     first = place.bundle()
     assert run(["freeze", "web", "prod", "-reason=x"]) == 0
     second = place.bundle()
+    assert run(["audit", "checkpoint"]) == 0
     assert run(["rollback", "web", "prod"]) == 0
     third = place.bundle()
 

@@ -37,8 +37,11 @@ def test_the_root_is_that_of_the_definition(leaves: list[bytes]) -> None:
 def test_the_way_from_every_leaf_leads_to_the_root_and_to_no_other(size: int, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, size - 1))
     leaves = [place.to_bytes(1) for place in range(size)]
-    tree = Tree(prove=place)
-    for leaf in leaves:
+    begun = Tree()
+    for leaf in leaves[: data.draw(st.integers(0, place))]:
+        begun.add(leaf)
+    tree = Tree(begun.size, begun.frontier, prove=place)
+    for leaf in leaves[begun.size :]:
         tree.add(leaf)
     root = reference(leaves)
 

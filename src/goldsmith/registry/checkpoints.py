@@ -109,15 +109,20 @@ class Published:
 
 def checkpoint(reader: Reader) -> Checkpoint:
     """The log as it is. Leaves are the hashes of events, which cover number, time and content."""
-    last = _newest(reader)
-    tree = Tree(last.whole("size"), last.text("frontier")) if last is not None and last.text("frontier") else Tree()
-    return _grown(reader, tree)
+    return _grown(reader, _begun(reader, reader.head.seq))
 
 
 def proven(reader: Reader, seq: int) -> tuple[Checkpoint, tuple[bytes, ...]]:
     """The log as it is, and the way from an event to its root."""
-    tree = Tree(prove=seq - 1)
+    tree = _begun(reader, seq - 1, prove=seq - 1)
     return _grown(reader, tree), tree.path
+
+
+def _begun(reader: Reader, most: int, prove: int = -1) -> Tree:
+    """The tree over the log as far as the newest checkpoint of at most so many events, which saves reading those."""
+    sql = "SELECT size, frontier FROM checkpoint WHERE size <= :most AND frontier <> '' ORDER BY size DESC LIMIT 1"
+    row = reader.first(sql, most=most)
+    return Tree(prove=prove) if row is None else Tree(row.whole("size"), row.text("frontier"), prove)
 
 
 def _grown(reader: Reader, tree: Tree) -> Checkpoint:
@@ -163,7 +168,7 @@ def hash_at(reader: Reader, size: int) -> str:
 
 
 def _newest(reader: Reader) -> Row | None:
-    sql = "SELECT c.seq, c.size, c.frontier, e.at FROM checkpoint c JOIN event e ON e.seq = c.seq ORDER BY c.seq DESC LIMIT 1"
+    sql = "SELECT c.seq, e.at FROM checkpoint c JOIN event e ON e.seq = c.seq ORDER BY c.seq DESC LIMIT 1"
     return reader.first(sql)
 
 
