@@ -245,6 +245,37 @@ def test_a_program_that_was_overtaken_writes_again_what_holds_now(told: Bench) -
     assert state(told, PARAMETER).waiting == 0
 
 
+def test_an_event_that_another_program_told_meanwhile_is_not_told_out_of_its_order(told: Bench) -> None:
+    told.promote("web", "prod", "web:1")
+    with told.registry.database.write(ACTOR) as tx:
+        claim = outbox.claim(tx, WEBHOOK.name)
+    assert claim is not None
+    told.promote("web", "prod", "web:2")
+    told.turn(outbox.CLAIM_US // outbox.SECOND_US)
+    ears = Ears()
+    deliver(told, ears)
+    with told.registry.database.write(ACTOR) as tx:
+        outbox.arrived(tx, claim)
+
+    deliver(told, ears)
+
+    assert ears.heard == ["promotion.committed 1", "promotion.committed 2"]
+
+
+def test_deliveries_that_have_arrived_do_not_pile_up(told: Bench) -> None:
+    ears, board = Ears(), Board()
+    for number in range(20):
+        told.promote("web", "prod", f"web:{number % 2 + 1}")
+        deliver(told, ears, board)
+
+    with told.registry.database.read() as reader:
+        rows = reader.rows("SELECT target, state FROM outbox")
+    assert sorted((row.text("target"), row.text("state")) for row in rows) == [
+        (PARAMETER.name, "delivered"),
+        (WEBHOOK.name, "delivered"),
+    ]
+
+
 def test_a_claim_of_a_killed_program_runs_out(told: Bench) -> None:
     board = Board()
     told.promote("web", "prod", "web:1")

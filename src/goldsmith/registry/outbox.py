@@ -58,6 +58,8 @@ class Claim:
     """The event that it is about; for a target that follows a channel the newest of those that wait."""
     tries: int
     """Tells this claim from later ones."""
+    follows: bool
+    """Whether the target follows a channel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +133,8 @@ def claim(tx: Transaction, target: str) -> Claim | None:
     )
     if first is None or first.whole("next_at") > tx.at:
         return None
-    row, seq = first.whole("id"), first.whole("seq")
-    if first.text("kind") != "webhook":
+    row, seq, follows = first.whole("id"), first.whole("seq"), first.text("kind") != "webhook"
+    if follows:
         newest = tx.first(
             "SELECT MAX(id) AS id, MAX(seq) AS seq FROM outbox WHERE target = :target AND state = 'waiting'", target=target
         )
@@ -145,17 +147,21 @@ def claim(tx: Transaction, target: str) -> Claim | None:
         WHERE target = :target AND state = 'waiting' AND id <= :row""",
         [values],
     )
-    return Claim(target=target, row=row, seq=seq, tries=tries)
+    return Claim(target=target, row=row, seq=seq, tries=tries, follows=follows)
 
 
-def arrived(tx: Transaction, claim: Claim, note: str = "") -> bool:
-    """A delivery has arrived. False when the claim had run out and another program took it on: it must be told anew."""
-    if not _holds(tx, claim):
-        again: Cells = {"seq": claim.seq, "target": claim.target, "payload": '{"why":"overtaken"}', "next_at": tx.at}
-        tx.unlogged(_NEW, [again])
-        return False
-    _settle(tx, claim, state="delivered", next_at=tx.at, error=note, converged_at=tx.at)
-    return True
+def arrived(tx: Transaction, claim: Claim) -> None:
+    """A delivery has arrived. Of those of a target that have, the newest is kept.
+
+    When the claim had run out and another program took the delivery on, what followed a channel may hold what was true
+    before: it is brought there once more.
+    """
+    if _holds(tx, claim):
+        _settle(tx, claim, state="delivered", next_at=tx.at, error="", converged_at=tx.at)
+        older: Cells = {"target": claim.target, "row": claim.row}
+        tx.unlogged("DELETE FROM outbox WHERE target = :target AND state = 'delivered' AND id < :row", [older])
+    elif claim.follows:
+        _again(tx, claim.target, claim.seq, "overtaken")
 
 
 def failed(tx: Transaction, claim: Claim, error: str, *, for_good: bool = False) -> None:
@@ -188,12 +194,16 @@ def retry(tx: Transaction) -> None:
 
 def remind(tx: Transaction, target: str) -> None:
     """Have a target brought to where its channel is, although nothing has changed here: something else has moved it."""
-    tx.unlogged(_NEW, [{"seq": tx.head.seq, "target": target, "payload": '{"why":"drifted"}', "next_at": tx.at}])
+    _again(tx, target, tx.head.seq, "drifted")
 
 
 def states(reader: Reader) -> tuple[TargetState, ...]:
     """How each target stands, by name."""
     return tuple(_state(reader, target) for target in declared(reader))
+
+
+def _again(tx: Transaction, target: str, seq: int, why: str) -> None:
+    tx.unlogged(_NEW, [{"seq": seq, "target": target, "payload": canonical({"why": why}).decode(), "next_at": tx.at}])
 
 
 def _row(target: TargetDeclaration) -> Cells:

@@ -165,7 +165,8 @@ def secret_bytes(secret: str) -> bytes:
         key = b""
     if not secret.startswith(SECRET_PREFIX) or not SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
         what = "the secret of the webhook is none"
-        why = f"it must be {SECRET_PREFIX} and {SHORTEST_SECRET} to {LONGEST_SECRET} bytes in base64"
+        length = f"{SHORTEST_SECRET} to {LONGEST_SECRET}"
+        why = f"the variable that secret_env names must hold {SECRET_PREFIX} and {length} bytes in base64"
         next = f'Make one: echo "{SECRET_PREFIX}$(openssl rand -base64 32)"; tell it to the receiver too.'
         raise UserError(Diagnostic(code="webhook.secret", what=what, why=why, next=next))
     return key
