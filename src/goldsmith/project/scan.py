@@ -26,7 +26,7 @@ from goldsmith.project.subject import NO_TREE
 from goldsmith.project.targets import Target
 
 OFFLINE_GATES = ("vulnerabilities", "secrets", "hardening", "patches")
-"""The gates that need no machine: nothing but a tree, and patches the repositories that the tree names."""
+"""The gates that need no machine: nothing but a tree, and patches the archives that the tree names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,7 @@ class PatchesConfig(Waivable):
     unsigned: str = attribute(
         "error", "What a repository of rpm without a signature means: error, or warn when it was read by https alone."
     )
-    mirror: str = attribute("", "Where repositories of rpm and apk are read instead: an address or a directory of HOST/PATH.")
+    mirror: str = attribute("", "Where archives that the image names are read instead: an address or a directory of HOST/PATH.")
 
     @property
     def effect_of_others(self) -> Effect:

@@ -10,8 +10,10 @@ from typing import TypeAlias
 from goldsmith.gates.contract import DataUsed, Subject
 from goldsmith.gates.inventory import Inventory, Package
 from goldsmith.gates.inventory.archive_index import Offer, SuiteIndex, read_suites
+from goldsmith.gates.patches.archive import Archive, archive_of
 from goldsmith.gates.patches.comparison import Comparison, Update, architecture_of, is_newer, is_within, newest_of, told_since
 from goldsmith.gates.patches.config import PatchesConfig
+from goldsmith.gates.patches.fixed import Fixed, fixed_by_updates
 from goldsmith.gates.patches.memory import Memory
 from goldsmith.gates.pending_changes import Candidate, Changes, told_by_changelogs
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -20,26 +22,37 @@ from goldsmith.sources.indexes import fetched_at
 
 Offers: TypeAlias = Mapping[str, Sequence[tuple[Offer, SuiteIndex]]]
 
+_NO_SECURITY = "none of the suites that the image names has security updates, so that nobody tells of them"
+
 
 def compare_with_suites(
     subject: Subject, inventory: Inventory, config: PatchesConfig, cancellation: Cancellation
 ) -> Comparison:
     """Compare an image with its suites. Raises `MachineError` when there is no good index to compare with."""
     installed = tuple(package for package in inventory.packages if package.kind == "deb")
-    lists, keyring = _archive(subject)
     architecture = architecture_of(installed, "all")
-    names = {package.name for package in installed}
-    read = read_suites(lists, keyring, architecture, names)
+    with archive_of(subject, inventory, architecture, config, cancellation) as archive:
+        return _compared(subject, inventory, installed, archive, config)
+
+
+def _compared(
+    subject: Subject, inventory: Inventory, installed: Sequence[Package], archive: Archive, config: PatchesConfig
+) -> Comparison:
+    architecture, lists = architecture_of(installed, "all"), archive.lists
+    read = read_suites(lists, archive.keyring, architecture, {package.name for package in installed})
     suites = [suite for suite in read if suite.codename == inventory.distribution.codename]
     if not suites:
         raise _no_index(inventory)
     offers = _offers_by_name(suites)
     pending = tuple(_pending(installed, offers))
-    changes, untold = told_by_changelogs([item for item in pending if item[1].security], subject, lists)
-    waiting = config.within > 0 and any(item.security for _, item in pending)
-    earlier, unusable = _earlier(subject, inventory, architecture, config) if waiting else ({}, ())
+    security = [item for item in pending if item[1].security]
+    changes, untold = told_by_changelogs(security, subject, lists)
+    waiting = config.within > 0 and bool(security)
+    earlier, unusable = _earlier(archive, inventory, subject.now_s, config) if waiting else ({}, ())
+    silent = [(package, item.offer.version) for package, item in security if not _changes(package, changes).cves]
+    fixed = fixed_by_updates(silent, inventory, subject, config.max_age) if silent else {}
     with Memory(subject.cache) as memory:
-        known = _Known(earlier, changes, memory)
+        known = _Known(earlier, changes, fixed or {}, memory)
         updates = tuple(_update(package, item, known, subject.now_s, config) for package, item in pending)
     expired = tuple(suite.name for suite in suites if 0 < suite.valid_until < subject.now_s)
     return Comparison(
@@ -52,9 +65,14 @@ def compare_with_suites(
             *map(_data_of, earlier.values()),
             *memory.data,
         ),
-        fix="goldsmith lock -upgrade, then build again",
-        doubts=tuple(f"the index of {name} is past its Valid-Until" for name in expired),
-        messages=unusable + untold,
+        fix=archive.fix,
+        skipped=archive.skipped,
+        doubts=(
+            *archive.doubts,
+            *(f"the index of {name} is past its Valid-Until" for name in expired),
+            *([_NO_SECURITY] if archive.is_of_image and not any(suite.is_security for suite in suites) else []),
+        ),
+        messages=(*archive.messages, *unusable, *untold),
     )
 
 
@@ -66,20 +84,9 @@ class _Known:
     """By the name of the suite."""
     changes: Mapping[str, Changes]
     """By the name of the source package."""
+    fixed: Mapping[Package, Fixed]
+    """What the advisories of this host say of updates whose changelog says nothing."""
     memory: Memory
-
-
-def _archive(subject: Subject) -> tuple[Path, Path]:
-    if subject.lists is not None and subject.keyring is not None:
-        return subject.lists, subject.keyring
-    raise MachineError(
-        Diagnostic(
-            code="patches.no-archive",
-            what="nothing is known of the archive that the image was made from",
-            why="its parent's source is not in the lock file here",
-            next="Build the parent image here first.",
-        )
-    )
 
 
 def _no_index(inventory: Inventory) -> MachineError:
@@ -100,26 +107,30 @@ def _offers_by_name(suites: Iterable[SuiteIndex]) -> Offers:
     return offers
 
 
+def _changes(package: Package, changes: Mapping[str, Changes]) -> Changes:
+    return changes.get(package.source_name or package.name) or Changes()
+
+
 def _earlier(
-    subject: Subject, inventory: Inventory, architecture: str, config: PatchesConfig
+    archive: Archive, inventory: Inventory, now_s: int, config: PatchesConfig
 ) -> tuple[Mapping[str, SuiteIndex], tuple[str, ...]]:
     """Of each security suite, the oldest index that is no older than `within`; and what could not be read.
 
     What it does not offer has appeared since, for certain. Without such an index no update is known to be young.
     """
-    assert subject.keyring is not None
     names = {package.name for package in inventory.packages}
+    architecture = architecture_of((package for package in inventory.packages if package.kind == "deb"), "all")
     found: list[SuiteIndex] = []
     unusable: list[str] = []
-    for lists in subject.earlier_lists:
+    for lists in archive.earlier:
         try:
-            found += read_suites(lists, subject.keyring, architecture, names, security_only=True)
+            found += read_suites(lists, archive.keyring, architecture, names, security_only=True)
         except MachineError as error:
             unusable.append(f"an earlier index does not count: {error}")
-    since = subject.now_s - int(config.within)
+    since = now_s - int(config.within)
     codename = inventory.distribution.codename
     # An index without any package was not fetched whole: it proves nothing about what was not there.
-    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= subject.now_s and suite.listed]
+    young = [suite for suite in found if suite.codename == codename and since <= suite.date <= now_s and suite.listed]
     oldest_last = sorted(young, key=lambda suite: suite.date, reverse=True)
     return {suite.name: suite for suite in oldest_last}, tuple(unusable)
 
@@ -164,13 +175,15 @@ def _update(
     if not candidate.security:
         return Update(package=package, version=version, place=place, kind="other")
     not_yet_s = _not_yet_offered(package, candidate, known)
-    change = known.changes.get(package.source_name or package.name) or Changes()
+    change = _changes(package, known.changes)
+    cleared = known.fixed.get(package)
     return Update(
         package=package,
         version=version,
         place=place,
         kind="security",
-        cves=change.cves,
+        severity=cleared.severity if cleared is not None else None,
+        cves=change.cves or (cleared.ids if cleared is not None else ()),
         since=told_since(not_yet_s, change.since_s, int(config.within)),
         # A changelog is written before its version comes out: by its date nothing looks younger than it is.
         is_young=is_within((not_yet_s, change.since_s), now_s, config.within),
