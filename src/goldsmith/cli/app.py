@@ -28,6 +28,7 @@ COMMANDS = {
     "doctor": "Show what this machine can do, and what provides the rest",
     "expire": "Delete versions that nothing keeps, or show which they are",
     "explain": "Show what to fix first, and why",
+    "export": "Write the disk of a version to a file",
     "fix": "Bring a legacy JSON template up to date",
     "fmt": "Rewrite templates in the canonical format",
     "freeze": "Let only rollbacks and revocations move a channel",

@@ -5,6 +5,7 @@ from goldsmith.images.formats import file_digest
 from goldsmith.images.identity import disk_digest, disk_digest_of
 from goldsmith.images.image import make_image, seal_tree
 from goldsmith.images.layer import Layer
+from goldsmith.images.recipe import Recipe, make_again, parse_recipe, recipe_of
 from goldsmith.images.sealed import DiskConfig, SealedImage, SealedTree
 from goldsmith.images.store import LayerStore
 
@@ -12,12 +13,16 @@ __all__ = [
     "DiskConfig",
     "Layer",
     "LayerStore",
+    "Recipe",
     "SealedImage",
     "SealedTree",
     "disk_digest",
     "disk_digest_of",
     "file_digest",
     "finished_image",
+    "make_again",
     "make_image",
+    "parse_recipe",
+    "recipe_of",
     "seal_tree",
 ]

@@ -4,6 +4,7 @@ from goldsmith.project.approval import approve, sign_decisions
 from goldsmith.project.audit import admit_restored, check_checkpoints, checkpoint_if_due, make_checkpoint
 from goldsmith.project.certify import Certificate
 from goldsmith.project.deliveries import check_targets, declare_targets, deliver, what_moves
+from goldsmith.project.exporting import export
 from goldsmith.project.fleet import ImageOutcome, build_fleet, build_template, explain_fleet
 from goldsmith.project.locking import lock_images
 from goldsmith.project.offline import offline_bundle
@@ -53,6 +54,7 @@ __all__ = [
     "deliver",
     "expiry_policy",
     "explain_fleet",
+    "export",
     "finish",
     "gate_faults",
     "gate_verdicts",

@@ -12,6 +12,7 @@ from goldsmith.events import Output
 from goldsmith.gates.contract import Result, Subject, Verdict
 from goldsmith.gates.judge import config_digest, doubted, run_gate
 from goldsmith.gates.steadiness import CHANGED, state_of
+from goldsmith.images import recipe_of
 from goldsmith.project.certified import Certified, Judged, last_certified, remember
 from goldsmith.project.pending import Pending, all_pending, keep, writing_down
 from goldsmith.project.project import GateUse, ImageDeclaration, Project
@@ -81,10 +82,18 @@ def certify(image: ImageDeclaration, result: BuildResult, plan: Plan, session: S
             beside=str(files[0]) if files else "",
             gates=judged,
             labels=labels_text(plan),
+            recipe=_recipe(image.name, layered),
         )
         keep(project, pending)
     number = finish(project, pending, session.emit)
     return _certificate(image.name, number, digest, {name: judged[name] for name in gates if name in judged}, files)
+
+
+def _recipe(image: str, layered: LayeredResult) -> str:
+    """A disk that a machine ran from is no function of layers."""
+    if layered.machine_booted:
+        return ""
+    return recipe_of(layered.image, name=image, epoch=layered.base.epoch, disk=layered.disk).text()
 
 
 def _places(layered: LayeredResult, delivered: Sequence[Path]) -> Mapping[str, tuple[str, ...]]:

@@ -48,6 +48,8 @@ class Pending:
     gates: Mapping[str, Judged]
     labels: str
     """What `labels_text` says."""
+    recipe: str = ""
+    """How the disk is made from its layers, as JSON; empty when it is no function of them."""
 
     @property
     def name(self) -> str:

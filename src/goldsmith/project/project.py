@@ -389,7 +389,7 @@ class _Reader:
                 self._fault(fault.code, fault.what, block.range, fault.why, fault.next)
 
     def _check_disks(self, config: StoreConfig) -> None:
-        if config.disks not in ("keep",):
+        if config.disks not in ("keep", "remake"):
             what = f'"{config.disks}" says nothing of how disks are stored'
             block = next(self.body.blocks_of("store"))
             self._fault("project.store-disks", what, _place(block, "disks"), next='Write disks = "keep" or "remake".')

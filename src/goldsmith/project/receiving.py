@@ -25,12 +25,13 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.project.project import Project
 from goldsmith.project.records import MICROSECONDS, actor, declare_channels, open_registry
 from goldsmith.project.registration import vulnerabilities_of
+from goldsmith.project.remaking import RECIPE, read_recipe
 from goldsmith.project.sending import reporting
 
 if TYPE_CHECKING:
     from securesystemslib.signer import SSlibKey
 
-    from goldsmith.registry import Offer, Package, Registry, VerifiedStatement, Version
+    from goldsmith.registry import Offer, Package, Part, Registry, VerifiedStatement, Version
 
 KINDS: Mapping[str, str] = {PROVENANCE: "provenance", CYCLONEDX: "sbom-cyclonedx", SPDX: "sbom-spdx"}
 """What evidence is called that no gate has made."""
@@ -123,6 +124,7 @@ def _register(project: Project, registry: Registry, offer: Offer, signed: Sequen
         offer.document,
         artifacts=[item for part, item in files.items() if part.is_disk],
         parts=[item for part, item in files.items() if not part.is_disk],
+        remade=_remade(offer, registry),
         packages=_packages(offer, signed),
         builder=actor(),
         actor=actor(),
@@ -130,6 +132,21 @@ def _register(project: Project, registry: Registry, offer: Offer, signed: Sequen
     if offer.image in project.images:
         declare_channels(project, registry, offer.image)
     return version
+
+
+def _remade(offer: Offer, registry: Registry) -> Sequence[Part]:
+    """The disk files that its recipe tells of and the other store does not have: they are made when they are asked for."""
+    from goldsmith.registry import Part
+
+    stored = {part.digest for part in offer.parts}
+    recipes = [read_recipe(part.digest, registry.blobs) for part in offer.parts if part.role == RECIPE]
+    return [
+        Part(role=format, digest=digest, size=recipe.sizes[format])
+        for recipe in recipes
+        if recipe.archives and recipe.disk_digest == offer.disk
+        for format, digest in recipe.files.items()
+        if digest not in stored
+    ]
 
 
 def _packages(offer: Offer, signed: Sequence[SignedStatement]) -> Mapping[str, Sequence[Package]]:

@@ -15,6 +15,7 @@ from goldsmith.project.certified import Certified, remember
 from goldsmith.project.pending import Pending, strike_out
 from goldsmith.project.project import Project
 from goldsmith.project.records import MICROSECONDS, actor, declare_channels, open_registry, record_labels
+from goldsmith.project.remaking import stored_files
 from goldsmith.project.sending import send_mirrors
 from goldsmith.project.statements import SignedEvidence, sign_claims, write_bundles
 
@@ -75,7 +76,7 @@ def _finish(project: Project, pending: Pending, emit: Emit) -> int:
     signer = load_or_create_signer(project.root / project.signing.key, passphrase)
     evidence = sign_claims(pending.claims, signer)
     write_bundles(project, pending.disk_digest, evidence, pending.beside)
-    version = _record_version(project, pending, _files(project, pending), evidence)
+    version = _record_version(project, pending, _files(project, pending), evidence, emit)
     record_labels(project, version.digest, pending.labels)
     emit(VersionRegistered(image=pending.image, number=version.number, digest=version.digest, existed=version.existed))
     certified = Certified(
@@ -109,25 +110,26 @@ def _files(project: Project, pending: Pending) -> Mapping[str, Path]:
 
 
 def _record_version(
-    project: Project, pending: Pending, files: Mapping[str, Path], evidence: Sequence[SignedEvidence]
+    project: Project, pending: Pending, files: Mapping[str, Path], evidence: Sequence[SignedEvidence], emit: Emit
 ) -> Version:
     """Register a finished image with its disks and packages, and attest all evidence."""
-    from goldsmith.registry import ArtifactFile, Package
+    from goldsmith.registry import Package
 
     registry = open_registry(project)
-    version = registry.register(
-        pending.image,
-        pending.document,
-        artifacts=[
-            ArtifactFile(kind=format, path=path, digest=pending.file_digests[format]) for format, path in sorted(files.items())
-        ],
-        packages={
-            layer: [Package(purl_type=kind, name=name, version=version) for kind, name, version in found]
-            for layer, found in pending.packages.items()
-        },
-        builder=actor(),
-        actor=actor(),
-    )
+    with stored_files(pending, files, registry, project.remakes_disks, emit) as stored:
+        version = registry.register(
+            pending.image,
+            pending.document,
+            artifacts=stored.artifacts,
+            parts=stored.parts,
+            remade=stored.remade,
+            packages={
+                layer: [Package(purl_type=kind, name=name, version=version) for kind, name, version in found]
+                for layer, found in pending.packages.items()
+            },
+            builder=actor(),
+            actor=actor(),
+        )
     declare_channels(project, registry, pending.image)
     attest_all(registry, version, evidence)
     return version

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 from goldsmith.events import Emit, Progress, phase
 from goldsmith.project.project import Project
 from goldsmith.project.records import actor, open_registry
+from goldsmith.project.remaking import Layers
 
 if TYPE_CHECKING:
-    from goldsmith.registry import OtherStore, ScrubReport
+    from goldsmith.registry import Mender, OtherStore, ScrubReport
 
 
 def scrub_store(project: Project, others: Sequence[str], *, repair: bool, due_only: bool, emit: Emit) -> ScrubReport:
-    """Hash every blob; with `repair` fetch damaged ones from the stores at `others` and those that versions are copied to."""
-    menders = list(_places(project, others)) if repair else []
+    """Hash every blob; with `repair` fetch damaged ones from `others` and the mirrors, or make them from their layers."""
     with open_registry(project) as registry, phase(emit, f"Reading {registry.blobs.name}"):
+        menders: list[Mender] = [*_places(project, others), Layers(registry, emit)] if repair else []
         return registry.scrub(
             menders=menders,
             due_only=due_only,

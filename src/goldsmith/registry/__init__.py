@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from goldsmith.registry.replay import LogReport
     from goldsmith.registry.resolve import Resolved
     from goldsmith.registry.retention import ExpirePlan, Expiring, Kept
-    from goldsmith.registry.scrub import OtherStore, ScrubReport
+    from goldsmith.registry.scrub import Mender, OtherStore, ScrubReport
     from goldsmith.registry.store_urls import check_store_url, open_store
     from goldsmith.registry.targets.contract import Delivered
 
@@ -96,7 +96,7 @@ _PLACES = {
     "release": ("Release",),
     "replay": ("LogReport",),
     "resolve": ("Resolved",),
-    "scrub": ("OtherStore", "ScrubReport"),
+    "scrub": ("Mender", "OtherStore", "ScrubReport"),
     "store_urls": ("check_store_url", "open_store"),
     "targets.contract": ("Delivered",),
     "removal": ("Cloud", "Left"),
@@ -132,6 +132,7 @@ __all__ = [
     "Limits",
     "LogReport",
     "LoggedEvent",
+    "Mender",
     "Offer",
     "OnChannels",
     "Order",

@@ -13,6 +13,7 @@ Verdict: TypeAlias = Literal["pass", "warn", "fail", "error"]
 AssignmentKind: TypeAlias = Literal["promote", "rollback", "revoke", "break_glass", "clear"]
 ChannelState: TypeAlias = Literal["open", "frozen", "quarantined"]
 StorageState: TypeAlias = Literal["present", "expiring", "deleting", "deleted"]
+REMADE = "remade"
 OnChannels: TypeAlias = Literal["rollback", "quarantine", "leave"]
 OnUnfit: TypeAlias = Literal["warn", "block", "rollback"]
 
@@ -44,13 +45,13 @@ class ArtifactRecord:
     account: str = ""
     region: str = ""
     bound_by: str = "full"
-    """How the digest was learned: full, sampled(n) or declared."""
+    """How the digest was learned: full, sampled(n), declared, or remade: the file is made from layers when it is asked for."""
     state: str = "published"
 
     @property
     def in_store(self) -> bool:
         """Whether the bytes are a blob of the registry's own store."""
-        return self.platform == "local" and self.external_id == self.digest
+        return self.platform == "local" and self.external_id == self.digest and self.bound_by != REMADE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,6 +72,13 @@ def artifact_of(row: Row) -> ArtifactRecord:
     )
 
 
+def with_blob(reader: Reader, digest: str) -> tuple[VersionDetail, ...]:
+    """The versions that a blob belongs to, and that are not deleted."""
+    sql = """SELECT v.digest FROM version_blob vb JOIN version v ON v.id = vb.version JOIN storage s ON s.version = v.id
+        WHERE vb.digest = :digest AND s.state <> 'deleted' ORDER BY v.id"""
+    return tuple(show(reader, row.text("digest")) for row in reader.rows(sql, digest=digest))
+
+
 def parts_of(reader: Reader, version: Version) -> tuple[Part, ...]:
     """The blobs of a version that are still there; not what only describes it to other tools."""
     sql = """SELECT vb.role, vb.digest, b.size FROM version_blob vb JOIN blob b ON b.digest = vb.digest

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
@@ -12,7 +12,7 @@ from goldsmith.registry import layout, versions
 from goldsmith.registry.blobs import Blob, BlobStore
 from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes, is_digest
 from goldsmith.registry.db import Database
-from goldsmith.registry.entities import ArtifactFile, Package, Version, VersionDetail
+from goldsmith.registry.entities import REMADE, ArtifactFile, Package, Part, Version, VersionDetail
 from goldsmith.registry.local_store import told
 from goldsmith.registry.ownership import claim
 from goldsmith.registry.sweeping import Standing, admit, finish, standings
@@ -34,6 +34,8 @@ class Registration:
     builder: str
     parts: Sequence[ArtifactFile] = ()
     """Files that belong to it and are no disks: layers, the recipe of a disk that is made from them."""
+    remade: Sequence[Part] = ()
+    """Disk files that are not stored, because they are made from the layers when they are asked for."""
 
     @property
     def digest(self) -> str:
@@ -160,7 +162,7 @@ def _known(reader: Reader, store: BlobStore, registration: Registration) -> Vers
         for items, have in ((registration.artifacts, artifacts), (registration.parts, parts))
         for item in items
     )
-    return version if complete else None
+    return version if complete and artifacts.issuperset((item.role, item.digest) for item in registration.remade) else None
 
 
 def _recorded_artifacts(reader: Reader, version: int) -> frozenset[tuple[str, str]]:
@@ -202,12 +204,15 @@ def _recorded(tx: Transaction, registration: Registration, blobs: Mapping[Artifa
         )
     have = _recorded_artifacts(tx, known.id)
     missing = [item for item in registration.artifacts if (item.kind, blobs[item].digest) not in have]
+    remade = [item for item in registration.remade if (item.role, item.digest) not in have]
     added = _add_parts(tx, known.id, blobs)
-    if known.storage == "present" and not missing and not added:
+    stored = _now_stored(tx, known.id, {blobs[item].digest for item in registration.artifacts})
+    if known.storage == "present" and not (missing or added or remade or stored):
         return replace(known, existed=True)
     if known.storage != "present":
         tx.update("storage", {"version": known.id}, {"state": "present", "since": tx.at, "certificate": None})
     _add_artifacts(tx, known.id, {item: blobs[item] for item in missing})
+    _add_remade(tx, known.id, remade)
     tx.event(
         "version.stored",
         {"version": known.digest, "was": known.storage, "blobs": sorted(blob.digest for blob in blobs.values())},
@@ -242,6 +247,7 @@ def _added(tx: Transaction, registration: Registration, blobs: Mapping[ArtifactF
     packages = _add_packages(tx, registration)
     _add_parts(tx, version, blobs)
     _add_artifacts(tx, version, {item: blobs[item] for item in registration.artifacts})
+    _add_remade(tx, version, registration.remade)
     tx.event(
         "version.registered",
         {
@@ -337,22 +343,40 @@ def _add_parts(tx: Transaction, version: int, blobs: Mapping[ArtifactFile, Blob]
 
 def _add_artifacts(tx: Transaction, version: int, blobs: Mapping[ArtifactFile, Blob]) -> None:
     for item, blob in blobs.items():
-        tx.insert(
-            "artifact",
-            {
-                "version": version,
-                "kind": item.kind,
-                "platform": "local",
-                "account": "",
-                "region": "",
-                "external_id": blob.digest,
-                "digest": blob.digest,
-                "size": blob.size,
-                "bound_by": "full",
-                "state": "published",
-                "checked_at": tx.at,
-            },
-        )
+        _add_artifact(tx, version, item.kind, blob, "full")
+
+
+def _add_remade(tx: Transaction, version: int, items: Sequence[Part]) -> None:
+    for item in items:
+        _add_artifact(tx, version, item.role, Blob(item.digest, item.size), REMADE)
+
+
+def _now_stored(tx: Transaction, version: int, digests: Collection[str]) -> bool:
+    """Note the disks that were made when they were asked for, and are blobs now; whether there is one."""
+    sql = "SELECT id, digest FROM artifact WHERE version = :version AND bound_by = :remade AND state <> 'gone' ORDER BY id"
+    found = [row for row in tx.rows(sql, version=version, remade=REMADE) if row.text("digest") in digests]
+    for row in found:
+        tx.update("artifact", {"id": row.whole("id")}, {"bound_by": "full", "checked_at": tx.at})
+    return bool(found)
+
+
+def _add_artifact(tx: Transaction, version: int, kind: str, blob: Blob, bound_by: str) -> None:
+    tx.insert(
+        "artifact",
+        {
+            "version": version,
+            "kind": kind,
+            "platform": "local",
+            "account": "",
+            "region": "",
+            "external_id": blob.digest,
+            "digest": blob.digest,
+            "size": blob.size,
+            "bound_by": bound_by,
+            "state": "published",
+            "checked_at": tx.at,
+        },
+    )
 
 
 def _texts(value: JSON) -> Mapping[str, str]:

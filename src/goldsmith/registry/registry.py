@@ -128,10 +128,11 @@ class Registry:
         builder: str,
         actor: str,
         parts: Sequence[ArtifactFile] = (),
+        remade: Sequence[Part] = (),
     ) -> Version:
         """Store the artifacts and other parts, then record the version: see `records.register`."""
         registration = records.Registration(
-            image=image, document=document, artifacts=artifacts, packages=packages, builder=builder, parts=parts
+            image=image, document=document, artifacts=artifacts, packages=packages, builder=builder, parts=parts, remade=remade
         )
         return records.register(self.database, self.blobs, registration, actor)
 
@@ -500,6 +501,11 @@ class Registry:
     ) -> scrub.ScrubReport:
         """Read every blob again, and fetch what was spoilt from the places that are given: see `scrub.scrub`."""
         return scrub.scrub(self.database, self.blobs, actor, menders=menders, due_only=due_only, progress=progress)
+
+    def with_blob(self, digest: str) -> tuple[VersionDetail, ...]:
+        """The versions that a blob belongs to, and that are not deleted."""
+        with self.database.read() as reader:
+            return overview.with_blob(reader, digest)
 
     def push(self, reference: str, target: BlobStore, progress: Callable[[Part], Progress] = lambda part: quiet) -> push.Pushed:
         """Copy a version and what it was built on to another store: see `push.push`."""
