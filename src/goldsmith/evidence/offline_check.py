@@ -106,6 +106,7 @@ class _Bundle:
         self.known = _keys(parts["trust"][0])
         if contents.signer not in {key.keyid for key in self.known}:
             raise _mixed("its trust root does not name the key that it is signed with")
+        self.signed = {name: self._signed(name) for name in ("evidence", "provenance", "waiver", "approval")}
         self.document = _object(parts["version"][0])
         self.summary = self.of_registry("summary", VERIFICATION_SUMMARY)
 
@@ -135,7 +136,7 @@ class _Bundle:
             result=str(self.summary.statement.predicate["verificationResult"]),
             disks=_named(self.document["disks"]),
             files=self.files(digest),
-            statements=(*self.signed("evidence"), *self.signed("provenance"), *self.signed("waiver"), *self.signed("approval")),
+            statements=tuple(item for items in self.signed.values() for item in items),
             signer=self.contents.signer,
         )
 
@@ -147,7 +148,7 @@ class _Bundle:
         layers = [item for item in _mappings(manifest["layers"]) if str(item["mediaType"]).startswith(FILES)]
         return frozenset(str(item["digest"]) for item in layers)
 
-    def signed(self, name: str) -> tuple[SignedStatement, ...]:
+    def _signed(self, name: str) -> tuple[SignedStatement, ...]:
         """Statements that any key of the trust root may have signed."""
         opened = (open_bundle(part, self.known) for part in self.parts[name])
         return tuple(_typed(item, name, SIGNED[name]) if name in SIGNED else item for item in opened)
@@ -173,13 +174,14 @@ class _Bundle:
             "the summary is by other statements than the decision": inputs
             == sorted(item for kind in named.values() for item in kind),
             **{
-                f"the {name} is not what the decision counted": sorted(item.digest for item in self.signed(name)) == digests
+                f"the {name} is not what the decision counted": sorted(item.digest for item in self.signed[name]) == digests
                 for name, digests in named.items()
             },
         }
         _demand(agreements)
         own = {pointer.version, *pointer.disks.values(), *pointer.files}
-        about = (*self.signed("evidence"), *self.signed("provenance"), *self.signed("approval"))
+        # A waiver may be for more than one version.
+        about = (item for name, items in self.signed.items() if name != "waiver" for item in items)
         foreign = [item.digest for item in about if not own & _subjects(item.statement)]
         if foreign:
             raise _mixed(f"the statement {foreign[0][:19]}… is about something else")
