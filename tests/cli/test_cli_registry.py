@@ -196,6 +196,8 @@ def test_one_artifact_is_chosen_by_its_place_and_leads_back(place: Path, capsys:
         ("web", 2, ["web@dev"])
     ]
     assert run(["resolve", "-artifact=ami-9"]) == 1
+    assert run(["show", "web:2"]) == 0
+    assert "artifact  ami  ami-2 in aws 123456789012 us-east-1, published" in capsys.readouterr().out
 
 
 def test_a_revoked_version_is_given_only_as_history(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,9 +44,12 @@ def command(json: bool, reference: str) -> int:
         if late := registry.overdue(channel.image, channel.name):
             click.echo(f"            OVERDUE: {late}")
     for artifact in detail.artifacts:
-        click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
         if artifact.in_store:
+            click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
             click.echo(f"            {registry.blobs.place(artifact.digest)}")
+        else:
+            place = " ".join(part for part in (artifact.platform, artifact.account, artifact.region) if part)
+            click.echo(f"  artifact  {artifact.kind}  {artifact.external_id} in {place}, {artifact.state}")
     for evidence in detail.evidence:
         failing = f": {', '.join(evidence.failing[:3])}" if evidence.failing else ""
         click.echo(f"  evidence  {evidence.gate:<14} {evidence.verdict.upper():<5} {moment(evidence.issued_at)}{failing}")
