@@ -301,3 +301,7 @@ def _judge_end(world: World, connection: Connection, store: Path) -> None:
                 world.faults.append(f"I4 the blob {blob[:14]} of the {version.storage} version {name[:14]} is missing")
             elif hashlib.sha256(file.read_bytes()).hexdigest() != blob.removeprefix("sha256:"):
                 world.faults.append(f"I6 the blob {blob[:14]} has other bytes")
+    for blob, state in states.items():
+        # A condemned blob may be wanted again at any time, so its bytes are there until it is `sweeping`.
+        if state in ("live", "condemned") and not (store / "blobs" / blob.replace(":", "/")).is_file():
+            world.faults.append(f"I15 the blob {blob[:14]} is {state}, and its bytes are gone")

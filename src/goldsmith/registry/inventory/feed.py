@@ -6,48 +6,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
-from typing import Annotated, Literal
-
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from typing import TYPE_CHECKING
 
 from goldsmith.aws import AwsAccess
-from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError
 from goldsmith.registry.engines import host_clock
 from goldsmith.registry.inventory.documents import public, read_document
 from goldsmith.registry.inventory.reading import Known, Limits, Place, Reading, Reference, merged
 
-Text = Annotated[str, Field(max_length=1024)]
-
-
-class FeedUse(BaseModel):
-    """One use of an image."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    id: Annotated[str, Field(min_length=1, max_length=1024)]
-    """An AMI's id, a path, or the `sha256:…` of a version, disk or file."""
-    kind: Text = "machine"
-    place: Text = ""
-    count: Annotated[int, Field(ge=1, le=10_000_000)] = 1
-
-
-class Feed(BaseModel):
-    """The document. `entries` and `complete` are its end mark: a feed that was cut short has neither, or other numbers."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    goldsmith_inventory: Literal[1]
-    source: Text = ""
-    platform: Text = ""
-    """The cloud whose images are all seen by who wrote this; empty when others may be in use unseen."""
-    account: Text = ""
-    region: Text = ""
-    started: AwareDatetime | None = None
-    finished: AwareDatetime
-    uses: tuple[FeedUse, ...]
-    entries: int
-    """The number of `uses`."""
-    complete: bool
+if TYPE_CHECKING:
+    from goldsmith.registry.inventory.feed_document import Feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +31,11 @@ class FeedSource:
 
     def read(self, known: Known) -> Iterator[Reading]:
         """One reading, of the times that the feed says."""
+        from goldsmith.registry.inventory.feed_document import parse_feed
+
         name = self.name or PurePath(public(self.where)).stem
         try:
-            yield self._reading(_parsed(self.where, read_document(self.where, self.access)), name)
+            yield self._reading(parse_feed(public(self.where), read_document(self.where, self.access)), name)
         except GoldsmithError as error:
             now = self.clock()
             yield Reading(place=Place(name), started=now, finished=now, limits=self.limits, trouble=error.diagnostics)
@@ -90,18 +60,6 @@ def _cut(feed: Feed) -> Iterator[Diagnostic]:
     if feed.entries != len(feed.uses):
         what = f"it has {len(feed.uses)} uses and says that it has {feed.entries}"
         yield Diagnostic(code="inventory.cut", what=what, next=again)
-
-
-def _parsed(where: str, content: bytes) -> Feed:
-    try:
-        return Feed.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        why = f"{place}: {first['msg']}" if place else first["msg"]
-        what = f'"{public(where)}" is no inventory, or was cut short'
-        next = "docs/registry.md shows what a feed looks like."
-        raise UserError(Diagnostic(code="inventory.feed", what=what, why=why, next=next)) from error
 
 
 def _microseconds(moment: datetime) -> int:
