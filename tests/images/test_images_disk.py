@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
 import random
 import shutil
 import subprocess
+import tarfile
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ import pytest
 from goldsmith.events import PhaseFinished, Progress, ResidueRemoved, Warned, ignore
 from goldsmith.hcl.diagnostics import MachineError, Refused, UserError
 from goldsmith.images import DiskConfig, LayerStore, file_digest, seal_tree
+from goldsmith.images.compression import decompressor
 from goldsmith.images.disk import parse_size
 from goldsmith.images.ext4 import Ext4, write_ext4
 from goldsmith.images.identifiers import identifiers
@@ -440,3 +444,36 @@ def test_the_file_digest_is_what_sha256sum_says(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"content")
 
     assert file_digest(tmp_path / "x") == "sha256:" + run("sha256sum", tmp_path / "x").split()[0]
+
+
+def test_a_tree_is_also_written_as_an_oci_image_with_the_same_bytes_each_time(
+    workbench: Workbench, root_tree: Path, tmp_path: Path
+) -> None:
+    (root_tree / "opt").mkdir()
+    (root_tree / "opt/link").symlink_to("target")
+    config = DiskConfig(formats=("raw", "oci"), vm_name="my vm")
+
+    image, tree = workbench.make(root_tree, config)
+    again, _ = workbench.image(image.layers, config)
+
+    assert image.file_digests["oci"] == again.file_digests["oci"]
+    assert image.disk_digest == again.disk_digest
+    with tarfile.open(image.files["oci"]) as archive:
+        names = archive.getnames()
+        index = json.load(archive.extractfile("index.json") or io.BytesIO())
+        manifest = json.load(archive.extractfile(blob(index["manifests"][0])) or io.BytesIO())
+        settings = json.load(archive.extractfile(blob(manifest["config"])) or io.BytesIO())
+        layer = archive.extractfile(blob(manifest["layers"][0]))
+        assert layer is not None
+        content = decompressor().decompress(layer.read())
+    assert names == sorted(names[:-1]) + names[-1:]
+    assert settings["architecture"] == "amd64"
+    assert settings["rootfs"]["diff_ids"] == ["sha256:" + hashlib.sha256(content).hexdigest()]
+    with tarfile.open(fileobj=io.BytesIO(content)) as found:
+        assert found.getmember("opt/link").linkname == "target"
+        assert "etc/ssh/ssh_host_rsa_key" not in found.getnames()
+        assert set(found.getnames()) >= {str(path.relative_to(tree.path)) for path in tree.path.rglob("*")}
+
+
+def blob(descriptor: dict[str, str]) -> str:
+    return "blobs/" + descriptor["digest"].replace(":", "/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from goldsmith.components import Artifact, Context
 from goldsmith.hcl.diagnostics import UserError
+from goldsmith.images.oci import to_oci
 from goldsmith.postprocessors.docker_tag import DockerTag, DockerTagConfig
 from goldsmith.sources.docker import Docker, DockerConfig, Dockerfile
 from tests.machines.podman_workbench import SMALL, Podman
@@ -216,3 +218,18 @@ def test_clean_removes_the_container_of_a_killed_build(podman: Podman, tmp_path:
     while podman.podman("ps", "--all", "--quiet") and time.monotonic() < deadline:
         time.sleep(0.2)
     assert podman.podman("ps", "--all", "--quiet") == ""
+
+
+@pytest.mark.slow
+def test_a_sealed_tree_is_an_image_that_podman_starts(podman: Podman, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    for name in ("bin", "etc", "tmp"):
+        (tree / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", tree / "bin/busybox")
+    (tree / "bin/sh").symlink_to("busybox")
+    (tree / "etc/greeting").write_text("from a sealed tree")
+
+    to_oci(tree, tmp_path / "sealed.oci", name="golden:1", architecture="amd64", epoch=1_700_000_000, work=tmp_path)
+    podman.podman("load", "--input", str(tmp_path / "sealed.oci"))
+
+    assert podman.podman("run", "--rm", "localhost/golden:1", "busybox", "cat", "/etc/greeting") == "from a sealed tree"

@@ -9,8 +9,8 @@ from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.tools import run_tool
 from goldsmith.machines.cancellation import Cancellation
 
-FORMATS = ("raw", "qcow2")
-"""The formats that a source may ask for."""
+FORMATS = ("raw", "qcow2", "oci")
+"""The formats that a source may ask for: two of the disk, and the tree as an OCI image."""
 
 
 def check_formats(formats: tuple[str, ...]) -> None:

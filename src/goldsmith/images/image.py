@@ -15,6 +15,7 @@ from goldsmith.images.disk import write_disk
 from goldsmith.images.formats import check_formats, file_digest, to_qcow2
 from goldsmith.images.identifiers import Identifiers, identifiers
 from goldsmith.images.identity import disk_digest
+from goldsmith.images.oci import to_oci
 from goldsmith.images.seal import Sealing, seal
 from goldsmith.images.sealed import DiskConfig, SealedImage, SealedTree
 from goldsmith.images.space import room_needed
@@ -54,6 +55,8 @@ def make_image(
     raw = _write(tree.path, ids, kernel, sealing)
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", disk.vm_name or name)
     digest, files = _artifacts(raw, stem, sealing)
+    if "oci" in files:
+        _export(tree.path, files["oci"], name, architecture, sealing)
     image = SealedImage(
         disk_digest=digest,
         architecture=architecture,
@@ -128,6 +131,19 @@ def _artifacts(raw: Path, stem: str, sealing: Sealing) -> tuple[str, dict[str, P
     else:
         raw.unlink()
     return digest, files
+
+
+def _export(tree: Path, target: Path, name: str, architecture: str, sealing: Sealing) -> None:
+    with phase(sealing.emit, "OCI image", sealing.build):
+        to_oci(
+            tree,
+            target,
+            name=name,
+            architecture=architecture,
+            epoch=sealing.epoch,
+            work=sealing.work,
+            cancellation=sealing.cancellation,
+        )
 
 
 def _file_digests(files: dict[str, Path], sealing: Sealing) -> dict[str, str]:

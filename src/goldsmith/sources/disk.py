@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from goldsmith.components import attribute, not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic
+from goldsmith.images.formats import FORMATS
 from goldsmith.images.sealed import DiskConfig
 
-FORMATS = ("raw", "qcow2")
 BOOTS = ("hybrid", "none")
 
 
@@ -18,7 +18,7 @@ class DiskSettings:
 
     hostname: str = attribute("localhost", "The host name of the image.")
     output_directory: str = attribute("", "Where the disks are put; default: output- and the name of the source.")
-    formats: tuple[str, ...] = attribute(("qcow2",), 'Disk formats: "raw", "qcow2".')
+    formats: tuple[str, ...] = attribute(("qcow2",), 'The disk as "raw" or "qcow2", the tree as an "oci" image.')
     disk_size: str = attribute("", "The size of the disk, such as 10G; default: as large as the content needs.")
     kernel_arguments: str = attribute("", "Words to add to the kernel's command line.")
     boot: str = attribute("hybrid", '"hybrid" boots by BIOS and by UEFI, "none" makes a disk without boot loader.')
