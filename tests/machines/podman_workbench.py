@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from types import TracebackType
 
@@ -35,6 +36,8 @@ class Podman:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.program = directory / "podman"
+        self._run = Path(tempfile.mkdtemp(prefix="podman-"))
+        """Podman takes a path of at most 50 letters."""
         self._holder: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Podman:
@@ -52,21 +55,29 @@ class Podman:
             pytest.skip("this host has no control groups of the second kind")
         configuration = self._directory / "containers.conf"
         configuration.write_text(_CONFIGURATION)
-        places = f"--root {self._directory}/store --runroot {self._directory}/run --storage-driver vfs"
+        places = f"--root {self._directory}/store --runroot {self._run} --storage-driver vfs"
         enter = f"nsenter --target {self._holder.pid} --mount --wd=. --"
         self.program.write_text(f'#!/bin/sh\nexport CONTAINERS_CONF={configuration}\nexec {enter} podman {places} "$@"\n')
         self.program.chmod(0o755)
-        self._make_small_image()
+        try:
+            self._make_small_image()
+        except BaseException:
+            self._leave()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._holder is None:
-            return
-        self.podman("rm", "--all", "--force", "--time", "0")
+        if self._holder is not None:
+            self.podman("rm", "--all", "--force", "--time", "0")
+            self._leave()
+
+    def _leave(self) -> None:
+        assert self._holder is not None
+        assert self._holder.stdout is not None
         self._holder.kill()
         self._holder.wait()
-        if self._holder.stdout is not None:
-            self._holder.stdout.close()
+        self._holder.stdout.close()
+        shutil.rmtree(self._run, ignore_errors=True)
 
     @property
     def engine(self) -> ContainerEngine:

@@ -40,6 +40,8 @@ def monitor(qemu: QemuProcess, command: str) -> str:
 
 def write(qemu: QemuProcess, pattern: int, offset: str) -> None:
     monitor(qemu, f'qemu-io virtio0 "write -P {pattern} {offset} 64k"')
+    # The emulator is killed in the end: what it has not written down by then would be lost.
+    monitor(qemu, 'qemu-io virtio0 "flush"')
 
 
 def holds(disk: Path, pattern: int, offset: str) -> bool:
