@@ -1,0 +1,231 @@
+"""What the registry takes for what is asked of it most, and whether it stays right: python -m benchmarks.registry.
+
+The large one has 202,000 versions, a million rows of packages of layers and a million events; --small is for trying this out.
+With --postgresql the registry is in a server that is started for it. --race SECONDS does nothing but race: four processes mix
+all acts, two of them are killed again and again, and an oracle that knows nothing of the registry's code judges the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.large_registry import (
+    SMALL,
+    Made,
+    Size,
+    Writer,
+    declare_policy,
+    fill,
+    new_channels,
+    new_image,
+    new_version,
+    prove,
+)
+from benchmarks.measuring import GOLDSMITH, Line, machine, timed
+from goldsmith.registry import Registry, open_registry
+
+if TYPE_CHECKING:
+    from tests.registry.registry_races import Site
+
+GATES = tuple(f"gate{number}" for number in range(30))
+ACTOR = "user:benchmark"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a table of what was measured beside its goals."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="a thousandth of the size")
+    parser.add_argument("--postgresql", action="store_true", help="in a server instead of a file")
+    parser.add_argument("--race", type=float, default=0, metavar="SECONDS", help="only race, for so long")
+    options = parser.parse_args(arguments)
+    print(machine())
+    with ExitStack() as stack:
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="goldsmith-benchmark-")))
+        new_site = stack.enter_context(_sites(root, options.postgresql))
+        if options.race:
+            _race(new_site(), options.race)
+            return
+        for line in _lines(new_site, SMALL if options.small else Size(), in_server=options.postgresql):
+            print(line, flush=True)
+
+
+def _lines(new_site: Callable[[], Site], size: Size, *, in_server: bool) -> Iterator[Line]:
+    yield promotion(new_site(), writers=4 if in_server else 1, goal_ms=40 if in_server else 15)
+    yield from revocation(new_site(), descendants=10_000 if size != SMALL else 200)
+    site = new_site()
+    with site.open() as registry:
+        started = time.monotonic()
+        fill(registry.database, size)
+        yield Line(f"filling a registry with {size.versions:,} versions", [time.monotonic() - started])
+        yield resolving(registry, size)
+        yield from blasting(registry, size)
+        yield auditing(registry)
+    yield opening(site)
+
+
+def promotion(site: Site, *, writers: int, goal_ms: float) -> Line:
+    """Moves a channel to and fro, each decided on 30 pieces of evidence, by several processes at once."""
+    with site.open() as registry:
+        writer = Writer(registry.database)
+        policy = declare_policy(writer, GATES)
+        for number in range(writers):
+            image = new_image(writer, f"web{number}")
+            made = [new_version(writer, image, f"web{number}", build, None, []) for build in (1, 2)]
+            for item in made:
+                prove(writer, item, GATES)
+            new_channels(writer, image, f"web{number}", policy, made, 1)
+        writer.finish()
+    with multiprocessing.get_context("spawn").Pool(writers) as pool:
+        taken = [item for part in pool.starmap(_promote, [(site.url, number) for number in range(writers)]) for item in part]
+    return Line(f"promotion with 30 pieces of evidence, {writers} at once, p95", [_p95(taken)], "ms", goal=goal_ms)
+
+
+def _promote(url: str, number: int) -> list[float]:
+    with open_registry(url, "file:///nonexistent") as registry:
+
+        def move(turn: int) -> None:
+            registry.promote(f"web{number}", "channel0", f"web{number}:{1 + turn % 2}", actor=ACTOR)
+
+        return _taken(move, 200)[10:]
+
+
+def revocation(site: Site, *, descendants: int) -> Iterator[Line]:
+    """A base with very many descendants, and 100 channels that stand on some of them and have somewhere to go back to."""
+    with site.open() as registry:
+        writer = Writer(registry.database)
+        policy = declare_policy(writer)
+        images = 100
+        bad = new_version(writer, new_image(writer, "base"), "base", 1, None, [])
+        for number in range(images):
+            image = new_image(writer, f"app{number}")
+            good = new_version(writer, image, f"app{number}", 1, None, [])
+            prove(writer, good, ("boot",))
+            made = [new_version(writer, image, f"app{number}", 2 + build, bad, []) for build in range(descendants // images)]
+            _stand_on(writer, image, f"app{number}", policy, good, made[-1])
+        writer.finish()
+        taken = []
+        for _ in range(3):
+            started = time.monotonic()
+            revoked = registry.revoke("base:1", "benchmark", dry_run=True, actor=ACTOR)
+            taken.append(1000 * (time.monotonic() - started))
+            assert len(revoked.moved) == images
+        yield Line(f"revoking a base, {descendants:,} descendants, {images} channels", taken, "ms", goal=500)
+
+
+def _stand_on(writer: Writer, image: int, name: str, policy: str, before: Made, now: Made) -> None:
+    new_channels(writer, image, name, policy, [before, now] if image % 2 else [now, before], 1)
+
+
+def resolving(registry: Registry, size: Size) -> Line:
+    """By CPU time: it is about what a core can do, whatever else the machine does."""
+    names = [f"app{number % size.applications}@channel{number % size.channels}" for number in range(5_000)]
+    registry.resolve(names[0])
+    started = time.process_time()
+    for name in names:
+        registry.resolve(name)
+    rate = len(names) / (time.process_time() - started)
+    return Line("resolving in process, each second of a core", [rate], "/s", goal=5_000, more_is_better=True)
+
+
+def blasting(registry: Registry, size: Size) -> Iterator[Line]:
+    """Questions of each kind; the goal is for all of them."""
+    questions = {
+        "a package of a base": [f"lib{number}@1.{number % 20}" for number in range(40)],
+        "a package of an application": [f"app{number}-1" for number in range(40)],
+        "a vulnerability": [f"CVE-2030-{number}" for number in range(40)],
+        "a base": [f"base{number % size.bases}:{1 + number % size.base_versions}" for number in range(40)],
+    }
+    for kind, asked in questions.items():
+        taken = _taken(partial(_ask, registry, asked), len(asked))
+        yield Line(f"blast of {kind}, p95", [_p95(taken)], "ms", goal=100)
+
+
+def _ask(registry: Registry, questions: Sequence[str], turn: int) -> None:
+    registry.impact(questions[turn])
+
+
+def auditing(registry: Registry) -> Line:
+    """Chain, times and hashes of every event, and the replay of all of them against the tables."""
+    started = time.monotonic()
+    report = registry.verify_chain()
+    taken = time.monotonic() - started
+    assert report.is_whole, report.faults
+    return Line(f"audit verify of {report.events:,} events", [taken], goal=60)
+
+
+def opening(site: Site) -> Line:
+    """A command in a process of its own, from its start to its end."""
+    project = f'registry {{ url = "{site.url}" }}\nstore {{ url = "file://{site.store}" }}\n'
+    (site.root / "goldsmith.hcl").write_text(project)
+    command = [GOLDSMITH, "resolve", "app1", "channel1"]
+    return Line("opening it: goldsmith resolve", [timed(command, site.root, os.environ) for _ in range(5)], goal=0.3)
+
+
+def _race(site: Site, seconds: float) -> None:
+    from tests.registry.registry_races import found, race, race_and_kill
+
+    found(site)
+    started = time.monotonic()
+    codes = race(site, processes=4, seconds=seconds / 2, seed=int(started))
+    rounds = 0
+    while time.monotonic() - started < seconds:
+        race_and_kill(site, rounds=4, seed=int(started) + 1000 * rounds)
+        rounds += 4
+    kinds = Counter(kind for kind, _ in site.events())
+    faults = site.faults()
+    taken = time.monotonic() - started
+    print(f"{sum(kinds.values())} events in {taken:.0f} s, {sum(kinds.values()) / taken:.0f}/s; {2 * rounds} processes killed")
+    print(", ".join(f"{kind} {count}" for kind, count in kinds.most_common()))
+    print(f"{len(faults)} violations, racers ended with {codes}", *faults[:20], sep="\n")
+
+
+@contextmanager
+def _sites(root: Path, in_server: bool) -> Iterator[Callable[[], Site]]:
+    """Gives the place of a new registry each time it is called."""
+    from tests.registry.registry_postgresql import programs, running
+    from tests.registry.registry_races import Site
+
+    places = (root / f"{number}" for number in count())
+    if not in_server:
+        yield lambda: Site(_made(next(places)))
+        return
+    bin = programs()
+    if bin is None:
+        raise SystemExit("Debian's package postgresql is not installed: ./bootstrap tests")
+    with running(bin) as server:
+        yield lambda: Site(_made(next(places)), server, server.registry())
+
+
+def _made(place: Path) -> Path:
+    place.mkdir()
+    return place
+
+
+def _taken(act: Callable[[int], object], times: int) -> list[float]:
+    """Milliseconds of each time."""
+    taken = []
+    for turn in range(times):
+        started = time.monotonic()
+        act(turn)
+        taken.append(1000 * (time.monotonic() - started))
+    return taken
+
+
+def _p95(taken: Sequence[float]) -> float:
+    return statistics.quantiles(taken, n=20)[18]
+
+
+if __name__ == "__main__":
+    main()
