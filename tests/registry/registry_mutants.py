@@ -33,6 +33,7 @@ from goldsmith.registry.channels import Pointer
 from goldsmith.registry.db import Database
 from goldsmith.registry.entities import ArtifactFile, Evidence, Request, Version, Waiver
 from goldsmith.registry.fitness import Facts, Unmet
+from goldsmith.registry.inventory import guards
 from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.policy import Policy
 from goldsmith.registry.registry import Registry
@@ -174,6 +175,11 @@ def _living_children_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(expire, "_has_living_descendant", lambda tx, item: False)
 
 
+def _size_guard_off(patch: pytest.MonkeyPatch) -> None:
+    """An inventory that was cut short passes for one of a fleet that has shrunk."""
+    patch.setattr(guards, "_of_size", lambda reading, earlier: ())
+
+
 def _event_after_commit(patch: pytest.MonkeyPatch) -> None:
     right = Transaction.event
 
@@ -294,6 +300,7 @@ RACING: Mapping[str, tuple[Mutate, Sequence[str]]] = {
     "broken glass passes by a revocation": (_glass_breaks_everything, ("break_glass", "revoke", "restore")),
     "check, then delete": (_check_then_delete, _RETENTION),
     "living children ignored": (_living_children_ignored, _RETENTION),
+    "inventory size guard off": (_size_guard_off, (*_RETENTION, "expire_by_inventory")),
 }
 """Seen by racing processes that do these acts."""
 

@@ -27,7 +27,12 @@ from goldsmith.registry import (
     Approval,
     ArtifactFile,
     Assignment,
+    Limits,
     Order,
+    Outlook,
+    Place,
+    Reading,
+    Reference,
     Registry,
     RetentionPolicy,
     Target,
@@ -187,6 +192,7 @@ class Racer:
             self.roll_back: 2,
             self.build: 3,
             self.expire: 2,
+            self.expire_by_inventory: 2,
             self.pin: 1,
             self.ask: 3,
             self.approve: 4,
@@ -329,6 +335,18 @@ class Racer:
 
     def expire(self) -> None:
         self.registry.expire(AT_ONCE, actor=ACTOR)
+
+    def expire_by_inventory(self) -> None:
+        """Retention that has looked who uses what; sometimes the look was cut short."""
+        started = host_clock()
+        size = self.random.choice([10, 11, 12, 3])
+        used = [self.version().digest for _ in range(2)]
+        ids = [f"ami-{number:08}" for number in range(size - 2)] + used
+        references = tuple(Reference(external_id=id, kind="instance", place=f"i-{number}") for number, id in enumerate(ids))
+        reading = Reading(
+            place=Place("race"), started=started, finished=host_clock(), references=references, limits=Limits(max_age_s=0)
+        )
+        self.registry.expire(AT_ONCE, outlook=Outlook(readings=[reading]), actor=ACTOR)
 
     def build(self) -> None:
         number = self.random.randint(1, 8)
