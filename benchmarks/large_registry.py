@@ -71,7 +71,14 @@ class Writer:
         body = Body(type=type, actor="user:ci", data=data, rows=tuple(self.changes)).text()
         before, self.hash = self.hash, event_hash(self.hash, self.seq, self.at, body)
         self.changes.clear()
-        row = {"seq": self.seq, "prev": before, "hash": self.hash, "at": self.at, "actor": "user:ci", "type": type}
+        row: dict[str, JSON] = {
+            "seq": self.seq,
+            "prev": before,
+            "hash": self.hash,
+            "at": self.at,
+            "actor": "user:ci",
+            "type": type,
+        }
         self.waiting["event"].append({**row, "body": body, "request": ""})
         if self.seq % BATCH == 0:
             self.flush()
