@@ -75,10 +75,12 @@ def _verify_evidence(image: Path, evidence: Path | None, keys: Sequence[Key]) ->
 
 def _verify_bundle(bundle: Path, image: Path | None, keys: Sequence[Key], channel: str, seen: Path | None) -> int:
     from goldsmith.cli.show import moment
-    from goldsmith.evidence import check_disk, seen_file, verify_offline
+    from goldsmith.evidence import check_disk, verify_offline
     from goldsmith.images import file_digest
+    from goldsmith.project import state_directory
 
-    proven = verify_offline(bundle.read_bytes(), keys, time.time_ns() // 1000, seen or seen_file(), channel)
+    memory = seen or state_directory() / "seen.json"
+    proven = verify_offline(bundle.read_bytes(), keys, time.time_ns() // 1000, memory, channel)
     if image is not None:
         check_disk(proven, file_digest(image), lambda: _disk_digest(image))
         click.echo(f"{image} is {proven.image}:{proven.number}")

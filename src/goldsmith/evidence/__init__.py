@@ -6,7 +6,7 @@ from goldsmith.evidence.offline import Part, write_parts
 from goldsmith.evidence.offline_check import Proven, check_disk, check_offline
 from goldsmith.evidence.provenance import BuildRecord, Material, provenance
 from goldsmith.evidence.sbom import Component, Described, cyclonedx, spdx
-from goldsmith.evidence.seen import seen_file, verify_offline
+from goldsmith.evidence.seen import verify_offline
 from goldsmith.evidence.statement import (
     APPROVAL,
     CHECKPOINT,
@@ -54,7 +54,6 @@ __all__ = [
     "public_path",
     "public_pem",
     "read_bundles",
-    "seen_file",
     "sign",
     "spdx",
     "verify_file",

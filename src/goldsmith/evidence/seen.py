@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -50,12 +49,6 @@ def verify_offline(content: bytes, keys: Sequence[Key], now: int, seen: Path, pl
         if mark is None or (proven.seq, proven.issued_at) > (mark.seq, mark.issued_at):
             _write(seen, {**marks, name: _mark(proven)})
     return proven
-
-
-def seen_file() -> Path:
-    """Where it is remembered unless another file is named: below XDG_STATE_HOME or ~/.local/state."""
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "goldsmith" / "seen.json"
 
 
 def _mark(proven: Proven) -> Mark:

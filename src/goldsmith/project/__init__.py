@@ -25,7 +25,7 @@ from goldsmith.project.retention import clouds, expiry_policy, read_inventories
 from goldsmith.project.scrubbing import scrub_store
 from goldsmith.project.sending import all_sendings, send, sending_of
 from goldsmith.project.session import Request, Session
-from goldsmith.project.state import advisories_directory, cache_directory, is_fleet
+from goldsmith.project.state import advisories_directory, cache_directory, is_fleet, state_directory
 from goldsmith.project.verdicts import gate_verdicts, public_key_here
 from goldsmith.project.waiver import waive
 
@@ -74,6 +74,7 @@ __all__ = [
     "sending_of",
     "sign_decisions",
     "size_bytes",
+    "state_directory",
     "templates_meant",
     "waive",
     "what_moves",

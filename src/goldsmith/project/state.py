@@ -45,6 +45,12 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "goldsmith"
 
 
+def state_directory() -> Path:
+    """What is remembered of this user on this host: `goldsmith` below XDG_STATE_HOME or ~/.local/state."""
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "goldsmith"
+
+
 def advisories_directory() -> Path:
     """Where the advisories of this host are, for all its projects."""
     return cache_directory() / "advisories"
