@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.hcl.diagnostics import UserError
+from goldsmith.hcl.diagnostics import Refused, UserError
 from goldsmith.images.identity import CHUNK_BYTES
-from goldsmith.registry import ArtifactFile, OtherStore, RetentionPolicy
+from goldsmith.registry import ArtifactFile, Order, OtherStore, RetentionPolicy, Target
 from goldsmith.registry.local_store import LocalStore
 from goldsmith.registry.sweeping import collect
-from tests.registry.registry_workbench import ACTOR, Bench, document
+from tests.registry.registry_workbench import ACTOR, Bench, document, policy
 from tests.registry.test_registry_collection import states
 from tests.registry.test_registry_stores import disk, spoil
 
@@ -79,6 +79,28 @@ def test_what_is_spoilt_is_put_aside_and_comes_back_from_another_store(bench: Be
     assert bench.registry.check(deep=True).faults == ()
     assert list((bench.root / "store/quarantine").iterdir()) == []
     assert bench.types()[-2:] == ["blob.damaged", "blob.mended"]
+
+
+def test_a_version_with_damaged_bytes_is_not_promoted_and_not_rolled_back_to(bench: Bench) -> None:
+    digest = built(bench)
+    built(bench, 2)
+    bench.channel("web", "prod", policy())
+    for number in (1, 2):
+        bench.promote("web", "prod", f"web:{number}")
+    flip(bench.blob(digest))
+    bench.registry.scrub(actor=ACTOR)
+
+    with pytest.raises(Refused, match="1 blobs of web:1 are damaged"):
+        bench.registry.promote("web", "prod", "web:1", actor=ACTOR)
+    with pytest.raises(Refused, match="its bytes are damaged"):
+        bench.registry.rollback("web", "prod", actor=ACTOR)
+    order = Order(reason="fire", break_glass_s=60)
+    with pytest.raises(Refused, match="damaged"):
+        bench.registry.promote_all([Target(image="web", channel="prod", reference="web:1")], order, actor=ACTOR)
+    assert [fault.code for fault in bench.registry.check().faults] == ["check.blob-missing"]
+
+    bench.registry.scrub(menders=[OtherStore(mirror(bench))], actor=ACTOR)
+    assert bench.registry.rollback("web", "prod", actor=ACTOR).number == 1
 
 
 def test_a_damaged_blob_is_never_collected(bench: Bench) -> None:

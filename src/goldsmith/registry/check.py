@@ -34,7 +34,7 @@ def check(database: Database, store: BlobStore, *, deep: bool) -> CheckReport:
     flaws = [_damaged(flaw) for flaw in database.flaws()]
     with database.read() as reader:
         log = replay.verify(reader)
-        blobs = reader.rows("SELECT digest, size FROM blob WHERE state IN ('live', 'condemned') ORDER BY digest")
+        blobs = reader.rows("SELECT digest, size FROM blob WHERE state IN ('live', 'condemned', 'damaged') ORDER BY digest")
     lost = [fault for row in blobs for fault in _faults_of(row, store, deep)]
     return CheckReport(revision=database.revision(), events=log.events, blobs=len(blobs), faults=(*flaws, *log.faults, *lost))
 

@@ -48,6 +48,8 @@ class Facts:
     """The keys that the version's evidence is signed with: who holds one of them made it."""
     rolled_back: bool = False
     """Whether the channel was rolled back from this version, and the caller does not ask for it again."""
+    damaged: int = 0
+    """How many of the version's blobs were found damaged."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +271,13 @@ def _of_version(facts: Facts) -> list[Unmet]:
                 code="absent", need="the bytes of the version", found=f"{version.ref} is {version.storage}", why=why, next=next
             )
         )
+    if facts.damaged:
+        why = "reading them again has found other bytes than were registered, or none"
+        next = (
+            "goldsmith registry scrub -repair -from=STORE mends them; or build it again: the same inputs give the same bytes."
+        )
+        found = f"{facts.damaged} blobs of {version.ref} are damaged"
+        unmet.append(Unmet(code="damaged", need="the bytes of the version", found=found, why=why, next=next))
     return unmet
 
 

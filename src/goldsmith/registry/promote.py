@@ -27,7 +27,7 @@ class WaitsForApproval(Refused):
     exit_code = 5
 
 
-NEVER_BROKEN = ("revoked", "absent")
+NEVER_BROKEN = ("revoked", "absent", "damaged")
 """What breaking the glass does not get around, besides the image that a version is of."""
 
 
@@ -239,6 +239,7 @@ def gather(reader: Reader, pointer: Pointer, version: Version, *, again: bool = 
         stay=_stay(reader, pointer, version) if pointer.policy.after else None,
         frozen=pointer.reason if pointer.state == "frozen" else None,
         rolled_back=not again and was_rolled_back(reader, pointer.id, version.id),
+        damaged=versions.damaged_blobs(reader, version.id),
     )
 
 

@@ -148,6 +148,8 @@ def _why_not(reader: Reader, pointer: Pointer, version: Version) -> str:
         return f"revoked: {version.revoked}"
     if version.storage != "present":
         return f"its bytes are {version.storage}"
+    if versions.damaged_blobs(reader, version.id):
+        return "its bytes are damaged"
     if was_rolled_back(reader, pointer.id, version.id):
         return "the channel was rolled back from it"
     return "; ".join(bad_verdicts(pointer.policy, gather(reader, pointer, version), pointer.policy.rollback_requires))

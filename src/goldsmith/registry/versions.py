@@ -220,6 +220,14 @@ def _quarantined(reference: str, version: Version, why: str) -> Refused:
     return Refused(Diagnostic(code="resolve.quarantined", what=what, why=why, next=next))
 
 
+def damaged_blobs(reader: Reader, version: int) -> int:
+    """How many blobs of a version were found damaged."""
+    sql = """SELECT COUNT(*) AS number FROM version_blob vb JOIN blob b ON b.digest = vb.digest
+        WHERE vb.version = :version AND b.state = 'damaged'"""
+    row = reader.first(sql, version=version)
+    return row.whole("number") if row else 0
+
+
 def is_usable(version: Version) -> bool:
     """Whether its bytes are there to stay and nobody declared it unfit."""
     return version.storage == "present" and not version.revoked
