@@ -42,16 +42,30 @@ def _at_another_time(seconds: int) -> Spoil:
     )
 
 
+def _shrunk(world: World, reading: Reading) -> Reading:
+    """Less than 70 % of what was seen last time."""
+    last = world.last.get(reading.place, reading).size
+    kept = int(min(last * 0.69, len(reading.references) * 0.69) * world.chance.random())
+    return replace(reading, references=reading.references[:kept])
+
+
+def _old_copy(world: World, reading: Reading) -> Reading:
+    """What was said last time; within the hour that is allowed it would be no fault to say it again."""
+    last = world.last.get(reading.place, reading)
+    return last if reading.finished - last.finished > 3600 * SECOND else replace(reading, references=())
+
+
 LOUD: Mapping[str, Spoil] = {
     "empty": lambda world, reading: replace(reading, references=()),
     "partial": _trouble("a host did not answer"),
     "403": _trouble("UnauthorizedOperation"),
     "page cut": _trouble("a page was lost"),
     "region down": _trouble("Could not connect"),
-    "shrunk": lambda world, reading: _without(world, reading, world.chance.uniform(0, 0.6)),
+    "shrunk": lambda world, reading: _shrunk(world, reading),
     "old clock": _at_another_time(-2 * 3600),
     "clock ahead": _at_another_time(600),
-    "an old copy": lambda world, reading: world.last.get(reading.place, replace(reading, references=())),
+    "account gone": lambda world, reading: reading,  # it is left out
+    "an old copy": lambda world, reading: _old_copy(world, reading),
 }
 """Faults that must stop the run."""
 
@@ -164,20 +178,22 @@ def _run(world: World, told: Told) -> None:
     told.runs += 1
     told.decisions += FLEET
     honest = world.readings()
-    fault = world.chance.choice((*[""] * len(LOUD), *LOUD, "account gone", "a silent miss"))
+    # Before a place was looked at once, nobody can miss it.
+    fault = "" if told.runs == 1 else world.chance.choice((*[""] * len(LOUD), *LOUD, "a silent miss"))
     before, given = world.states(), list(_spoiled(world, honest, fault))
     outlook = Outlook(readings=given, clouds={place_key(place): world.cloud for place in PLACES})
     try:
         world.bench.registry.expire(RULES, outlook=outlook, actor=ACTOR)
-    except Refused:
+    except Refused as refused:
         told.stopped += 1
         if fault not in LOUD:
-            told.blame(f"was stopped without a fault ({fault})")
+            told.blame(f"was stopped without a fault ({fault}): {refused}")
     else:
         if fault in LOUD and given != honest:
             told.blame(f"went on with the fault {fault}")
-        world.last = {reading.place: reading for reading in given}
         world.missed_before = fault == "a silent miss"
+    # What was seen rightly is kept also when the run is stopped.
+    world.last |= {reading.place: reading for reading in given if reading in honest or fault == "a silent miss"}
     _judge(world, told, fault, before, {reading.place for reading in given})
 
 

@@ -191,8 +191,7 @@ class Racer:
             self.restore: 2,
             self.roll_back: 2,
             self.build: 3,
-            self.expire: 2,
-            self.expire_by_inventory: 2,
+            self.expire: 4,
             self.pin: 1,
             self.ask: 3,
             self.approve: 4,
@@ -334,9 +333,6 @@ class Racer:
             self.registry.release(ref, "hold", holder, actor=ACTOR)
 
     def expire(self) -> None:
-        self.registry.expire(AT_ONCE, actor=ACTOR)
-
-    def expire_by_inventory(self) -> None:
         """Retention that has looked who uses what; sometimes the look was cut short."""
         started = host_clock()
         size = self.random.choice([10, 11, 12, 3])

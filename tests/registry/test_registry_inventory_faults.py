@@ -43,12 +43,12 @@ def _trouble_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(guards, "faults", lambda reading, earlier, at: () if reading.trouble else right(reading, earlier, at))
 
 
-def _unseen_places_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holds, "_hold_by_copies", lambda holds, reader, covered: None)
+def _nobody_is_missed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(accepted, "_unread", lambda reader, readings: ())
 
 
 def _uses_ignored(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holds, "_hold_by_uses", lambda holds, reader, policy, inventories, covered: None)
+    patch.setattr(holds, "_hold_by_uses", lambda holds, reader, inventories, covered: None)
     patch.setattr(accepted, "machines", lambda reader, inventories: iter(()))
 
 
@@ -62,7 +62,7 @@ MUTANTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
     "inventory size guard off": _no_size_guard,
     "inventory time guard off": _no_time_guard,
     "incomplete looks count": _trouble_ignored,
-    "places that nobody saw are taken to be empty": _unseen_places_ignored,
+    "an account that is gone is not missed": _nobody_is_missed,
     "uses ignored": _uses_ignored,
     "the second look is not taken": _one_look_is_enough,
 }

@@ -70,14 +70,14 @@ def test_a_use_seen_within_the_grace_keeps_a_marked_version(bench: Bench) -> Non
     assert expire(bench, bench.reading(*OTHERS)).deleted == (), "the grace has begun anew"
 
 
-def test_what_another_place_saw_within_the_grace_still_counts(bench: Bench) -> None:
+def test_who_only_asks_is_told_what_was_seen_last(bench: Bench) -> None:
     two_versions(bench)
-    bench.look(use(bench.registry.show("web:1").version.digest), source="seldom")
+    bench.look(use(bench.registry.show("web:1").version.digest))
     bench.turn(2 * 3600)
-    assert kept(bench, bench.reading(*OTHERS))["web:1"] == ("in use by 1 × instance (i-web) as seldom says",)
-    bench.turn(3600)
 
-    assert "web:1" not in kept(bench, bench.reading(*OTHERS))
+    plan = bench.registry.expire_plan(RULES)
+
+    assert {item.ref: item.by for item in plan.kept}["web:1"] == ("in use by 1 × instance (i-web) as test says",)
 
 
 def test_a_deletion_rests_on_two_certificates_with_inventories_of_their_own(bench: Bench) -> None:
@@ -96,14 +96,24 @@ def test_a_deletion_rests_on_two_certificates_with_inventories_of_their_own(benc
     assert f'"first":"{found[0].text("digest")}"' in found[1].text("doc")
 
 
-def test_a_place_that_is_not_looked_at_any_more_begins_the_grace_anew(bench: Bench) -> None:
+def test_a_place_that_is_not_looked_at_any_more_stops_the_run_until_it_is_forgotten(bench: Bench) -> None:
     two_versions(bench)
     expire(bench, bench.reading(*OTHERS), bench.reading(*OTHERS, source="second"))
     bench.turn(4 * 3600)
+    for readings in ([bench.reading(*OTHERS)], []):
+        with pytest.raises(Refused, match="second is not looked at any more: it had 10 uses"):
+            expire(bench, *readings)
+        with pytest.raises(Refused, match="second is not looked at any more"):
+            kept(bench, *readings)
+
+    bench.registry.record_inventories([], forget=["second"], actor=ACTOR)
 
     done = expire(bench, bench.reading(*OTHERS))
-
-    assert (done.kept_again, done.deleted) == (("web:1",), ())
+    assert (done.kept_again, done.deleted) == (("web:1",), ()), "the grace begins anew"
+    with pytest.raises(UserError, match="nothing to forget"):
+        bench.registry.record_inventories([], forget=["second"], actor=ACTOR)
+    with pytest.raises(Refused, match="has shrunk"):
+        bench.look(*OTHERS[:3], source="second")
 
 
 def test_a_grace_is_at_least_twice_as_long_as_an_inventory_may_be_old(bench: Bench) -> None:

@@ -17,9 +17,16 @@ from goldsmith.cli.options import flag
     metavar="NAME",
     help="This inventory may have shrunk: you know why so much less is in use.",
 )
+@click.option(
+    "-forget",
+    "gone",
+    multiple=True,
+    metavar="NAME",
+    help="Miss no more where NAME looked: nothing of ours can be in use there.",
+)
 @flag("known", "Look nowhere; show what was recorded last.")
 @click.argument("feeds", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
-def command(feeds: tuple[Path, ...], smaller: tuple[str, ...], known: bool) -> int:
+def command(feeds: tuple[Path, ...], smaller: tuple[str, ...], gone: tuple[str, ...], known: bool) -> int:
     """Look at every inventory of the project, and at each FILE, and record what is in use there; deletes nothing.
 
     \b
@@ -31,9 +38,9 @@ def command(feeds: tuple[Path, ...], smaller: tuple[str, ...], known: bool) -> i
     from goldsmith.project import actor, read_inventories
 
     project, registry = open_here()
-    if not known:
-        readings = read_inventories(project, registry, feeds, smaller)
-        registry.record_inventories(readings, actor=actor())
+    readings = () if known else read_inventories(project, registry, feeds, smaller)
+    if readings or gone:
+        registry.record_inventories(readings, forget=gone, actor=actor())
     found = registry.inventories()
     for item in found:
         before = "" if item.previous is None else f", {item.previous} before"

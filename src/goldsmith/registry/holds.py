@@ -51,7 +51,7 @@ class Line:
 def find_holds(reader: Reader, lines: Sequence[Line], policy: RetentionPolicy, inventories: Sequence[Inventory]) -> Holds:
     """Everything that keeps a version by itself, by version; what keeps it through its descendants is not here.
 
-    `inventories` are those of this run; others that are younger than the grace count as well where they see a use.
+    `inventories` are those of this run; without any, what was seen last tells what is in use.
     """
     holds: _Holds = defaultdict(list)
     if not policy.enabled:
@@ -63,7 +63,7 @@ def find_holds(reader: Reader, lines: Sequence[Line], policy: RetentionPolicy, i
     _hold_by_pins(holds, reader)
     _hold_by_requests(holds, reader, lines)
     covered = frozenset((item.place.platform, item.place.account, item.place.region) for item in inventories)
-    _hold_by_uses(holds, reader, policy, inventories, covered)
+    _hold_by_uses(holds, reader, inventories or accepted.newest(reader), covered)
     _hold_by_copies(holds, reader, covered)
     return holds
 
@@ -189,12 +189,9 @@ def _hold_by_requests(holds: _Holds, reader: Reader, lines: Sequence[Line]) -> N
 _Covered: TypeAlias = Collection[tuple[str, str, str]]
 
 
-def _hold_by_uses(
-    holds: _Holds, reader: Reader, policy: RetentionPolicy, inventories: Sequence[Inventory], covered: _Covered
-) -> None:
+def _hold_by_uses(holds: _Holds, reader: Reader, inventories: Sequence[Inventory], covered: _Covered) -> None:
     """What is in use, and what is shared with an account that nobody looks at."""
-    young = accepted.newest(reader, since=reader.now - policy.grace_s * SECOND_US)
-    known = accepted.by_id((*young, *inventories))
+    known = {item.id: item for item in inventories}
     found = accepted.uses(reader, sorted(known))
     for (version, inventory, kind), same in groupby(found, key=lambda use: (use.version, use.inventory, use.kind)):
         uses = list(same)

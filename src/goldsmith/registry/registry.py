@@ -411,13 +411,13 @@ class Registry:
             return pins.release(tx, reference, kind, holder)
 
     def expire_plan(
-        self, policy: RetentionPolicy, *, readings: Sequence[Reading] = (), image: str | None = None, actor: str = ""
+        self, policy: RetentionPolicy, *, readings: Sequence[Reading] | None = None, image: str | None = None, actor: str = ""
     ) -> retention.ExpirePlan:
         """What `expire` would do now, and what keeps the rest. Changes nothing.
 
-        With readings it goes the same way as `expire` and refuses as it does; without, nothing is known of what is in use now.
+        With readings, which are None for who does not want to look, it goes the same way as `expire` and refuses as it does.
         """
-        if not readings:
+        if readings is None:
             with self.database.read() as reader:
                 return retention.measured(reader, self.blobs, retention.make_plan(reader, policy, image))
         with self.database.write(actor, dry_run=True) as tx:
@@ -436,10 +436,18 @@ class Registry:
         """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
         return expire.expire(self.database, self.blobs, policy, outlook or expire.Outlook(), image, actor)
 
-    def record_inventories(self, readings: Sequence[Reading], *, actor: str) -> tuple[accepted.Inventory, ...]:
-        """Note which images are in use. Raises `Refused` when one of the readings may not be trusted."""
+    def record_inventories(
+        self, readings: Sequence[Reading], *, forget: Sequence[str] = (), actor: str
+    ) -> tuple[accepted.Inventory, ...]:
+        """Note which images are in use. Raises `Refused` when one of the readings may not be trusted.
+
+        `forget` names sources: those of their places that are not read here are looked at no more.
+        """
         with self.database.write(actor) as tx:
-            return accepted.accept(tx, readings)
+            found = accepted.accept(tx, readings, is_all=False)
+            for source in forget:
+                accepted.forget(tx, source, readings)
+            return found
 
     def inventories(self) -> tuple[accepted.Inventory, ...]:
         """The newest inventory of each place."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
+from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
 from goldsmith.registry.canonical import JSON
-from goldsmith.registry.fitness import SECOND_US
+from goldsmith.registry.fitness import SECOND_US, spoken
 from goldsmith.registry.inventory import guards
 from goldsmith.registry.inventory.guards import Earlier
-from goldsmith.registry.inventory.reading import SHARED, Limits, Place, Reading
+from goldsmith.registry.inventory.reading import SHARED, Limits, Place, Reading, references_digest
 from goldsmith.registry.transaction import Cells, Reader, Row, Transaction
 
 KEPT_US = 30 * 86_400 * SECOND_US
@@ -64,14 +64,15 @@ class UseOfVersion:
     count: int
 
 
-def accept(tx: Transaction, readings: Sequence[Reading]) -> tuple[Inventory, ...]:
+def accept(tx: Transaction, readings: Sequence[Reading], *, is_all: bool = True) -> tuple[Inventory, ...]:
     """Record readings that may be trusted. One that may not stops everything: nothing may rest on the others then.
 
-    Raises `Refused` with every fault of every reading, after an event tells of each that was refused.
+    When the readings are to be all, a place that was looked at before and is not now stops it too: an account that is gone from
+    the project is not one without machines. Raises `Refused` with every fault, after an event tells of each that was refused.
     """
     _check_places(readings)
     accepted: list[Inventory] = []
-    refused: list[Diagnostic] = []
+    refused: list[Diagnostic] = list(_unread(tx, readings)) if is_all else []
     for reading in readings:
         earlier = _earlier(tx, reading.place)
         faults = guards.faults(reading, earlier, tx.at)
@@ -87,6 +88,22 @@ def accept(tx: Transaction, readings: Sequence[Reading]) -> tuple[Inventory, ...
     return tuple(accepted)
 
 
+def forget(tx: Transaction, source: str, readings: Sequence[Reading]) -> tuple[Place, ...]:
+    """Look no more at the places of a source that are not among the readings. Raises `UserError` when there is none."""
+    read = {reading.place for reading in readings}
+    places = tuple(item.place for item in newest(tx) if item.place.source == source and item.place not in read)
+    if not places:
+        known = sorted({item.place.source for item in newest(tx)})
+        what = f'there is nothing to forget of the inventory "{source}"'
+        next = did_you_mean(source, known) or "goldsmith inventory -known lists what is looked at."
+        raise UserError(Diagnostic(code="inventory.nothing-to-forget", what=what, next=next))
+    for place in places:
+        row: Cells = {**_named(place), "started": tx.at, "finished": tx.at, "complete": 0, "refs": 0}
+        tx.insert("inventory", {**row, "digest": references_digest(())})
+        tx.event("inventory.forgotten", _named(place))
+    return places
+
+
 def demand_current(reader: Reader, inventories: Sequence[Inventory]) -> None:
     """Raises `Refused` when an inventory has grown too old since it was accepted, or is not the newest of its place."""
     for item in inventories:
@@ -99,12 +116,10 @@ def demand_current(reader: Reader, inventories: Sequence[Inventory]) -> None:
             raise Refused(Diagnostic(code="inventory.stale", what=what, why=why, next="Run it again; it looks anew."))
 
 
-def newest(reader: Reader, since: int = 0) -> tuple[Inventory, ...]:
-    """The newest inventory of each place, if it was finished at or after a time."""
-    sql = (
-        f"{_SELECT} WHERE n.id IN (SELECT MAX(id) FROM inventory WHERE complete = 1 GROUP BY {_PLACE}) AND n.finished >= :since"
-    )
-    return tuple(_inventory(row) for row in reader.rows(sql + " ORDER BY n.id", since=since))
+def newest(reader: Reader) -> tuple[Inventory, ...]:
+    """The newest inventory of each place that is not forgotten."""
+    sql = f"{_SELECT} WHERE n.id IN (SELECT MAX(id) FROM inventory GROUP BY {_PLACE}) AND n.complete = 1 ORDER BY n.id"
+    return tuple(_inventory(row) for row in reader.rows(sql))
 
 
 def uses(reader: Reader, inventories: Sequence[int]) -> Iterator[UseOfVersion]:
@@ -148,6 +163,18 @@ def _check_places(readings: Sequence[Reading]) -> None:
         raise UserError(
             Diagnostic(code="inventory.twice", what=what, next="Name each place once, or give the sources other names.")
         )
+
+
+def _unread(reader: Reader, readings: Sequence[Reading]) -> Iterator[Diagnostic]:
+    read = {reading.place for reading in readings}
+    for item in newest(reader):
+        if item.place not in read:
+            yield Diagnostic(
+                code="inventory.gone",
+                what=f"the inventory {item.place} is not looked at any more",
+                why=f"it had {item.size} uses when it was read last, {spoken((reader.now - item.finished) // SECOND_US)} ago",
+                next=f"Add it again. If nothing of ours can be in use there: goldsmith inventory -forget={item.place.source}",
+            )
 
 
 def _named(place: Place) -> dict[str, str]:
@@ -211,8 +238,3 @@ def _inventory(row: Row) -> Inventory:
         digest=row.text("digest"),
         previous=row.whole_or_none("previous"),
     )
-
-
-def by_id(inventories: Iterable[Inventory]) -> Mapping[int, Inventory]:
-    """Inventories by their number."""
-    return {item.id: item for item in inventories}
