@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 
@@ -82,6 +82,17 @@ class Word:
         """Whether the word begins with this text."""
         first = self.pieces[0] if self.pieces else Text("")
         return isinstance(first, Text) and first.value.startswith(prefix)
+
+    def after(self, prefix: str) -> Word:
+        """The word without this text at its beginning; raises ValueError where it begins otherwise."""
+        if not self.startswith(prefix):
+            raise ValueError(f"{self.source} does not begin with {prefix}")
+        if not prefix:
+            return self
+        first, *rest = self.pieces
+        assert isinstance(first, Text)
+        left = first.value[len(prefix) :]
+        return replace(self, pieces=(Text(left), *rest) if left else tuple(rest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,5 +67,11 @@ class Residue:
 
 
 Outcome: TypeAlias = Converted | Dropped | Residue
+
+
+class Inexact(Exception):
+    """What a rule was given cannot be said exactly, and why; `rule_for` makes residue of it."""
+
+
 Rule: TypeAlias = Callable[[Command], Outcome]
-"""Raises nothing: what it does not understand, such as an unknown option, is residue."""
+"""May raise `Inexact` and nothing else. What it does not understand, such as an unknown option, is residue."""

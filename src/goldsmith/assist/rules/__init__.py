@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 
-from goldsmith.assist.tasks import Rule
+from goldsmith.assist.commands import Command
+from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
 FAMILIES: tuple[str, ...] = ()
 """The files beside this one. Each has `RULES`, from names of commands to rules."""
 
 
 def rule_for(name: str) -> Rule | None:
-    """The rule for commands of this name (without a directory), or None where there is none."""
-    return _rules().get(name)
+    """The rule for commands of this name (without a directory), or None where there is none. It raises nothing."""
+    rule = _rules().get(name)
+    return partial(_outcome, rule) if rule else None
+
+
+def _outcome(rule: Rule, command: Command) -> Outcome:
+    try:
+        return rule(command)
+    except Inexact as inexact:
+        return Residue(str(inexact))
 
 
 @cache
