@@ -78,6 +78,11 @@ class Word:
                 pieces.append(piece)
         return Word(tuple(pieces), self.source + other.source, self.glob or other.glob, self.is_split or other.is_split)
 
+    @property
+    def label(self) -> str:
+        """The word for the name of a task, without Jinja: variables stand in it by their names."""
+        return "".join(piece.value if isinstance(piece, Text) else _spoken(piece) for piece in self.pieces)
+
     def startswith(self, prefix: str) -> bool:
         """Whether the word begins with this text."""
         first = self.pieces[0] if self.pieces else Text("")
@@ -93,6 +98,10 @@ class Word:
         assert isinstance(first, Text)
         left = first.value[len(prefix) :]
         return replace(self, pieces=(Text(left), *rest) if left else tuple(rest))
+
+
+def _spoken(piece: Variable | Unknown) -> str:
+    return piece.expression.partition(".")[0].partition("[")[0] if isinstance(piece, Variable) else "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,8 @@ class Command:
     place: Place
     source: str
     """The whole statement as written, here-documents included, its wrappers too."""
+    program: Word = field(default_factory=lambda: Word(()))
+    """The name as it was called, with its directory: "/opt/venv/bin/pip", "./configure"; empty where that is `name`."""
     directory: Word = field(default_factory=lambda: Word.of("/"))
     """The working directory, absolute where it is known."""
     environment: Mapping[str, Word] = field(default_factory=dict)
