@@ -74,15 +74,16 @@ def refuse(tree: Path) -> list[Finding]:
 
 def homes(tree: Path) -> tuple[str, ...]:
     """The home directories that the tree's users have or may get, as expressions' literals relative to the tree."""
-    found = {"root", "home/*", "etc/skel"}
     try:
-        passwd = _read(inside(tree, "etc/passwd"))
+        return homes_in(_read(inside(tree, "etc/passwd")))
     except (OSError, UserError):
-        passwd = b""
-    found |= {
-        os.fsdecode(home) for home in _HOMES.findall(passwd) if home.startswith((b"home/", b"srv/", b"var/lib/", b"opt/"))
-    }
-    return tuple(sorted(found))
+        return homes_in(b"")
+
+
+def homes_in(passwd: bytes) -> tuple[str, ...]:
+    """The same for the content of a passwd(5) file."""
+    found = {os.fsdecode(home) for home in _HOMES.findall(passwd) if home.startswith((b"home/", b"srv/", b"var/lib/", b"opt/"))}
+    return tuple(sorted(found | {"root", "home/*", "etc/skel"}))
 
 
 def inside(tree: Path, path: str) -> Path:

@@ -251,10 +251,11 @@ def _expressions(patterns: Iterable[str], homes: tuple[str, ...]) -> list[bytes]
             expanded += [home + pattern[1:] for home in homes]
         else:
             expanded.append(pattern)
-    return [_expression(pattern) for pattern in expanded]
+    return [path_expression(pattern) for pattern in expanded]
 
 
-def _expression(pattern: str) -> bytes:
+def path_expression(pattern: str) -> bytes:
+    """A regular expression for a pattern of paths without `~` (see `Rule`)."""
     pieces = re.split(r"(\*\*/|\*|\[[^]]*\])", pattern)
     return b"".join(_piece(piece) for piece in pieces)
 
