@@ -7,12 +7,14 @@ in the same way as foreign ones; one is imported only when a template names it.
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from goldsmith.events import Emit
 from goldsmith.hcl.ast import Expression
@@ -26,6 +28,9 @@ from goldsmith.images.sealed import DiskConfig, SealedImage
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.machines.journal import Journal
 from goldsmith.machines.machine import Machine
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 Kind: TypeAlias = Literal["source", "provisioner", "post-processor", "data", "gate"]
 
@@ -492,9 +497,7 @@ _GROUPS: Mapping[Kind, str] = {
 
 def names(kind: Kind) -> tuple[str, ...]:
     """The names of all components of a kind, sorted; none is imported."""
-    from importlib.metadata import entry_points
-
-    return tuple(sorted({point.name for point in entry_points(group=_GROUPS[kind])}))
+    return tuple(sorted({point.name for point in _installed(tuple(sys.path), _GROUPS[kind])}))
 
 
 def find(kind: Kind, name: str) -> type[Component[Any]] | None:
@@ -502,9 +505,7 @@ def find(kind: Kind, name: str) -> type[Component[Any]] | None:
 
     Raises `UserError` with code `component.broken` naming the package when the component cannot be imported.
     """
-    from importlib.metadata import entry_points
-
-    for point in entry_points(group=_GROUPS[kind], name=name):
+    for point in _installed(tuple(sys.path), _GROUPS[kind]).select(name=name):
         try:
             loaded = point.load()
         except ImportError as error:
@@ -520,6 +521,14 @@ def find(kind: Kind, name: str) -> type[Component[Any]] | None:
         assert isinstance(loaded, type) and issubclass(loaded, Component)
         return loaded
     return None
+
+
+@cache
+def _installed(path: tuple[str, ...], group: str) -> EntryPoints:
+    """Of all packages on `path`: reading them takes 6 ms, and a project asks for many components."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=group)
 
 
 def declarations(config: type[Any]) -> Iterator[tuple[str, AttributeDeclaration]]:
