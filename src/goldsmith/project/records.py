@@ -8,16 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from goldsmith.build import LayeredResult, StepCache
-from goldsmith.gates.inventory import installed_by_layer
 from goldsmith.hcl.diagnostics import Diagnostic, UserError, did_you_mean
 from goldsmith.project.audit import suspend_if_behind
 from goldsmith.project.policy import policy_document
 from goldsmith.project.project import Project
-from goldsmith.template import Plan
 
 if TYPE_CHECKING:
+    from goldsmith.build import LayeredResult, StepCache
     from goldsmith.registry import Registry, VersionDetail
+    from goldsmith.template import Plan
 
 MICROSECONDS = 1_000_000
 
@@ -84,6 +83,8 @@ def labels_text(plan: Plan) -> str:
 
 def packages_by_layer(layered: LayeredResult, cache: StepCache) -> Mapping[str, Sequence[tuple[str, str, str]]]:
     """Kind, name and version of what each own layer brought or changed, for questions of impact."""
+    from goldsmith.gates.inventory import installed_by_layer
+
     layers = layered.image.layers
     own = frozenset(layers[layered.image.parent_layers :])
     known: frozenset[tuple[str, str, str]] = frozenset()

@@ -5,8 +5,9 @@ SQLAlchemy is loaded when a registry is opened, not when this is imported.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from goldsmith.rooms import opened_when_asked
 
 if TYPE_CHECKING:
     from goldsmith.registry.blobs import BlobStore
@@ -54,54 +55,6 @@ if TYPE_CHECKING:
     from goldsmith.registry.scrub import Mender, OtherStore, ScrubReport
     from goldsmith.registry.store_urls import check_store_url, open_store
     from goldsmith.registry.targets.contract import Delivered
-
-_PLACES = {
-    "blobs": ("BlobStore",),
-    "canonical": ("JSON", "canonical", "digest_of"),
-    "check": ("CheckReport",),
-    "entities": (
-        "OnChannels",
-        "KnownVulnerability",
-        "Target",
-        "Request",
-        "Approval",
-        "ArtifactFile",
-        "ArtifactRecord",
-        "Assignment",
-        "Channel",
-        "Evidence",
-        "ImageSummary",
-        "Labels",
-        "LoggedEvent",
-        "Package",
-        "Part",
-        "Revocation",
-        "Scope",
-        "VerifiedStatement",
-        "Version",
-        "VersionDetail",
-        "Waiver",
-    ),
-    "copies": ("Copy", "CopyPlace"),
-    "expire": ("Expired", "Outlook"),
-    "impact": ("Impact", "Struck", "Use"),
-    "inventory.accepted": ("Inventory",),
-    "inventory.reading": ("Limits", "Place", "Reading", "Reference", "Source"),
-    "keep_rules": ("KeepRule", "RetentionPolicy"),
-    "promote": ("ChannelMoved", "Order", "WaitsForApproval"),
-    "offer": ("Offer", "offers"),
-    "outbox": ("TargetDeclaration", "TargetState"),
-    "push": ("Pushed",),
-    "registry": ("Registry", "open_registry"),
-    "release": ("Release",),
-    "replay": ("LogReport",),
-    "resolve": ("Resolved",),
-    "scrub": ("Mender", "OtherStore", "ScrubReport"),
-    "store_urls": ("check_store_url", "open_store"),
-    "targets.contract": ("Delivered",),
-    "removal": ("Cloud", "Left"),
-    "retention": ("ExpirePlan", "Expiring", "Kept"),
-}
 
 __all__ = [
     "JSON",
@@ -172,8 +125,35 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    for module, names in _PLACES.items():
-        if name in names:
-            return getattr(import_module(f"goldsmith.registry.{module}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = opened_when_asked(
+    __name__,
+    {
+        "blobs": "BlobStore",
+        "canonical": "JSON canonical digest_of",
+        "check": "CheckReport",
+        "copies": "Copy CopyPlace",
+        "entities": (
+            "OnChannels KnownVulnerability Target Request Approval ArtifactFile ArtifactRecord Assignment Channel "
+            "Evidence ImageSummary Labels LoggedEvent Package Part Revocation Scope VerifiedStatement Version "
+            "VersionDetail Waiver"
+        ),
+        "expire": "Expired Outlook",
+        "impact": "Impact Struck Use",
+        "inventory.accepted": "Inventory",
+        "inventory.reading": "Limits Place Reading Reference Source",
+        "keep_rules": "KeepRule RetentionPolicy",
+        "offer": "Offer offers",
+        "outbox": "TargetDeclaration TargetState",
+        "promote": "ChannelMoved Order WaitsForApproval",
+        "push": "Pushed",
+        "registry": "Registry open_registry",
+        "release": "Release",
+        "removal": "Cloud Left",
+        "replay": "LogReport",
+        "resolve": "Resolved",
+        "retention": "ExpirePlan Expiring Kept",
+        "scrub": "Mender OtherStore ScrubReport",
+        "store_urls": "check_store_url open_store",
+        "targets.contract": "Delivered",
+    },
+)

@@ -7,40 +7,31 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from goldsmith.evidence.bundle import SignedStatement
 from goldsmith.evidence.statement import Statement
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.registry import (
-    backup,
     channels,
-    check,
     checkpoints,
     copies,
     deliver,
-    expire,
-    impact,
     intake,
     living,
     outbox,
     overview,
     pins,
-    push,
     records,
-    replay,
     requests,
-    retention,
     revoke,
     rollback,
-    scrub,
     summary,
     versions,
     waivers,
 )
 from goldsmith.registry import labels as labelling
 from goldsmith.registry import promote as promotion
-from goldsmith.registry import release as releases
 from goldsmith.registry import resolve as resolution
 from goldsmith.registry.blobs import BlobStore
 from goldsmith.registry.canonical import JSON
@@ -79,6 +70,10 @@ from goldsmith.registry.store_urls import open_store
 from goldsmith.registry.targets.contract import Delivered, Destination
 from goldsmith.registry.transaction import Clock
 from goldsmith.registry.transfer import Progress, copy_blob, quiet
+
+if TYPE_CHECKING:
+    from goldsmith.registry import check, expire, impact, push, replay, retention, scrub
+    from goldsmith.registry import release as releases
 
 
 def open_registry(url: str, store: Path | str, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
@@ -312,6 +307,8 @@ class Registry:
 
     def released(self, reference: str) -> releases.Release:
         """All that proves where a channel points, of one state of the log: see `release.release`."""
+        from goldsmith.registry import release as releases
+
         with self.database.read() as reader:
             return releases.release(reader, *releases.channel_of(reader, reference))
 
@@ -385,6 +382,8 @@ class Registry:
 
     def impact(self, query: str) -> impact.Impact:
         """What a vulnerability, a package or a version reaches: see `impact.impact`."""
+        from goldsmith.registry import impact
+
         with self.database.read() as reader:
             return impact.impact(reader, query)
 
@@ -417,6 +416,8 @@ class Registry:
 
         With readings, which are None for who does not want to look, it goes the same way as `expire` and refuses as it does.
         """
+        from goldsmith.registry import retention
+
         if readings is None:
             with self.database.read() as reader:
                 return retention.measured(reader, self.blobs, retention.make_plan(reader, policy, image))
@@ -434,6 +435,8 @@ class Registry:
         actor: str,
     ) -> expire.Expired:
         """Mark what nothing keeps, and delete what was marked a grace period ago: see `expire.expire`."""
+        from goldsmith.registry import expire
+
         return expire.expire(self.database, self.blobs, policy, outlook or expire.Outlook(), image, actor)
 
     def record_inventories(
@@ -508,6 +511,8 @@ class Registry:
         self, *, menders: Sequence[scrub.Mender] = (), due_only: bool = False, progress: Progress = quiet, actor: str
     ) -> scrub.ScrubReport:
         """Read every blob again, and fetch what was spoilt from the places that are given: see `scrub.scrub`."""
+        from goldsmith.registry import scrub
+
         return scrub.scrub(self.database, self.blobs, actor, menders=menders, due_only=due_only, progress=progress)
 
     def with_blob(self, digest: str) -> tuple[VersionDetail, ...]:
@@ -517,6 +522,8 @@ class Registry:
 
     def push(self, reference: str, target: BlobStore, progress: Callable[[Part], Progress] = lambda part: quiet) -> push.Pushed:
         """Copy a version and what it was built on to another store: see `push.push`."""
+        from goldsmith.registry import push
+
         return push.push(self.database, self.blobs, target, reference, progress)
 
     def fetch(self, offer: Offer, source: BlobStore, progress: Callable[[Part], Progress] = lambda part: quiet) -> None:
@@ -527,6 +534,8 @@ class Registry:
 
     def write_index(self, *, actor: str) -> int:
         """Rebuild `index.json` of the store, for other tools; gives the number of versions in it."""
+        from goldsmith.registry import push
+
         describe = partial(records.describe, self.database, self.blobs, actor=actor)
         return push.write_index(self.database, self.blobs, describe)
 
@@ -534,14 +543,20 @@ class Registry:
 
     def back_up(self, target: Path) -> int:
         """Write one state of the database to a new file; gives the number of its events: see `backup.back_up`."""
+        from goldsmith.registry import backup
+
         return backup.back_up(self.database, target)
 
     def restore(self, source: Path) -> replay.LogReport:
         """Fill this empty registry from a backup: see `backup.restore`."""
+        from goldsmith.registry import backup
+
         return backup.restore(source, self.database)
 
     def check(self, *, deep: bool = False) -> check.CheckReport:
         """Look for damage in the database, its log, its tables and its blobs; `deep` reads all bytes."""
+        from goldsmith.registry import check
+
         return check.check(self.database, self.blobs, deep=deep)
 
     # ── audit ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -553,6 +568,8 @@ class Registry:
 
     def verify_chain(self) -> replay.LogReport:
         """Check the whole log and hold every table against it."""
+        from goldsmith.registry import replay
+
         with self.database.read() as reader:
             return replay.verify(reader)
 

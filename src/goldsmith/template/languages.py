@@ -7,11 +7,11 @@ from typing import Protocol
 
 from goldsmith.hcl.diagnostics import Diagnostic
 from goldsmith.template import template as hcl
-from goldsmith.template.console import Console
+from goldsmith.template.consoles import Console
 from goldsmith.template.discovery import is_legacy
 from goldsmith.template.faults import Faults
 from goldsmith.template.fence import check_fence
-from goldsmith.template.inspect import Line, inspect
+from goldsmith.template.inspecting import Line, inspect
 from goldsmith.template.legacy.console import LegacyConsole
 from goldsmith.template.legacy.inspect import inspect_legacy
 from goldsmith.template.legacy.plan import check_legacy_syntax, load_legacy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from goldsmith.template.inspect import Line
+from goldsmith.template.inspecting import Line
 from goldsmith.template.legacy.plan import load_legacy_leniently
 from goldsmith.template.legacy.template import LegacyTemplate
 from goldsmith.template.options import LoadOptions

@@ -10,7 +10,7 @@ from goldsmith.hcl.display import display
 from goldsmith.hcl.scope import Scope
 from goldsmith.hcl.source import SourceFile
 from goldsmith.hcl.values import Value, object_of
-from goldsmith.template.inspect import variables_text
+from goldsmith.template.inspecting import variables_text
 from goldsmith.template.options import LoadOptions
 from goldsmith.template.template import load_leniently, surrounding_values
 
