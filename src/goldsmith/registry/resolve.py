@@ -9,11 +9,6 @@ from goldsmith.registry import channels, overview, versions
 from goldsmith.registry.entities import ArtifactRecord, Assignment, Version
 from goldsmith.registry.transaction import Reader
 
-_UNDOUBTED = f"""SELECT c.generation, {versions.SELECTED} FROM image i JOIN channel c ON c.image = i.id
-JOIN version v ON v.id = c.version JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent
-WHERE i.name = :image AND c.name = :channel AND c.state <> 'quarantined' AND NOT EXISTS (SELECT 1 FROM revocation r
-WHERE r.version = v.id OR r.version IN (SELECT ancestor FROM closure WHERE version = v.id))"""
-"""A channel whose version nobody ever revoked, nor an ancestor of it, from now on or later."""
 _PLACES = """SELECT * FROM artifact WHERE version = :version AND part_of IS NULL
 AND state IN ('bound', 'published', 'deprecated') ORDER BY id"""
 """The artifacts that a machine can still be started from; a snapshot is only a part of one."""
@@ -50,9 +45,7 @@ class Resolved:
 
 def resolve(reader: Reader, image: str, channel: str) -> Resolved:
     """What a channel points at now. Raises `Refused` for one that is empty or quarantined, or whose version is revoked."""
-    # Most channels have nothing to think about: one question answers for them.
-    row = reader.first(_UNDOUBTED, image=image, channel=channel)
-    if row is not None:
+    if (row := versions.undoubted(reader, image, channel)) is not None:
         return _resolved(reader, image, channel, row.whole("generation"), versions.of_row(row, revoked=""))
     version = versions.resolve(reader, f"{image}@{channel}")
     return _resolved(reader, image, channel, channels.pointer(reader, image, channel).generation, version)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BUSY_MS = 30_000
 """How long a writer waits for another one."""
+MAPPED_BYTES = 1 << 31
+"""How much of the file readers map; it costs addresses, no memory."""
 
 
 class SqliteEngine:
@@ -35,7 +37,8 @@ class SqliteEngine:
         _make_directory(path.parent)
         # FULL: with NORMAL a power failure takes the last commits.
         self.writing = _engine(path, "BEGIN IMMEDIATE", ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"))
-        self.reading = _engine(path, "BEGIN", ("query_only=ON",))
+        # Mapped pages are not copied: a question that meets ten thousand versions takes two thirds of the time.
+        self.reading = _engine(path, "BEGIN", ("query_only=ON", f"mmap_size={MAPPED_BYTES}"))
 
     def now(self, connection: Connection) -> int:
         """The host's time."""
