@@ -9,7 +9,22 @@ from importlib import import_module
 from goldsmith.assist.commands import Command
 from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
-FAMILIES: tuple[str, ...] = ()
+FAMILIES: tuple[str, ...] = (
+    "builds",
+    "finding",
+    "firewall",
+    "kernel",
+    "languages",
+    "mounts",
+    "python",
+    "refresh",
+    "sealing",
+    "security",
+    "services",
+    "sources_git",
+    "system",
+    "users",
+)
 """The files beside this one. Each has `RULES`, from names of commands to rules."""
 
 

@@ -72,11 +72,12 @@ class Grammar:
     def of(*rows: str, permutes: bool = True, abbreviates: bool = True) -> Grammar:
         """A grammar of rows such as "-y --yes" (a flag), "-o= --option=" (with a value), "--backup?" (`--backup[=value]`).
 
-        A spelling of several letters after one dash ("-nv", "-name=") is read as a whole, its value is the next word.
+        One argument may hold several rows, with commas between them. A spelling of several letters after one dash
+        ("-nv", "-name=") is read as a whole, its value is the next word.
         """
         names: dict[str, str] = {}
         takes: dict[str, Value] = {}
-        for row in rows:
+        for row in ",".join(rows).split(","):
             spellings = row.split()
             kinds = {_KINDS.get(spelling[-1], "none") for spelling in spellings}
             if len(kinds) != 1:

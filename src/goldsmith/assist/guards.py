@@ -1,0 +1,316 @@
+"""Commands that stay commands: the task that runs one as the script does, and what tells whether it has to run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from goldsmith.assist import counted
+from goldsmith.assist.commands import Argument, Command, Redirect, Text, Unknown, Variable, Word
+from goldsmith.assist.tasks import Inexact, Kind, Task
+
+
+def run(
+    command: Command,
+    name: str,
+    rule: str,
+    *,
+    kind: Kind = "guard",
+    changed_when: str | bool = True,
+    creates: Word | None = None,
+    removes: Word | None = None,
+    when: tuple[str, ...] = (),
+    register: str = "",
+    failed_when: str | bool | None = None,
+    notes: tuple[str, ...] = (),
+) -> Task:
+    """A task that runs the command with its own words; raises `Inexact` where one of them is unknown."""
+    unknown = next((word.unknown for word in _words(command) if word.unknown is not None), None)
+    if unknown is not None:
+        raise Inexact(unknown)
+    return Task(
+        name=name,
+        module="ansible.builtin.shell" if _needs_shell(command) else "ansible.builtin.command",
+        args=_arguments(command, creates, removes),
+        rule=rule,
+        kind=kind,
+        register=register,
+        changed_when=changed_when,
+        failed_when=failed_when,
+        environment=dict(command.environment),
+        become_user=command.user,
+        when=when,
+        notes=notes,
+    )
+
+
+def query(command: Command, name: str, rule: str, words: Sequence[str | Word], *, register: str, may_fail: bool = True) -> Task:
+    """A task that only looks, by other words in the place of the command's own; its result is registered."""
+    program, *args = [Word.of(word) if isinstance(word, str) else word for word in words]
+    asked = replace(
+        command, name=program.text or "", program=program, args=tuple(args), redirects=(), stdin=None, feeds=(), umask=0o022
+    )
+    return run(asked, name, rule, changed_when=False, register=register, failed_when=False if may_fail else None)
+
+
+def registered(command: Command, what: str) -> str:
+    """A name for a result of this command that no other command's result has."""
+    return f"{what}_{command.id}"
+
+
+def expression(word: Word) -> str:
+    """The word as an expression of Jinja, for conditions; raises `Inexact` where it is unknown."""
+    if word.unknown is not None:
+        raise Inexact(word.unknown)
+    parts = [_literal(piece.value) if isinstance(piece, Text) else f"({_value(piece)})" for piece in word.pieces]
+    return " ~ ".join(parts) if parts else "''"
+
+
+def _value(piece: Variable | Unknown) -> str:
+    return piece.expression if isinstance(piece, Variable) else "''"
+
+
+def _literal(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    for opening in ("{{", "{%", "{#"):
+        escaped = escaped.replace(opening, f"{{' ~ '{opening[1]}")
+    return f"'{escaped}'"
+
+
+def listed(words: tuple[Word, ...]) -> str:
+    """Several words in the name of a task."""
+    labels = [word.label for word in words]
+    return " and ".join(labels) if len(labels) <= 3 else f"{labels[0]} and {len(labels) - 1} more"
+
+
+def guarded(command: Command, reason: str) -> Task:
+    """The task of a command that no rule converts: as it is written, with the guard that its words alone allow.
+
+    Where only files are written that its words name, their checksums tell whether it changed anything. Where that is not
+    certain the task is `shell`: it runs every time and says that it changed something. Words that nobody knows stay as
+    the script has them, and the shell refuses a variable that it does not have.
+    """
+    name = "Run " + _brief(command)
+    notes = (reason,)
+    unknown = next((word.unknown for word in _words(command) if word.unknown is not None), None)
+    if unknown is not None:
+        text = Word.of("set -euo pipefail\n") + shell_text(command)
+        return Task(
+            name=name,
+            module="ansible.builtin.shell",
+            args=_shell(command, text, None, None),
+            rule="residue.unknown-words",
+            kind="shell",
+            changed_when=True,
+            environment=dict(command.environment),
+            become_user=command.user,
+            notes=(*notes, unknown),
+        )
+    outputs = written(command)
+    if outputs is None:
+        return run(command, name, "residue.shell", kind="shell", notes=(*notes, "unproven: runs every time"))
+    if not outputs:
+        return run(command, name, "residue.reads", changed_when=False, notes=notes)
+    return _checked(command, name, outputs, notes)
+
+
+def written(command: Command) -> tuple[Word, ...] | None:
+    """The files that the command writes, where its words name all of them; None where it may change more."""
+    outputs: list[Word] = []
+    for part in (*command.feeds, command):
+        effect = counted.effect(part.name, [word.text for word in part.args])
+        if effect == "state":
+            named = _named_outputs(part)
+            if named is None:
+                return None
+            outputs += named
+        elif effect == "control" and part.name not in (":", "true", "false", "test", "[", "[["):
+            return None
+        outputs += [part.path(item.target) for item in part.redirects if ">" in item.operator and not _is_descriptor(item)]
+    return tuple(outputs)
+
+
+def shell_text(command: Command) -> Word:
+    """The command with its pipeline and redirections as text for a shell."""
+    text = Word(())
+    for feed in command.feeds:
+        text = text + _simple(feed) + Word.of(" | ")
+    text = text + _simple(command)
+    if command.stdin is not None and not command.feeds:
+        text = Word.of("printf %s ") + quoted(command.stdin) + Word.of(" | ") + text
+    return replace(text, glob=False, is_split=False, source=command.source)
+
+
+def quoted(word: Word) -> Word:
+    """One word of a shell: values of the playbook are quoted when it runs, patterns stay patterns."""
+    if word.unknown is not None:
+        return Word((Text(word.source),), word.source)
+    if not word.pieces:
+        return Word.of("''")
+    pieces = [_quoted_piece(piece, word) for piece in word.pieces if not isinstance(piece, Unknown)]
+    result = Word(())
+    for piece in pieces:
+        result = result + Word((piece,))
+    return result
+
+
+def _quoted_piece(piece: Text | Variable, word: Word) -> Text | Variable:
+    if isinstance(piece, Variable):
+        return piece if word.is_split else replace(piece, expression=f"{piece.expression} | quote")
+    if word.glob:
+        return Text(re.sub(r"([^\w@%+=:,./*?\[\]!^-])", r"\\\1", piece.value))
+    return Text(shlex.quote(piece.value))
+
+
+def _simple(command: Command) -> Word:
+    program = command.program if command.program.pieces else Word.of(command.name)
+    text = quoted(program)
+    for word in command.args:
+        text = text + Word.of(" ") + quoted(word)
+    for redirect in command.redirects:
+        fd = "" if redirect.fd == (0 if redirect.operator in ("<", "<>") else 1) else str(redirect.fd)
+        target = redirect.target if _is_descriptor(redirect) else quoted(redirect.target)
+        text = text + Word.of(f" {fd}{redirect.operator}") + target
+    return text
+
+
+def _is_descriptor(redirect: Redirect) -> bool:
+    text = redirect.target.text or ""
+    return redirect.operator in (">&", "<&") and (text.isdigit() or text == "-")
+
+
+# What ansible-lint wants a module for. Where no module says the same, a shell runs the command.
+_LINTED = frozenset({
+    "apt-get", "chkconfig", "curl", "dnf", "git", "hg", "letsencrypt", "mktemp", "mount", "patch", "rpm", "rsync", "sed",
+    "service", "supervisorctl", "svn", "systemctl", "tar", "unzip", "wget", "yum",
+})  # fmt: skip
+
+
+def _words(command: Command) -> tuple[Word, ...]:
+    stdin = () if command.stdin is None or command.feeds else (command.stdin,)
+    redirected = tuple(redirect.target for redirect in command.redirects)
+    fed = tuple(word for feed in command.feeds for word in _words(feed))
+    return (command.program, *command.args, *stdin, *redirected, *fed)
+
+
+def _needs_shell(command: Command) -> bool:
+    return bool(
+        command.redirects
+        or command.feeds
+        or command.umask != 0o022
+        or command.name in counted.CONTROL
+        or command.name in _LINTED
+        or any(word.glob or word.is_split for word in command.args)
+    )
+
+
+def _arguments(command: Command, creates: Word | None, removes: Word | None) -> Mapping[str, Argument]:
+    if _needs_shell(command):
+        return _shell(command, Word.of("set -o pipefail\n") + shell_text(command), creates, removes)
+    program = command.program if command.program.pieces else Word.of(command.name)
+    args: dict[str, Argument] = {"argv": [program, *command.args]}
+    if command.stdin is not None:
+        args |= {"stdin": command.stdin, "stdin_add_newline": False}
+    return args | _place(command, creates, removes)
+
+
+def _shell(command: Command, text: Word, creates: Word | None, removes: Word | None) -> Mapping[str, Argument]:
+    if command.umask != 0o022:
+        text = Word.of(f"umask {command.umask:04o}\n") + text
+    args: dict[str, Argument] = {"cmd": text, "executable": "/bin/bash"}
+    return args | _place(command, creates, removes)
+
+
+def _place(command: Command, creates: Word | None, removes: Word | None) -> dict[str, Argument]:
+    args: dict[str, Argument] = {}
+    if command.directory.unknown is None and command.directory.text != "/":
+        args["chdir"] = command.directory
+    if creates is not None:
+        args["creates"] = creates
+    if removes is not None:
+        args["removes"] = removes
+    return args
+
+
+def _checked(command: Command, name: str, outputs: Sequence[Word], notes: tuple[str, ...]) -> Task:
+    files = Word(())
+    for path in outputs:
+        files = files + Word.of(" ") + quoted(path)
+    text = (
+        Word.of("set -eo pipefail\nbefore=$(cksum")
+        + files
+        + Word.of(" 2>/dev/null || true)\n")
+        + shell_text(command)
+        + Word.of('\ntest "$before" = "$(cksum')
+        + files
+        + Word.of(')" || echo changed')
+    )
+    register = registered(command, "written")
+    return Task(
+        name=name,
+        module="ansible.builtin.shell",
+        args=_shell(command, replace(text, glob=False, is_split=False, source=command.source), None, None),
+        rule="residue.checksums",
+        kind="guard",
+        register=register,
+        changed_when=f"{register}.stdout_lines[-1:] == ['changed']",
+        environment=dict(command.environment),
+        become_user=command.user,
+        notes=notes,
+    )
+
+
+# Options whose value is the one file that a command writes; "=" where it stands in the same word (`of=FILE`).
+_OUTPUTS: Mapping[str, tuple[str, ...]] = {
+    "gpg": ("-o", "--output"),
+    "dd": ("of=",),
+    "grub2-mkconfig": ("-o", "--output"),
+    "grub-mkconfig": ("-o", "--output"),
+    "openssl": ("-out",),
+    "envsubst": (),
+    "base64": (),
+    "ssh-keyscan": (),
+    "kubectl": (),
+    "helm": (),
+    "virt-what": (),
+    "sort": ("-o", "--output"),
+}
+
+
+def _named_outputs(command: Command) -> list[Word] | None:
+    options = _OUTPUTS.get(command.name)
+    if options is None or _writes_more(command):
+        return None
+    found: list[Word] = []
+    for index, word in enumerate(command.args):
+        for option in options:
+            if word.text == option and index + 1 < len(command.args):
+                found.append(command.path(command.args[index + 1]))
+            elif option.endswith("=") and word.startswith(option):
+                found.append(command.path(word.after(option)))
+            elif option.startswith("--") and word.startswith(option + "="):
+                found.append(command.path(word.after(option + "=")))
+    to_file = any(">" in item.operator and not _is_descriptor(item) for item in command.redirects)
+    return found if found or to_file else None
+
+
+def _writes_more(command: Command) -> bool:
+    words = [word.text or "" for word in command.args]
+    if command.name == "gpg":
+        return not any(word in ("--dearmor", "--enarmor", "-d", "--decrypt", "--export") for word in words)
+    if command.name == "openssl":
+        return words[:1] not in (["x509"], ["pkcs12"], ["rsa"], ["pkey"], ["ec"], ["pkcs7"], ["enc"], ["crl2pkcs7"], ["rand"])
+    if command.name == "kubectl":
+        return words[:1] != ["completion"] and "--dry-run=client" not in words
+    if command.name == "helm":
+        return words[:1] not in (["completion"], ["template"], ["show"])
+    return False
+
+
+def _brief(command: Command) -> str:
+    """The beginning of the command, for a name: no secrets stand there, values are told by their names only."""
+    operand = next((word.label for word in command.args if word.pieces and not word.startswith("-")), "")
+    text = " ".join(f"{command.name or 'a command'} {operand}".split())
+    return text if len(text) <= 60 else text[:59] + "…"
