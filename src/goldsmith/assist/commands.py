@@ -83,8 +83,8 @@ class Word:
         """The word for the name of a task, without Jinja: variables stand in it by their names."""
         return "".join(piece.value if isinstance(piece, Text) else _spoken(piece) for piece in self.pieces)
 
-    def startswith(self, prefix: str) -> bool:
-        """Whether the word begins with this text."""
+    def startswith(self, prefix: str | tuple[str, ...]) -> bool:
+        """Whether the word begins with this text, or with one of several."""
         first = self.pieces[0] if self.pieces else Text("")
         return isinstance(first, Text) and first.value.startswith(prefix)
 

@@ -11,11 +11,15 @@ from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
 FAMILIES: tuple[str, ...] = (
     "builds",
+    "files",
     "finding",
     "firewall",
     "kernel",
     "languages",
     "mounts",
+    "packages_apt",
+    "packages_dpkg",
+    "permissions",
     "python",
     "refresh",
     "sealing",
