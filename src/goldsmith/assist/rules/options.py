@@ -77,7 +77,7 @@ class Grammar:
         """
         names: dict[str, str] = {}
         takes: dict[str, Value] = {}
-        for row in ",".join(rows).split(","):
+        for row in filter(str.strip, ",".join(rows).split(",")):
             spellings = row.split()
             kinds = {_KINDS.get(spelling[-1], "none") for spelling in spellings}
             if len(kinds) != 1:
