@@ -2,7 +2,7 @@
 
 from goldsmith.build.cache import StepCache
 from goldsmith.build.explain import BuildDecision, StepDecision, explain
-from goldsmith.build.layered import LayeredResult, Workshop
+from goldsmith.build.layered import LayeredResult, Workshop, starting_layers
 from goldsmith.build.run import BuildResult, failures, run_build, run_plan
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "failures",
     "run_build",
     "run_plan",
+    "starting_layers",
 ]

@@ -84,14 +84,17 @@ def run_layered(build: Build, context: Context, images: ImageLookup, workshop: W
     config = build.source.config(context)
     base = source.base(config, context, images)
     context = replace(context, generated=generated_values(context))
-    progress = _Progress(list(base.layers))
-    if base.step is not None:
-        _base_step(base, progress, context, workshop)
+    progress = _begun(base, context, workshop)
     for index, use in enumerate(build.provisioners):
         context.cancellation.check()
         _provisioner_step(index, use, build, base, progress, context, workshop)
     workshop.cache.keep_documents(position_of(context), progress.documents)
     return _seal(source, config, base, progress, context, workshop)
+
+
+def starting_layers(base: Base, context: Context, workshop: Workshop) -> tuple[str, ...]:
+    """The layers that the first provisioner of a build would begin on; the lowest one is made when it is not cached."""
+    return tuple(_begun(base, context, workshop).layers)
 
 
 def position_of(context: Context) -> str:
@@ -173,6 +176,13 @@ def _plain(data: object) -> Document:
 
 
 # ── steps ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _begun(base: Base, context: Context, workshop: Workshop) -> _Progress:
+    progress = _Progress(list(base.layers))
+    if base.step is not None:
+        _base_step(base, progress, context, workshop)
+    return progress
 
 
 def _base_step(base: Base, progress: _Progress, context: Context, workshop: Workshop) -> None:

@@ -55,6 +55,7 @@ COMMANDS = {
     "rollback": "Move a channel back to the version it had before",
     "scan": "Look for vulnerabilities and secrets in a tree, a disk, a bill of materials or a version",
     "show": "Show a version, its evidence and where it stands",
+    "trace": "Run a script in a sandbox and show what each of its commands changes",
     "validate": "Check a template without building",
     "verify": "Check an image file against its evidence or a bundle, offline",
     "version": "Print the version",

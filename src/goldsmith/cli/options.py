@@ -89,13 +89,18 @@ def read_template_options(
     variables: tuple[str, ...], variable_files: tuple[Path, ...], only: tuple[str, ...], except_: tuple[str, ...]
 ) -> TemplateOptions:
     """Check and split the values of `template_options`. Raises click's UsageError."""
+    return TemplateOptions(read_pairs("-var", variables), variable_files, _split(only), _split(except_))
+
+
+def read_pairs(option: str, texts: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Names and values of an option `-x NAME=VALUE` that may come again. Raises click's UsageError."""
     pairs = []
-    for text in variables:
+    for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
-            raise click.UsageError(f'"-var {text}" needs the form key=value')
+            raise click.UsageError(f'"{option} {text}" needs the form key=value')
         pairs.append((key, value))
-    return TemplateOptions(tuple(pairs), variable_files, _split(only), _split(except_))
+    return tuple(pairs)
 
 
 def _split(texts: tuple[str, ...]) -> tuple[str, ...]:

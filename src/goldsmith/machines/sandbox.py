@@ -172,6 +172,10 @@ class Sandbox:
         """The host directory with what was added at a shared cache; `place` is a key of `shared_caches`."""
         return self._work / f"cache-{list(self._caches).index(place)}" / "upper"
 
+    def place(self, path: str) -> Path:
+        """Where this host sees a directory of the running sandbox and what is mounted there; its links may lead anywhere."""
+        return Path(f"/proc/{self._running().pid}/root{path}")
+
     def _plan(self) -> RootPlan:
         self._check_paths()
         settings = self._settings()

@@ -1,0 +1,365 @@
+"""The effect ledger: a script runs once in a sandbox, and each of its commands is told with what it changed."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from goldsmith.assist.changes import Changed, Watch
+from goldsmith.assist.commands import Place
+from goldsmith.assist.parent import Parent
+from goldsmith.assist.summaries import Observer, Summary
+from goldsmith.assist.tracing import PRELUDE, SCRIPTS, TRACE, Site, Step, Tracer
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.machines import Journal, Sandbox
+from goldsmith.machines.cancellation import Cancellation, Cancelled
+from goldsmith.machines.machine import OutputSink
+
+PATIENCE_S = 300.0
+"""How long a command, or a loop, may go on without changing a file or reaching a command that did not run before."""
+
+_BESIDE = ("tmp", "run")
+"""Places of a sandbox that are no part of an image; what a script does there is told all the same."""
+_PRELUDE = "/run/goldsmith/prelude.bash"
+_OURS = "run/goldsmith"
+_POSIX = ("sh", "dash", "ash", "busybox")
+_REBOOTS = frozenset({"reboot", "shutdown", "poweroff", "halt", "kexec"})
+_ESSENTIAL = frozenset({"/bin", "/etc", "/lib", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/sbin", "/var"})
+_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_KILLED = 137
+"""The exit code of what was ended by force: 128 + SIGKILL."""
+_LONGEST = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A script of a set. Those with `runs` off are only there to be loaded by others."""
+
+    name: str
+    """A relative path: scripts of a set find each other by it."""
+    content: bytes
+    runs: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One command that ran, and what it changed. A command in a loop has an effect for each time."""
+
+    id: int
+    command: str
+    """As the shell prints it, one line for most; long ones are cut off."""
+    site: Site
+    calls: tuple[Site, ...] = ()
+    """Where the function that it stands in was called, the nearest first."""
+    expanded: str = ""
+    """With its words as the command was given them, quoted; empty where the script turned that off."""
+    rc: int | None = None
+    """Its exit code; None where the shell does not tell, as for the last command of a subshell."""
+    is_control: bool = False
+    """It is the head of a loop or choice, which does nothing itself."""
+    seconds: float = 0.0
+    added: tuple[str, ...] = ()
+    changed: tuple[Changed, ...] = ()
+    removed: tuple[str, ...] = ()
+    summary: Summary = field(default_factory=Summary)
+    urls: tuple[str, ...] = ()
+    """What it downloaded, in order."""
+    approximate: tuple[str, ...] = ()
+    """Why some of this may be the effect of another command."""
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """Every path that it changed, sorted."""
+        return tuple(sorted({*self.added, *self.removed, *(item.path for item in self.changed)}))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """What a set of scripts did on a parent, in order."""
+
+    parent: str
+    scripts: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    exit_code: int
+    """Of the script that ran last: the first that fails ends the set."""
+    faults: tuple[Diagnostic, ...] = ()
+    """Why the set did not run to its end, or not as it would on a machine that boots."""
+    posix: tuple[str, ...] = ()
+    """Scripts for another shell (dash, busybox), which bash ran in its POSIX mode."""
+    seconds: float = 0.0
+    own_s: float = 0.0
+    """How much of it the looking took."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every script ran to its end."""
+        return self.exit_code == 0 and not self.faults
+
+    def at(self, place: Place, name: str = "") -> tuple[Effect, ...]:
+        """What a command of a script did, each time that it ran. `name` tells commands on the same lines apart."""
+        here = [effect for effect in self.effects if effect.site.file == place.file and _is_within(effect.site.line, place)]
+        named = [effect for effect in here if name and name in _words(effect.command)]
+        return tuple(named or here)
+
+    def blame(self, path: str) -> tuple[Effect, ...]:
+        """The commands that changed a path, or removed a directory above it; the last one first."""
+        return tuple(effect for effect in reversed(self.effects) if _reaches(effect, path))
+
+    def ran(self, file: str) -> frozenset[int]:
+        """The lines of a script at which a command ran."""
+        return frozenset(effect.site.line for effect in self.effects if effect.site.file == file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """How scripts are run."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    patience_s: float = PATIENCE_S
+    output: OutputSink | None = None
+
+
+def trace(
+    scripts: Sequence[Script], parent: Parent, options: TraceOptions, journal: Journal, work: Path, cancellation: Cancellation
+) -> Ledger:
+    """Run scripts, one after the other, in a sandbox on `parent`, and tell what each command changed.
+
+    `work` is an empty directory; what the scripts changed is in its `upper` afterwards, for who wants to look at it. Neither
+    the parent nor the host is changed. A script that fails, hangs or removes the system under itself gives a ledger that says
+    so. Raises `UserError` for what is no shell script, `MachineError` where bash is missing or no sandbox can be made.
+    """
+    ways = {script.name: interpreter(script) for script in scripts if script.runs}
+    upper, pipes, staged = (work / name for name in ("upper", "pipes", "scripts"))
+    upper.mkdir()
+    pipes.mkdir()
+    _stage(scripts, staged)
+    stopping = cancellation.child()
+    started = time.monotonic()
+    with Sandbox(
+        parent.lowers,
+        upper,
+        work / "sandbox",
+        journal=journal,
+        network="none",
+        binds={TRACE: pipes, _PRELUDE: PRELUDE},
+        shared_caches=parent.caches,
+        epoch=parent.epoch or None,
+    ) as sandbox:
+        _need_bash(sandbox, parent)
+        sandbox.put_tree(staged, SCRIPTS)
+        beside = {name: sandbox.place(f"/{name}") for name in _BESIDE}
+        watch = Watch(upper, parent.lowers, beside, _OURS)
+        names = {script.name: script.name for script in scripts}
+        observer = Observer(upper, parent.lowers)
+        with Tracer(pipes, watch, observer, names, options.patience_s, stopping) as tracer:
+            code, faults = _run(ways, sandbox, tracer, options, cancellation, stopping)
+    effects = tuple(_effect(number, step) for number, step in enumerate(tracer.steps, 1))
+    return Ledger(
+        parent=parent.name,
+        scripts=tuple(ways),
+        effects=effects,
+        exit_code=code,
+        faults=(*faults, *_disasters(effects)),
+        posix=tuple(name for name, way in ways.items() if way.is_posix),
+        seconds=time.monotonic() - started,
+        own_s=tracer.own_s,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """How a script is run: its first line says it."""
+
+    flags: tuple[str, ...]
+    is_posix: bool
+    """It is for another shell than bash."""
+
+
+def interpreter(script: Script) -> Interpreter:
+    """What runs a script: without a first line that says so it is `sh`, as Packer starts it.
+
+    Raises `UserError` for what is no shell script.
+    """
+    if b"\0" in script.content:
+        raise _no_script(script, "it has NUL bytes in it, as programs have")
+    first = script.content.partition(b"\n")[0].decode(errors="replace").strip()
+    if not first.startswith("#!"):
+        return Interpreter((), is_posix=True)
+    words = first[2:].split()
+    program = posixpath.basename(words[0]) if words else ""
+    if program == "env":
+        words = [word for word in words[1:] if word != "-S" and "=" not in word] or [""]
+        program = posixpath.basename(words[0])
+    if program not in ("bash", *_POSIX):
+        raise _no_script(script, f'its first line names "{program}"')
+    return Interpreter(tuple(word for word in words[1:] if word.startswith("-")), is_posix=program in _POSIX)
+
+
+def _no_script(script: Script, why: str) -> UserError:
+    what = f'"{script.name}" is no shell script'
+    next = "Name scripts for bash, dash or sh."
+    return UserError(Diagnostic(code="trace.no-script", what=what, why=why, next=next))
+
+
+def _stage(scripts: Sequence[Script], directory: Path) -> None:
+    for script in scripts:
+        path = directory / script.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Packer's `shell` does the same with what was written on Windows.
+        path.write_bytes(script.content.replace(b"\r\n", b"\n"))
+        path.chmod(0o755)
+
+
+def _need_bash(sandbox: Sandbox, parent: Parent) -> None:
+    if sandbox.run(["bash", "-c", "((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402))"]) != 0:
+        raise MachineError(
+            Diagnostic(
+                code="trace.no-bash",
+                what=f'"{parent.name}" has no bash of version 4.2 or later',
+                why="commands are followed by a trap that other shells do not have",
+                next="Trace on an image with bash, or install it there; the proof of a conversion does not need it.",
+            )
+        )
+
+
+# ── running ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _run(
+    ways: Mapping[str, Interpreter],
+    sandbox: Sandbox,
+    tracer: Tracer,
+    options: TraceOptions,
+    cancellation: Cancellation,
+    stopping: Cancellation,
+) -> tuple[int, list[Diagnostic]]:
+    """The exit code of the last script that ran, and why the others did not."""
+    for name, way in ways.items():
+        last = _LastLines(options.output)
+        environment = {"BASH_ENV": _PRELUDE, "GOLDSMITH_TRACE": TRACE} | ({"GOLDSMITH_POSIX": "1"} if way.is_posix else {})
+        command = ["bash", *way.flags, f"{SCRIPTS}/{name}"]
+        tracer.begin()
+        try:
+            code = sandbox.run(command, env={**options.environment, **environment}, output=last, cancellation=stopping)
+        except Cancelled:
+            cancellation.check()
+            tracer.finish(_KILLED)
+            return _KILLED, [_endless(tracer, options.patience_s)]
+        tracer.finish(code)
+        if code:
+            return code, [_failed(name, code, tracer.steps, last.lines)]
+    return 0, []
+
+
+class _LastLines:
+    """Passes on what a script says, and keeps the end of it for a message."""
+
+    def __init__(self, sink: OutputSink | None) -> None:
+        self.lines: list[str] = []
+        self._sink = sink
+
+    def __call__(self, stream: Literal["out", "err"], line: str) -> None:
+        self.lines = [*self.lines[-7:], line]
+        if self._sink is not None:
+            self._sink(stream, line)
+
+
+def _failed(name: str, code: int, steps: Sequence[Step], said: Sequence[str]) -> Diagnostic:
+    last = next((step for step in reversed(steps) if step.site.file == name and not step.is_control), None)
+    place = f"; the last command was {last.site}: {_short(last.command)}" if last is not None else ""
+    return Diagnostic(
+        code="trace.script-failed",
+        what=f'"{name}" ended with exit code {code}{place}',
+        why="\n".join(said),
+        next="It must run to its end on this parent: give what it needs with -env, or choose another parent.",
+    )
+
+
+def _endless(tracer: Tracer, patience_s: float) -> Diagnostic:
+    step = tracer.stuck
+    place = f"{step.site}: {_short(step.command)}" if step is not None else "a command"
+    return Diagnostic(
+        code="trace.no-end",
+        what=f"{place} was ended: nothing changed for {patience_s:.0f} s",
+        why="it waits for what does not come in a sandbox, such as a service or an answer, or it is a loop without end",
+        next="Let it run at first boot or in a virtual machine, or give it more time with -patience.",
+    )
+
+
+def _disasters(effects: Sequence[Effect]) -> list[Diagnostic]:
+    """What ends a machine, or would: the rest of the script then ran as it would on none."""
+    found = []
+    for effect in effects:
+        words = _words(effect.command)
+        if words and (words[0] in _REBOOTS or (words[0] == "systemctl" and not _REBOOTS.isdisjoint(words[1:2]))):
+            found.append(
+                Diagnostic(
+                    code="trace.reboot",
+                    what=f"{effect.site} starts the machine anew: {_short(effect.command)}",
+                    why="a sandbox has none to start, so what follows ran without it",
+                    next="Split the script there, and run the rest at first boot or in a virtual machine.",
+                )
+            )
+        if gone := _ESSENTIAL & set(effect.removed):
+            found.append(
+                Diagnostic(
+                    code="trace.root-removed",
+                    what=f"{effect.site} removed {', '.join(sorted(gone))}: {_short(effect.command)}",
+                    why="nothing that follows can work without it",
+                    next="Correct the script; what it removed was a copy, and is still there.",
+                )
+            )
+    return found
+
+
+# ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _effect(number: int, step: Step) -> Effect:
+    changes = step.changes
+    return Effect(
+        id=number,
+        command=step.command,
+        site=step.site,
+        calls=step.calls,
+        expanded=step.expanded,
+        rc=step.rc,
+        is_control=step.is_control,
+        seconds=step.seconds,
+        added=changes.added,
+        changed=changes.changed,
+        removed=changes.removed,
+        summary=step.summary,
+        approximate=tuple(sorted(step.doubts)),
+    )
+
+
+def _is_within(line: int, place: Place) -> bool:
+    # Inside of $( ) bash counts one line too many for what stands on the second line and after it.
+    return place.line <= line <= place.end_line
+
+
+def _reaches(effect: Effect, path: str) -> bool:
+    return path in effect.touched or any(path.startswith(f"{removed}/") for removed in effect.removed)
+
+
+def _words(command: str) -> list[str]:
+    """The words of a command as it is written, without `sudo` and assignments before it."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    while words and (words[0] == "sudo" or _ASSIGNED.match(words[0])):
+        words = words[1:]
+    return [posixpath.basename(words[0]), *words[1:]] if words else []
+
+
+def _short(command: str) -> str:
+    first, _, more = command.partition("\n")
+    return f"{first[:_LONGEST]} …" if more or len(first) > _LONGEST else first
