@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from goldsmith.hcl.diagnostics import GoldsmithError, Refused, UserError
-from goldsmith.registry import CopyPlace, Version
+from goldsmith.registry import CopyPlace, Order, Target, Version
 from tests.registry.registry_workbench import ACTOR, Bench, policy
 
 
@@ -63,6 +63,20 @@ def test_a_revoked_version_is_not_given_until_that_is_taken_back(spread: Bench, 
 
     spread.registry.withdraw(reference, "another file", actor=ACTOR)
     assert spread.registry.resolve_channel("web", "prod").version.ref == "web:2"
+
+
+def test_who_asks_for_a_revoked_version_is_told_what_a_rollback_would_bring(spread: Bench) -> None:
+    base = spread.registry.resolve("base:1")
+    for build in (3, 4):
+        spread.build("web", build, base)
+    glass = Order(reason="fire", break_glass_s=60)
+    spread.registry.promote_all([Target(image="web", channel="prod", reference="web:3")], glass, actor=ACTOR)
+    spread.promote("web", "prod", "web:4")
+    spread.registry.revoke("web:4", "bad", channels="leave", actor=ACTOR)
+    assert "web:2: goldsmith rollback web prod" in refused(spread).diagnostics[0].next
+
+    spread.registry.revoke("web:2", "bad", channels="leave", actor=ACTOR)
+    assert "web:1" in refused(spread).diagnostics[0].next
 
 
 def test_a_revocation_for_later_counts_from_its_time_on(spread: Bench) -> None:

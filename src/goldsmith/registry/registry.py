@@ -157,7 +157,7 @@ class Registry:
     def resolve(self, reference: str) -> Version:
         """The version to use. Raises `Refused` for a channel that is empty or whose version is revoked."""
         with self.database.read() as reader:
-            return versions.resolve(reader, reference)
+            return resolution.resolve_version(reader, reference)
 
     def resolve_channel(self, image: str, channel: str) -> resolution.Resolved:
         """What a channel points at now, with its artifacts: see `resolve.resolve`."""

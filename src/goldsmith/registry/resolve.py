@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
-from goldsmith.registry import channels, overview, versions
+from goldsmith.registry import channels, overview, rollback, versions
 from goldsmith.registry.entities import ArtifactRecord, Assignment, Version
-from goldsmith.registry.transaction import Reader
+from goldsmith.registry.transaction import Reader, Row
 
+_UNDOUBTED = f"""SELECT c.generation, {versions.SELECTED} FROM image i JOIN channel c ON c.image = i.id
+JOIN version v ON v.id = c.version JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent
+WHERE i.name = :image AND c.name = :channel AND c.state <> 'quarantined' AND NOT EXISTS (SELECT 1 FROM revocation r
+WHERE r.version = v.id OR r.version IN (SELECT ancestor FROM closure WHERE version = v.id))"""
+"""A channel whose version nobody ever revoked, nor an ancestor of it, from now on or later."""
 _PLACES = """SELECT * FROM artifact WHERE version = :version AND part_of IS NULL
 AND state IN ('bound', 'published', 'deprecated') ORDER BY id"""
 """The artifacts that a machine can still be started from; a snapshot is only a part of one."""
@@ -45,10 +50,29 @@ class Resolved:
 
 def resolve(reader: Reader, image: str, channel: str) -> Resolved:
     """What a channel points at now. Raises `Refused` for one that is empty or quarantined, or whose version is revoked."""
-    if (row := versions.undoubted(reader, image, channel)) is not None:
+    if (row := _undoubted(reader, image, channel)) is not None:
         return _resolved(reader, image, channel, row.whole("generation"), versions.of_row(row, revoked=""))
-    version = versions.resolve(reader, f"{image}@{channel}")
+    version = resolve_version(reader, f"{image}@{channel}")
     return _resolved(reader, image, channel, channels.pointer(reader, image, channel).generation, version)
+
+
+def resolve_version(reader: Reader, reference: str) -> Version:
+    """The version to use: as `versions.find`, but a channel answers only while its version is fit.
+
+    Raises `Refused` with code `resolve.unfit`, naming the newest earlier version of the channel that is fit, or with code
+    `resolve.quarantined`.
+    """
+    name, at, channel = reference.partition("@")
+    if not at:
+        return versions.find(reader, reference)
+    if (row := _undoubted(reader, name, channel)) is not None:
+        return versions.of_row(row, revoked="")
+    version = versions.find(reader, reference)
+    if version.revoked:
+        raise _unfit(reader, reference, version)
+    if why := _quarantine(reader, reference):
+        raise _quarantined(reference, version, why)
+    return version
 
 
 def resolve_at(reader: Reader, image: str, channel: str, *, time: int | None = None, event: int | None = None) -> Resolved:
@@ -82,6 +106,45 @@ def holding(reader: Reader, artifact: str) -> tuple[tuple[Version, ArtifactRecor
         for item in overview.artifacts_of(reader, version)
         if artifact in (item.external_id, item.digest)
     )
+
+
+def _undoubted(reader: Reader, image: str, channel: str) -> Row | None:
+    """A row of `SELECTED`, and the generation, when a channel points at a version that there is nothing to think about.
+
+    It is so for most channels, and one question answers for them. None says nothing.
+    """
+    return reader.first(_UNDOUBTED, image=image, channel=channel)
+
+
+def _unfit(reader: Reader, reference: str, version: Version) -> Refused:
+    image, _, channel = reference.partition("@")
+    earlier = rollback.candidates(reader, channels.pointer(reader, image, channel))
+    fit = next((item.version for item in earlier if not item.why_not), None)
+    return Refused(
+        Diagnostic(
+            code="resolve.unfit",
+            what=f"{reference} is {version.ref}, which is revoked",
+            why=version.revoked,
+            next=f"The newest earlier version that is fit is {fit.ref}: goldsmith rollback {image} {channel}"
+            if fit
+            else f"Build a new version and run goldsmith promote {image} {channel}.",
+        )
+    )
+
+
+def _quarantine(reader: Reader, reference: str) -> str:
+    """Why a channel is quarantined, or an empty string."""
+    image, _, channel = reference.partition("@")
+    sql = "SELECT reason FROM channel WHERE id = :id AND state = 'quarantined'"
+    row = reader.first(sql, id=versions.channel_id(reader, image, channel))
+    return (row.text("reason") or "no reason was given") if row else ""
+
+
+def _quarantined(reference: str, version: Version, why: str) -> Refused:
+    image, _, channel = reference.partition("@")
+    what = f"{reference} is {version.ref}, and the channel is quarantined"
+    next = f"Promote a fit version, or: goldsmith freeze -lift -reason=WHY {image} {channel}"
+    return Refused(Diagnostic(code="resolve.quarantined", what=what, why=why, next=next))
 
 
 def _resolved(reader: Reader, image: str, channel: str, generation: int, version: Version) -> Resolved:

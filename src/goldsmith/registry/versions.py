@@ -21,40 +21,7 @@ SELECTED = (
 _SELECT = f"""SELECT {SELECTED}
 FROM version v JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent """
 
-_UNDOUBTED = f"""SELECT c.generation, {SELECTED} FROM image i JOIN channel c ON c.image = i.id
-JOIN version v ON v.id = c.version JOIN storage s ON s.version = v.id LEFT JOIN version p ON p.id = v.parent
-WHERE i.name = :image AND c.name = :channel AND c.state <> 'quarantined' AND NOT EXISTS (SELECT 1 FROM revocation r
-WHERE r.version = v.id OR r.version IN (SELECT ancestor FROM closure WHERE version = v.id))"""
-"""A channel whose version nobody ever revoked, nor an ancestor of it, from now on or later."""
-
 _STATES: dict[str, StorageState] = {"present": "present", "expiring": "expiring", "deleting": "deleting", "deleted": "deleted"}
-
-
-def resolve(reader: Reader, reference: str) -> Version:
-    """The version to use: as `find`, but a channel answers only while its version is fit.
-
-    Raises `Refused` with code `resolve.unfit`, naming the newest earlier version of the channel that is fit, or with code
-    `resolve.quarantined`.
-    """
-    name, at, channel = reference.partition("@")
-    if not at:
-        return find(reader, reference)
-    if (row := undoubted(reader, name, channel)) is not None:
-        return of_row(row, revoked="")
-    version = find(reader, reference)
-    if version.revoked:
-        raise _unfit(reader, reference, version)
-    if why := _quarantine(reader, reference):
-        raise _quarantined(reference, version, why)
-    return version
-
-
-def undoubted(reader: Reader, image: str, channel: str) -> Row | None:
-    """A row of `SELECTED`, and the generation, when a channel points at a version that there is nothing to think about.
-
-    It is so for most channels, and one question answers for them. None says nothing.
-    """
-    return reader.first(_UNDOUBTED, image=image, channel=channel)
 
 
 def find(reader: Reader, reference: str) -> Version:
@@ -203,40 +170,6 @@ def _by_channel(reader: Reader, name: str, channel: str) -> Version:
             )
         )
     return by_id(reader, version)
-
-
-def _unfit(reader: Reader, reference: str, version: Version) -> Refused:
-    image, _, channel = reference.partition("@")
-    earlier = reader.rows(
-        "SELECT version FROM assignment WHERE channel = :channel AND version IS NOT NULL ORDER BY generation DESC",
-        channel=channel_id(reader, image, channel),
-    )
-    fit = next((item for item in (by_id(reader, row.whole("version")) for row in earlier) if is_usable(item)), None)
-    return Refused(
-        Diagnostic(
-            code="resolve.unfit",
-            what=f"{reference} is {version.ref}, which is revoked",
-            why=version.revoked,
-            next=f"The newest earlier version that is fit is {fit.ref}: goldsmith rollback {image} {channel}"
-            if fit
-            else f"Build a new version and run goldsmith promote {image} {channel}.",
-        )
-    )
-
-
-def _quarantine(reader: Reader, reference: str) -> str:
-    """Why a channel is quarantined, or an empty string."""
-    image, _, channel = reference.partition("@")
-    sql = "SELECT reason FROM channel WHERE id = :id AND state = 'quarantined'"
-    row = reader.first(sql, id=channel_id(reader, image, channel))
-    return (row.text("reason") or "no reason was given") if row else ""
-
-
-def _quarantined(reference: str, version: Version, why: str) -> Refused:
-    image, _, channel = reference.partition("@")
-    what = f"{reference} is {version.ref}, and the channel is quarantined"
-    next = f"Promote a fit version, or: goldsmith freeze -lift -reason=WHY {image} {channel}"
-    return Refused(Diagnostic(code="resolve.quarantined", what=what, why=why, next=next))
 
 
 def damaged_blobs(reader: Reader, version: int) -> int:
