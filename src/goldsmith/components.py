@@ -445,6 +445,10 @@ class Provisioner(Component[C]):
         """Further files and directories whose content enters the key, beyond attributes with `names_file`."""
         return ()
 
+    def materials(self, config: C, context: Context) -> Sequence[Mapping[str, object]]:
+        """What the provenance of an image tells of this step besides its key: {uri, digest: {sha256}, annotations}."""
+        return ()
+
     def tools(self, config: C, context: Context) -> AbstractContextManager[Mapping[str, Path]] | None:
         """Directories of the host to show in a sandbox, read-only, as {path in the machine: host path}; None for none."""
         return None

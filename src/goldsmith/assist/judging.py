@@ -53,7 +53,7 @@ def judge(
     return tuple(sorted(judged, key=lambda item: item.difference))
 
 
-def counted(judged: Sequence[Judged]) -> Mapping[Class, int]:
+def counted(judged: Sequence[Judged]) -> Mapping[str, int]:
     """How many paths are of each class."""
     worst: dict[str, int] = {}
     for item in judged:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from goldsmith.components import Context, Provisioner
 from goldsmith.events import Output, Warned
 from goldsmith.hcl.diagnostics import Diagnostic, GoldsmithError, MachineError
-from goldsmith.machines.cancellation import Cancelled
 from goldsmith.machines.machine import Machine
 from goldsmith.template import ProvisionerUse
 
@@ -29,6 +28,16 @@ def provision(use: ProvisionerUse, machine: Machine, context: Context) -> bool:
         context.emit(Warned(build=context.build, text=f'provisioner "{use.type}" failed and is set to continue: {error}'))
         return False
     return True
+
+
+def materials_of(uses: Sequence[ProvisionerUse], context: Context) -> tuple[Mapping[str, object], ...]:
+    """What provisioners tell the provenance of their image."""
+    found: list[Mapping[str, object]] = []
+    for use in uses:
+        component = use.component()
+        assert isinstance(component, Provisioner)
+        found += component.materials(use.config(context), context)
+    return tuple(found)
 
 
 def _with_retries(use: ProvisionerUse, machine: Machine, context: Context) -> None:
@@ -60,15 +69,10 @@ def _once(use: ProvisionerUse, machine: Machine, context: Context) -> None:
 
 
 def _within(use: ProvisionerUse, machine: Machine, context: Context, seconds: float) -> None:
-    token = context.cancellation.child()
-    timer = threading.Timer(seconds, token.request)
-    timer.daemon = True
-    timer.start()
     try:
-        _act(use, machine, replace(context, cancellation=token))
-    except Cancelled:
-        if context.cancellation.requested:
-            raise
+        with context.cancellation.within(seconds) as token:
+            _act(use, machine, replace(context, cancellation=token))
+    except TimeoutError:
         _say(context, "Cancelling provisioner after a timeout...")
         raise MachineError(
             Diagnostic(
@@ -78,8 +82,6 @@ def _within(use: ProvisionerUse, machine: Machine, context: Context, seconds: fl
                 next="Raise its timeout, or find out what it waits for in the log.",
             )
         ) from None
-    finally:
-        timer.cancel()
 
 
 def _act(use: ProvisionerUse, machine: Machine, context: Context) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from goldsmith.build.attempt import provision
+from goldsmith.build.attempt import materials_of, provision
 from goldsmith.build.keys import StepKey
 from goldsmith.build.layered import LayeredResult, StepRecord, Workshop, position_of
 from goldsmith.build.recovery import attempted
@@ -95,7 +95,8 @@ class _Way:
     def as_version(self, image: SealedImage) -> LayeredResult:
         """What gates and the registry need to know of the finished disk."""
         steps = [StepRecord(name=stage.name, key=stage.key.key if stage.key else "", layer="") for stage in self._stages()]
-        base = Base(epoch=image.epoch, lock_digest=image.lock_digest, materials=self._base.materials)
+        materials = (*self._base.materials, *materials_of(self._build.provisioners, self._context))
+        base = Base(epoch=image.epoch, lock_digest=image.lock_digest, materials=materials)
         return LayeredResult(image=image, tree=None, base=base, disk=DiskConfig(), steps=tuple(steps), machine_booted=True)
 
     def _stages(self) -> list[Stage]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-from goldsmith.build.attempt import provision
+from goldsmith.build.attempt import materials_of, provision
 from goldsmith.build.cache import CachedStep, StepCache
 from goldsmith.build.faults import with_full_disk
 from goldsmith.build.keys import Document, Redaction, StepKey, files_of, implementation, options_of, step_key
@@ -89,6 +89,7 @@ def run_layered(build: Build, context: Context, images: ImageLookup, workshop: W
         context.cancellation.check()
         _provisioner_step(index, use, build, base, progress, context, workshop)
     workshop.cache.keep_documents(position_of(context), progress.documents)
+    base = replace(base, materials=(*base.materials, *materials_of(build.provisioners, context)))
     return _seal(source, config, base, progress, context, workshop)
 
 

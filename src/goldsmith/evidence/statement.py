@@ -19,6 +19,7 @@ APPROVAL = "urn:goldsmith:approval:v1"
 WAIVER = "urn:goldsmith:waiver:v1"
 CHECKPOINT = "urn:goldsmith:checkpoint:v1"
 POINTER = "urn:goldsmith:pointer:v1"
+CONVERSION = "urn:goldsmith:conversion:v1"
 CONTENTS = "urn:goldsmith:bundle:v1"
 
 

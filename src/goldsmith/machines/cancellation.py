@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class Cancelled(Exception):
@@ -24,6 +26,22 @@ class Cancellation:
         if self.requested:
             token.request()
         return token
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[Cancellation]:
+        """A token for a part of the work that may take so long. Raises `TimeoutError` when that part ended because of it."""
+        token = self.child()
+        timer = threading.Timer(seconds, token.request)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield token
+        except Cancelled:
+            if self.requested:
+                raise
+            raise TimeoutError from None
+        finally:
+            timer.cancel()
 
     def request(self) -> None:
         """Ask to stop; a second call asks to stop now, without clean-up that takes time."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from platform import python_version
 
 from goldsmith.components import REQUIRED, Context, Provisioner, attribute
+from goldsmith.evidence.conversion import certificate_beside
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.provisioners import ansible_files, target_python
@@ -94,6 +95,16 @@ class Ansible(Provisioner[AnsibleConfig]):
         named = [context.cwd / name for name in directories if name and (context.cwd / name).is_dir()]
         configured = configuration_file(context.cwd)
         return [*read, *named, *([configured] if configured else []), PLUGINS]
+
+    def materials(self, config: AnsibleConfig, context: Context) -> Sequence[Mapping[str, object]]:
+        """The certificate of a converted role beside the playbook, while it is about the role as it is."""
+        found = certificate_beside(context.cwd / config.playbook_file)
+        if found is None:
+            return ()
+        told = {"verdict": found.verdict, "parent": found.parent}
+        told |= {f"sha256 of {role.name}": role.sha256 for role in found.roles}
+        digest = {"sha256": found.digest.removeprefix("sha256:")}
+        return ({"uri": "urn:goldsmith:conversion", "digest": digest, "annotations": told},)
 
     def tools(self, config: AnsibleConfig, context: Context) -> AbstractContextManager[Mapping[str, Path]]:
         """The Python of the modules."""

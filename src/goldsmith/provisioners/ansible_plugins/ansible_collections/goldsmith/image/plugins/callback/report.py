@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import module_loader
@@ -16,6 +17,7 @@ type: aggregate
 short_description: Reports failed tasks to a Goldsmith build
 description:
   - Writes one JSON line for each failed task to the file that the build names.
+  - Writes one for every task, with its times, to the file that GOLDSMITH_TASKS names, if it is set.
   - Lets apt and apt_repository be the modules of this collection, which need no python3-apt in the machine.
 author: Goldsmith
 """
@@ -33,14 +35,36 @@ class CallbackModule(CallbackBase):
 
     def __init__(self, *arguments, **options):
         super().__init__(*arguments, **options)
+        self._started = 0.0
         _replace_modules()
 
+    def v2_runner_on_start(self, host, task):
+        self._started = time.time()
+
+    def v2_runner_on_ok(self, result):
+        self._note(result, "ok")
+
+    def v2_runner_on_skipped(self, result):
+        self._note(result, "skipped")
+
     def v2_runner_on_failed(self, result, ignore_errors=False):
+        self._note(result, "failed")
         if not ignore_errors:
             _report(result, "failed")
 
     def v2_runner_on_unreachable(self, result):
+        self._note(result, "unreachable")
         _report(result, "unreachable")
+
+    def _note(self, result, kind):
+        path = os.environ.get("GOLDSMITH_TASKS")
+        if not path:
+            return
+        task = result._task
+        told = {"name": task.get_name().strip(), "place": task.get_path() or "", "kind": kind}
+        told |= {"changed": bool(result._result.get("changed")), "started": self._started, "ended": time.time()}
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(told) + "\n")
 
 
 def _replace_modules():
