@@ -64,14 +64,15 @@ class Cloud:
         self.calls: list[Call] = []
         self.fault: Callable[[Call, int], FaultKind | Refusal | None] = lambda call, number: None
         self.instances: dict[str, SandboxInstance] = {}
-        self.reasons: dict[str, tuple[str, str, str]] = {}
-        """State, code and message that are told of an instance instead of moto's."""
+        self._reasons: dict[str, tuple[str, str]] = {}
+        """Why instances ended, where moto would tell that the user did it."""
         self.sessions: list[str] = []
         self._lower, self._homes = lower, homes
         self._keys: dict[str, str] = {}
         self._answers: dict[tuple[str, str, str], bytes] = {}
         self._started: dict[tuple[str, str], list[str]] = {}
         """The instances of a client token or of a launch template, by the name of the filter."""
+        self._clients: dict[tuple[str, str, bool], Any] = {}
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.address = f"http://127.0.0.1:{self._server.server_port}"
@@ -88,9 +89,21 @@ class Cloud:
 
     def client(self, service: str, region: str = "us-east-1", *, behind: bool = False) -> Any:
         """boto3's client, through the front or directly of moto."""
-        import boto3
+        key = (service, region, behind)
+        if key not in self._clients:
+            import boto3
 
-        return boto3.client(service, endpoint_url=self.moto if behind else self.address, region_name=region)
+            address = self.moto if behind else self.address
+            self._clients[key] = boto3.client(service, endpoint_url=address, region_name=region)
+        return self._clients[key]
+
+    def end(self, instance_id: str, code: str, message: str) -> None:
+        """An instance ends, and not because anybody asked for it."""
+        region = next(call.region for call in self.calls if call.action in ("RunInstances", "CreateFleet"))
+        self._reasons[instance_id] = (code, message)
+        if instance_id in self.instances:
+            self.instances.pop(instance_id).destroy()
+        self.client("ec2", region, behind=True).terminate_instances(InstanceIds=[instance_id])
 
     def left(self) -> dict[str, list[str]]:
         """Everything that exists and costs or confuses, by kind, of all regions that were used."""
@@ -243,9 +256,8 @@ class Cloud:
             if instance_id in self.instances:
                 _set(item, "ipAddress", self.instances[instance_id].address)
                 _set(item, "privateIpAddress", self.instances[instance_id].address)
-            if instance_id in self.reasons and item.find("{*}instanceState") is not None:
-                state, code, message = self.reasons[instance_id]
-                _set(item, "instanceState/name", state)
+            if instance_id in self._reasons and item.find("{*}instanceState") is not None:
+                code, message = self._reasons[instance_id]
                 _set(item, "stateReason/code", code)
                 _set(item, "stateReason/message", message)
         return Xml.tostring(root, encoding="unicode")
