@@ -11,6 +11,7 @@ from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
 FAMILIES: tuple[str, ...] = (
     "builds",
+    "containers",
     "files",
     "finding",
     "firewall",
@@ -22,6 +23,7 @@ FAMILIES: tuple[str, ...] = (
     "permissions",
     "python",
     "refresh",
+    "registration",
     "sealing",
     "security",
     "services",
