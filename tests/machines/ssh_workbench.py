@@ -40,12 +40,17 @@ def ssh_tree(factory: pytest.TempPathFactory) -> Path:
     with (shared / "ssh-tree.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (tree / "etc" / "ssh" / "host_key").exists():
-            command = ["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", "bookworm", str(tree)]
-            made = subprocess.run(command, capture_output=True, text=True, check=False)
-            if made.returncode:
-                pytest.skip(f"no Debian archive: {made.stderr.strip().splitlines()[-1]}")
-            _furnish(tree)
+            make_ssh_tree(tree)
     return tree
+
+
+def make_ssh_tree(tree: Path) -> None:
+    """Make the tree; the test is skipped where there is no archive."""
+    command = ["mmdebstrap", "--variant=extract", f"--include={PACKAGES}", "bookworm", str(tree)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no Debian archive: {made.stderr.strip().splitlines()[-1]}")
+    _furnish(tree)
 
 
 def _furnish(tree: Path) -> None:
