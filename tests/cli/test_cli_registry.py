@@ -12,10 +12,11 @@ import pygohcl
 import pytest
 
 from goldsmith.cli.app import run
-from goldsmith.evidence import TEST_RESULT, Statement
+from goldsmith.evidence import TEST_RESULT, Statement, Subject, load_or_create_signer, sign
 from goldsmith.project import load_project, open_registry
 from goldsmith.project.registration import vulnerabilities_of
-from goldsmith.registry import JSON, ArtifactFile, Package
+from goldsmith.registry import JSON, ArtifactFile, Package, VerifiedStatement
+from goldsmith.registry.entities import Verdict
 
 PROJECT = 'image "web" {\n  template = "."\n}\nchannel "dev" {}\n'
 
@@ -110,6 +111,43 @@ def test_what_a_signed_result_says_of_vulnerabilities_is_read_under_each_name() 
 
     assert found == [("DSA-1-1", "openssl", "l"), ("CVE-2030-1", "openssl", "l")]
     assert list(vulnerabilities_of(Statement(subjects=[], predicate_type=TEST_RESULT, predicate={}))) == []
+
+
+def test_why_a_gate_did_not_pass_is_shown_while_that_counts(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attest(place, "web:2", "error", ["error 0"], 0)
+    attest(place, "web:2", "fail", [f"fail {item}" for item in range(12)], 1)
+    assert run(["show", "web:2"]) == 0
+
+    told = capsys.readouterr().out
+    assert [line.strip() for line in told.splitlines() if "fail " in line] == [f"fail {item}" for item in range(10)]
+    assert "and 2 more" in told
+    assert "error 0" not in told, "an older verdict counts no more"
+
+    for blob in (place / ".goldsmith/store/blobs/sha256").iterdir():
+        blob.chmod(0o644)
+        blob.write_bytes(blob.read_bytes() + b" ")
+    assert run(["show", "web:2"]) == 0
+    assert "has other bytes than its name says" in capsys.readouterr().out
+
+
+def attest(place: Path, reference: str, verdict: Verdict, reasons: list[str], issued_at: int) -> None:
+    """Record what a gate said, signed by the project."""
+    with open_registry(load_project(place / "goldsmith.hcl")) as registry:
+        version = registry.resolve(reference)
+        result = {"gate": "hardening", "verdict": verdict, "reasons": reasons}
+        subjects = [Subject(name="version", sha256=version.digest.removeprefix("sha256:"))]
+        made = Statement(subjects=subjects, predicate_type=TEST_RESULT, predicate={"goldsmith_result": result})
+        signed = sign(made, load_or_create_signer(place / "goldsmith.key"))
+        verified = VerifiedStatement(
+            subjects=(version.digest,),
+            predicate_type=TEST_RESULT,
+            statement_digest=signed.digest,
+            signer=signed.signer,
+            gate="hardening",
+            verdict=verdict,
+            issued_at=issued_at,
+        )
+        registry.attest(version, verified, signed.bundle, "user:ci")
 
 
 def test_the_log_is_read_exported_signed_and_verified(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

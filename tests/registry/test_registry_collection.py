@@ -214,6 +214,8 @@ def test_two_registries_on_one_store_are_refused_and_delete_nothing(bench: Bench
             )
         with pytest.raises(UserError, match="belongs to another registry"):
             other.expire(KEEP_ONE, actor=ACTOR)
+        with pytest.raises(UserError, match="belongs to another registry"):
+            other.write_index(actor=ACTOR)
 
     assert caught.value.diagnostics[0].code == "store.foreign"
     assert bench.registry.check(deep=True).faults == ()

@@ -68,6 +68,15 @@ def test_a_host_whose_clock_is_an_hour_off_changes_nothing(
         assert registry.events() == ()
 
 
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    (tmp_path / "registry.db").mkdir()
+
+    with pytest.raises(MachineError) as caught:
+        open_registry(f"sqlite:///{tmp_path / 'registry.db'}", tmp_path / "store")
+
+    assert code_of(caught) == "registry.unopened"
+
+
 def test_a_server_that_only_reads_is_told(shared: Bench, postgresql: Server) -> None:
     shared.registry.close()
     with closing(postgresql.connect("postgres")) as other:

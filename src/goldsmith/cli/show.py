@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json as json_module
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
 from goldsmith.cli.options import flag
 
+MOST_REASONS = 10
+"""Of each gate; the rest is in its evidence."""
+
 
 @click.command("show")
 @flag("json", "Print JSON.")
 @click.argument("reference", metavar="REF")
 def command(json: bool, reference: str) -> int:
-    """Show a version: REF is web, web:41, web@prod or sha256:…"""
+    """Show a version: REF is web, web:41, web@prod or sha256:…
+
+    Of each gate the newest evidence counts; where it is no pass, its reasons are shown.
+    """
     from goldsmith.cli.references import open_here
     from goldsmith.cli.rendering.lines import short, size
+    from goldsmith.project import reasons_of
 
     _, registry = open_here()
     detail = registry.show(reference)
@@ -50,12 +58,22 @@ def command(json: bool, reference: str) -> int:
         else:
             place = " ".join(part for part in (artifact.platform, artifact.account, artifact.region) if part)
             click.echo(f"  artifact  {artifact.kind}  {artifact.external_id} in {place}, {artifact.state}")
+    newest = {(item.gate, item.disk): item for item in detail.evidence}
     for evidence in detail.evidence:
         failing = f": {', '.join(evidence.failing[:3])}" if evidence.failing else ""
-        click.echo(f"  evidence  {evidence.gate:<14} {evidence.verdict.upper():<5} {moment(evidence.issued_at)}{failing}")
+        click.echo(f"  evidence  {evidence.gate:<15} {evidence.verdict.upper():<5} {moment(evidence.issued_at)}{failing}")
+        if newest[evidence.gate, evidence.disk] is evidence and evidence.verdict != "pass":
+            _print_reasons(reasons_of(evidence, registry.blobs))
     for pin in detail.pins:
         click.echo(f"  pin       {pin}")
     return 0
+
+
+def _print_reasons(reasons: Sequence[str]) -> None:
+    for reason in reasons[:MOST_REASONS]:
+        click.echo(f"            {reason}")
+    if len(reasons) > MOST_REASONS:
+        click.echo(f"            and {len(reasons) - MOST_REASONS} more")
 
 
 def moment(microseconds: int) -> str:

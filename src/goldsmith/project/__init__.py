@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from goldsmith.project.sending import all_sendings, send, sending_of
     from goldsmith.project.session import Request, Session
     from goldsmith.project.state import advisories_directory, cache_directory, is_fleet, state_directory
-    from goldsmith.project.verdicts import gate_verdicts, public_key_here
+    from goldsmith.project.verdicts import gate_verdicts, public_key_here, reasons_of
     from goldsmith.project.waiver import waive
 
 __all__ = [
@@ -66,6 +66,7 @@ __all__ = [
     "project_for",
     "public_key_here",
     "read_inventories",
+    "reasons_of",
     "receive",
     "scrub_store",
     "seconds",
@@ -100,7 +101,7 @@ __getattr__ = opened_when_asked(
         "sending": "all_sendings send sending_of",
         "session": "Request Session",
         "state": "advisories_directory cache_directory is_fleet state_directory",
-        "verdicts": "gate_verdicts public_key_here",
+        "verdicts": "gate_verdicts public_key_here reasons_of",
         "waiver": "waive",
     },
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from goldsmith.evidence import TEST_RESULT, SignedStatement, public_path
-from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.evidence import TEST_RESULT, SignedStatement, claimed, public_path
+from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.project.project import load_project
 from goldsmith.project.state import find_project
+
+if TYPE_CHECKING:
+    from goldsmith.registry import BlobStore, Evidence
 
 
 def gate_verdicts(statements: Sequence[SignedStatement]) -> Mapping[str, str]:
@@ -19,6 +23,28 @@ def gate_verdicts(statements: Sequence[SignedStatement]) -> Mapping[str, str]:
         if item.statement.predicate_type == TEST_RESULT and isinstance(result, Mapping):
             verdicts[str(result["gate"])] = str(result["verdict"])
     return verdicts
+
+
+def reasons_of(evidence: Evidence, store: BlobStore) -> tuple[str, ...]:
+    """Why the verdict of accepted evidence is not pass, in the sentences of its gate; those of others say none.
+
+    The signature was checked when it was accepted, and its digest was recorded then.
+    """
+    from goldsmith.registry import digest_of_bytes
+
+    try:
+        with store.open(evidence.blob) as file:
+            content = file.read()
+    except MachineError as error:
+        return tuple(fault.what for fault in error.diagnostics)
+    if digest_of_bytes(content) != evidence.blob:
+        return (f"the blob {evidence.blob} has other bytes than its name says: goldsmith registry scrub",)
+    try:
+        result = claimed(content).predicate.get("goldsmith_result")
+    except ValueError as error:
+        return (f"its statement cannot be read: {error}",)
+    reasons = result.get("reasons") if isinstance(result, Mapping) else None
+    return tuple(map(str, reasons)) if isinstance(reasons, Sequence) else ()
 
 
 def public_key_here() -> Path:

@@ -536,6 +536,7 @@ class Registry:
         """Rebuild `index.json` of the store, for other tools; gives the number of versions in it."""
         from goldsmith.registry import push
 
+        claim(self.database, self.blobs)
         describe = partial(records.describe, self.database, self.blobs, actor=actor)
         return push.write_index(self.database, self.blobs, describe)
 

@@ -135,6 +135,10 @@ _ADVICE = {
     "database is locked": ("registry.busy", "Another program is writing. Wait for it, then run the command again."),
     "database or disk is full": ("registry.disk-full", "Free space on its disk, then run the command again."),
     "attempt to write a readonly database": ("registry.read-only", "Make the file and its directory writable for this user."),
+    "unable to open database file": (
+        "registry.unopened",
+        "This user must be able to write the file and its directory, even to read: a log of writes is beside it.",
+    ),
     "file is not a database": (
         "registry.not-a-database",
         "Restore the file from a backup, or name another one in the registry block.",
