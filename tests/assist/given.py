@@ -26,6 +26,13 @@ _MODULES = """
     ansible.builtin: getent lineinfile replace rpm_key stat unarchive yum_repository
     community.general: apk copr dnf_config_manager dnf_versionlock dpkg_divert ini_file pacman portage snap yum_versionlock
     community.general: zypper zypper_repository
+    ansible.builtin: git group iptables pip reboot service shell systemd_service sysvinit user
+    ansible.posix: acl firewalld mount patch seboolean
+    community.crypto: openssh_keypair
+    community.docker: docker_compose_v2 docker_compose_v2_pull docker_container docker_image_build docker_image_pull
+    community.docker: docker_network docker_volume
+    community.general: alternatives apache2_module capabilities cargo cpanm filesystem gem git_config locale_gen make modprobe
+    community.general: npm pipx redhat_subscription rhsm_release rhsm_repository sefcontext selinux_permissive seport ufw yarn
 """
 _OURS = {"goldsmith.image.apt": "ansible.builtin.apt", "goldsmith.image.dnf": "ansible.builtin.dnf"}
 

@@ -192,7 +192,10 @@ class Command:
             return word
         joined = self.directory + Word.of("/") + word
         text = joined.text
-        return joined if text is None else Word((Text(posixpath.normpath(text)),), word.source, word.glob, word.is_split)
+        if text is None:
+            return joined
+        # POSIX leaves two slashes at the beginning alone, and nothing else does.
+        return Word((Text(posixpath.normpath(text.replace("//", "/"))),), word.source, word.glob, word.is_split)
 
 
 Argument: TypeAlias = "str | int | bool | Word | Sequence[Argument] | Mapping[str, Argument]"

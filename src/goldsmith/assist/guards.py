@@ -79,12 +79,6 @@ def _literal(value: str) -> str:
     return f"'{escaped}'"
 
 
-def listed(words: tuple[Word, ...]) -> str:
-    """Several words in the name of a task."""
-    labels = [word.label for word in words]
-    return " and ".join(labels) if len(labels) <= 3 else f"{labels[0]} and {len(labels) - 1} more"
-
-
 def guarded(command: Command, reason: str) -> Task:
     """The task of a command that no rule converts: as it is written, with the guard that its words alone allow.
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Argument, Command, Text, Word
 from goldsmith.assist.rules.options import Grammar, text
+from goldsmith.assist.rules.paths import inside
+from goldsmith.assist.rules.phrases import said
 from goldsmith.assist.tasks import Converted, Inexact, Outcome, Rule, Task
 
 _MAKE = Grammar.of(
@@ -31,7 +33,7 @@ def _make(command: Command) -> Outcome:
     targets: list[Argument] = []
     params: dict[str, Argument] = {}
     for word in parsed.operands:
-        if word.is_split or word.glob:
+        if word.glob:
             raise Inexact("what is made is known only on the machine")
         match = re.match(r"([A-Za-z_][A-Za-z0-9_.]*)=", word.label)
         if match and word.startswith(match[0]):
@@ -52,7 +54,7 @@ def _make(command: Command) -> Outcome:
         args["file"] = makefile
     if command.program.text and command.program.text != "make":
         args["make"] = command.program
-    label = guards.listed(tuple(word for word in targets if isinstance(word, Word))) if targets else "the default target"
+    label = said(tuple(word for word in targets if isinstance(word, Word))) if targets else "the default target"
     task = Task(f"Make {label} in {directory.label}", "community.general.make", args, "builds.make")
     return Converted((replace(task, environment=dict(command.environment), become_user=command.user),))
 
@@ -93,7 +95,7 @@ def _cmake(command: Command) -> Outcome:
             directory = command.path(command.args[index + 1])
         elif word.startswith("-B"):
             directory = command.path(word.after("-B"))
-    made = directory + Word.of("/CMakeCache.txt")
+    made = inside(directory, Word.of("CMakeCache.txt"))
     name = f"Configure the build in {directory.label}"
     return Converted((guards.run(command, name, "builds.cmake", creates=made),))
 
@@ -111,7 +113,7 @@ def _meson(command: Command) -> Outcome:
     verb = text(words[0]) if words else ""
     if verb != "setup" or len(words) < 2:
         raise Inexact(f"what meson {verb} leaves behind is not known")
-    made = command.path(words[1]) + Word.of("/build.ninja")
+    made = inside(command.path(words[1]), Word.of("build.ninja"))
     return Converted((guards.run(command, f"Configure the build in {words[1].label}", "builds.meson", creates=made),))
 
 

@@ -31,7 +31,9 @@ def _docker(command: Command) -> Outcome:
 
 
 def _task(name: str, module: str, args: Mapping[str, Argument]) -> Task:
-    return Task(name, f"community.docker.{module}", args, f"containers.{module.replace('_', '-')}", notes=_NOTES)
+    return Task(
+        name, f"community.docker.{module}", args, f"containers.{module.replace('_v2', '').replace('_', '-')}", notes=_NOTES
+    )
 
 
 def _pull(command: Command) -> Outcome:
@@ -209,7 +211,7 @@ def _state(verb: str) -> Rule:
         words, state = _STATES[verb]
         tasks = []
         for name in parsed.operands:
-            if name.is_split or name.glob:
+            if name.glob:
                 raise Inexact("which containers are meant is known only on the machine")
             args: dict[str, Argument] = {"name": name, "state": state}
             if parsed.has("-f"):
@@ -259,6 +261,7 @@ def _compose(command: Command) -> Outcome:
     return Converted((_composition(verb, given, args),))
 
 
+_COMPOSED = {"up": "Start", "down": "Remove", "stop": "Stop", "start": "Start", "restart": "Restart"}
 _WAITS = ("--wait", "--pull")
 
 
@@ -280,7 +283,7 @@ def _composition(verb: str, given: Parsed, args: dict[str, Argument]) -> Task:
     pull = given.value("--pull")
     if pull is not None:
         args["pull"] = pull
-    return _task(f"{verb.capitalize()} a composition", "docker_compose_v2", args)
+    return _task(f"{_COMPOSED[verb]} a composition", "docker_compose_v2", args)
 
 
 _VERBS: Mapping[str, Rule] = {

@@ -12,7 +12,9 @@ from dataclasses import replace
 from goldsmith.assist import counted, guards
 from goldsmith.assist.commands import Command, Variable, Word
 from goldsmith.assist.rules.options import Grammar, text
-from goldsmith.assist.tasks import Converted, Inexact, Outcome, Residue, Rule, Task
+from goldsmith.assist.rules.paths import inside
+from goldsmith.assist.rules.sealed import is_emptied, is_sealed_away
+from goldsmith.assist.tasks import Converted, Dropped, Inexact, Outcome, Residue, Rule, Task
 
 _ITEM = Variable("item", "loop")
 # Commands that do with several names what they do with each of them.
@@ -41,12 +43,27 @@ def _find(command: Command) -> Outcome:
     if acting[0].text == "rm" and not any(_is_recursive(word) for word in acting) and not _finds_files(tests):
         # rm leaves directories alone, a task that says `absent` does not.
         tests = [*tests, Word.of("!"), Word.of("-type"), Word.of("d")]
+    if (reason := _sealed(command, tests, acting)) is not None:
+        return Dropped("finding.sealed", reason)
     return _for_each(command, _looking(command, tests), acting, several, "stdout_lines")
 
 
 _ACTIONS = frozenset({
     "-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls", "-print0", "-printf",
 })  # fmt: skip
+
+
+def _sealed(command: Command, tests: Sequence[Word], acting: Sequence[Word]) -> str | None:
+    """Why nothing has to be emptied or removed below the starting points, where sealing does that to all that lies there."""
+    words = [word.text for word in acting]
+    is_emptying = words[0] == "truncate" or words[:2] == ["cp", "/dev/null"]
+    if not is_emptying and words[0] != "rm":
+        return None
+    ends = [index for index, word in enumerate(tests) if word.startswith("-") or word.text in ("(", "!")]
+    starts = [command.path(word) for word in tests[: ends[0] if ends else len(tests)]]
+    below = [replace(inside(start, Word.of("*")), glob=True) for start in starts]
+    reasons = [is_emptied(path) if is_emptying else is_sealed_away(path) for path in below]
+    return reasons[0] if reasons and all(reasons) else None
 
 
 def _deleting(tests: Sequence[Word], after: Sequence[Word]) -> Sequence[Word]:

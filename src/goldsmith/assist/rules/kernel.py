@@ -94,12 +94,9 @@ def _dkms(command: Command) -> Outcome:
         if value is not None:
             words += [option, value]
     named = parsed.operands[1:]
-    if len(named) > 1 or (named and "/" not in named[0].label and not named[0].startswith("/")):
-        raise Inexact("which module is meant is not known")
-    if named and not named[0].startswith("/"):
-        words.append(named[0])
-    elif named or len(words) == 2:
-        raise Inexact("which module is meant stands in a file")
+    if len(named) > 1 or (named and (named[0].startswith("/") or named[0].startswith("."))) or (not named and len(words) == 2):
+        raise Inexact("which module is meant stands in a file, or is not known")
+    words += named
     known = guards.registered(command, "dkms")
     label = (parsed.value("-m") or (named[0] if named else Word.of("modules"))).label
     look = guards.query(command, f"Look up the state of {label} in dkms", "kernel.dkms-status", words, register=known)

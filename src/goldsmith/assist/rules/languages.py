@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Argument, Command, Text, Word
 from goldsmith.assist.rules.options import Grammar, text
+from goldsmith.assist.rules.phrases import said
 from goldsmith.assist.tasks import Converted, Dropped, Inexact, Outcome, Rule, Task
 
 _NPM = Grammar.of(
@@ -49,7 +51,6 @@ def _npm(command: Command) -> Outcome:
         "i": "present",
         "add": "present",
         "ci": "present",
-        "update": "latest",
         "uninstall": "absent",
         "rm": "absent",
     }
@@ -84,10 +85,44 @@ def _npm(command: Command) -> Outcome:
         )
     if any(word.is_split or word.glob for word in names):
         raise Inexact("how many packages are meant is known only on the machine")
-    tasks = [
-        _npm_task(f"{_said(verbs[verb])} {name.label} by npm", {**_versioned(name, verbs[verb]), **shared}) for name in names
-    ]
+    tasks: list[Task] = []
+    for number, name in enumerate(names):
+        if name.label.endswith("@latest") and verbs[verb] == "present":
+            tasks += _npm_newest(command, name, names, number, "global" in shared)
+        else:
+            tasks.append(_npm_task(f"{_said(verbs[verb])} {name.label} by npm", {**_versioned(name, verbs[verb]), **shared}))
     return Converted(tuple(tasks))
+
+
+def _npm_newest(command: Command, name: Word, names: Sequence[Word], number: int, is_global: bool) -> tuple[Task, ...]:
+    """The newest version is asked for, and compared with the one that is there."""
+    plain, _ = split_at(name, "@")
+    newest, present = guards.registered(command, f"npm_newest_{number}"), guards.registered(command, f"npm_present_{number}")
+    others = [item for place, item in enumerate(names) if place != number]
+    alone = replace(command, args=tuple(word for word in command.args if not any(word is other for other in others)))
+    scope: list[str | Word] = ["-g"] if is_global else []
+    return (
+        guards.query(
+            command,
+            f"Ask for the newest {plain.label}",
+            "languages.npm-newest",
+            ["npm", "view", plain, "version"],
+            register=newest,
+        ),
+        guards.query(
+            command,
+            f"Look up the version of {plain.label}",
+            "languages.npm-present",
+            ["npm", "ls", *scope, "--depth=0", plain],
+            register=present,
+        ),
+        guards.run(
+            alone,
+            f"Install the newest {plain.label} by npm",
+            "languages.npm-latest",
+            when=(f"({guards.expression(plain)} ~ '@' ~ {newest}.stdout) not in {present}.stdout.split()",),
+        ),
+    )
 
 
 def _said(state: str) -> str:
@@ -105,8 +140,8 @@ def _versioned(name: Word, state: str) -> dict[str, Argument]:
     if at <= 0 or label.startswith(("git+", "http", "file:", "/", ".")):
         return {"name": name, "state": state}
     before, after = split_at(name, "@")
-    if after.text == "latest":
-        return {"name": before, "state": "latest" if state == "present" else state}
+    if after.text == "latest" and state == "present":
+        raise Inexact("which version is the newest is known only when it is asked for")
     return {"name": before, "version": after, "state": state}
 
 
@@ -245,7 +280,7 @@ def _cargo(command: Command) -> Outcome:
     return Converted(
         (
             Task(
-                f"{_said(str(args['state']))} {guards.listed(names)} by cargo",
+                f"{_said(str(args['state']))} {said(names)} by cargo",
                 "community.general.cargo",
                 args,
                 "languages.cargo",

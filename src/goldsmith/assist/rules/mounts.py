@@ -29,7 +29,7 @@ def _mount(command: Command) -> Outcome:
     if len(parsed.operands) != 2:
         raise Inexact("what is mounted where stands in /etc/fstab")
     source, path = parsed.operands
-    if any(word.glob or word.is_split for word in (source, path)):
+    if source.glob or path.glob:
         raise Inexact("what is mounted is known only on the machine")
     kind: Argument = parsed.value("-t") or ("none" if "bind" in options or "rbind" in options else "auto")
     args: dict[str, Argument] = {"src": source, "path": command.path(path), "fstype": kind, "state": "ephemeral"}
@@ -76,7 +76,7 @@ def _umount(command: Command) -> Outcome:
         raise Inexact("it names no path")
     tasks = []
     for path in parsed.operands:
-        if path.startswith("/dev/") or path.glob or path.is_split:
+        if path.startswith("/dev/") or path.glob:
             raise Inexact("a module unmounts by one path, not by a device")
         args: dict[str, Argument] = {"path": command.path(path), "state": "unmounted"}
         tasks.append(Task(f"Unmount {path.label}", _MODULE, args, "mounts.umount"))

@@ -25,11 +25,14 @@ def package_lists(words: Sequence[Word]) -> Iterator[PackageList]:
         yield PackageList(tuple(plain), said(plain))
     for word in words:
         if holds_several(word):
-            piece = word.pieces[0]
-            assert isinstance(piece, Variable)
-            yield PackageList(
-                Word((Variable(f"{piece.expression} | split", piece.kind),), word.source), f"what {word.label} names"
-            )
+            yield PackageList(several_names(word), f"what {word.label} names")
+
+
+def several_names(word: Word) -> Word:
+    """The names in the value of a word that holds several, as a list of Ansible."""
+    piece = word.pieces[0]
+    assert isinstance(piece, Variable)
+    return Word((Variable(f"{piece.expression} | split", piece.kind),), word.source)
 
 
 def holds_several(word: Word) -> bool:

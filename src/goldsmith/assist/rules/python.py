@@ -9,6 +9,8 @@ from dataclasses import replace
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Argument, Command, Word
 from goldsmith.assist.rules.options import Grammar, Parsed, text
+from goldsmith.assist.rules.package_lists import package_lists
+from goldsmith.assist.rules.phrases import said
 from goldsmith.assist.tasks import Converted, Dropped, Inexact, Outcome, Rule, Task
 
 _PIP = Grammar.of(
@@ -41,7 +43,7 @@ def _pip_of(command: Command, words: tuple[Word, ...], program: Word) -> Outcome
     parsed = _PIP.parse(replace(command, args=words))
     verb = text(parsed.operands[0]) if parsed.operands else ""
     if verb in ("cache", "config") and [text(word) for word in parsed.operands[1:]] in (["purge"],):
-        return Dropped("languages.pip-cache", "sealing does it: left by tools that the build ran")
+        return Dropped("python.pip-cache", "sealing does it: left by tools that the build ran")
     if verb not in ("install", "uninstall"):
         raise Inexact(f"no module does what pip {verb} does")
     for option in _PIP_ELSEWHERE:
@@ -49,7 +51,17 @@ def _pip_of(command: Command, words: tuple[Word, ...], program: Word) -> Outcome
             raise Inexact(f"the module does not see what pip installs with {option}")
     if verb == "uninstall":
         return Converted((_uninstalled(parsed, program),))
+    if parsed.has("-U"):
+        return Converted((_upgraded(command, parsed),))
     return Converted(tuple(_pip_tasks(command, parsed, program)))
+
+
+def _upgraded(command: Command, parsed: Parsed) -> Task:
+    """What is newest is known only when pip asks, which says whether it installed something."""
+    name = f"Upgrade {said(parsed.operands[1:])} by pip" if parsed.operands[1:] else "Upgrade what a file requires by pip"
+    known = guards.registered(command, "upgraded")
+    changed = f"'Successfully installed' in {known}.stdout"
+    return guards.run(command, name, "python.pip-upgrade", changed_when=changed, register=known)
 
 
 def _uninstalled(parsed: Parsed, program: Word) -> Task:
@@ -59,7 +71,7 @@ def _uninstalled(parsed: Parsed, program: Word) -> Task:
     args: dict[str, Argument] = {"name": list(names), "state": "absent", "executable": program}
     if parsed.has("--break-system-packages"):
         args["break_system_packages"] = True
-    return Task(f"Remove {guards.listed(names)} by pip", "ansible.builtin.pip", args, "languages.pip-uninstall")
+    return Task(f"Remove {said(names)} by pip", "ansible.builtin.pip", args, "python.pip-uninstall")
 
 
 def _pip_tasks(command: Command, parsed: Parsed, program: Word) -> list[Task]:
@@ -72,24 +84,20 @@ def _pip_tasks(command: Command, parsed: Parsed, program: Word) -> list[Task]:
         shared["break_system_packages"] = True
     if parsed.has("--force-reinstall", "-I"):
         shared["state"] = "forcereinstall"
-    elif parsed.has("-U"):
-        shared["state"] = "latest"
     if command.directory.text != "/" and command.directory.unknown is None:
         shared["chdir"] = command.directory
     tasks: list[Task] = []
     names = parsed.operands[1:]
-    if any(word.is_split or word.glob for word in names):
-        raise Inexact("how many packages are meant is known only on the machine")
-    if names:
-        args = shared | {"name": list(names)}
-        tasks.append(Task(f"Install {guards.listed(names)} by pip", "ansible.builtin.pip", args, "languages.pip-install"))
+    for packages in package_lists(names):
+        args = shared | {"name": packages.names}
+        tasks.append(Task(f"Install {packages.label} by pip", "ansible.builtin.pip", args, "python.pip-install"))
     for path in parsed.values("-r"):
         args = shared | {"requirements": path}
         name = f"Install what {path.label} requires by pip"
-        tasks.append(Task(name, "ansible.builtin.pip", args, "languages.pip-requirements"))
+        tasks.append(Task(name, "ansible.builtin.pip", args, "python.pip-requirements"))
     for path in parsed.values("-e"):
         args = shared | {"name": path, "editable": True}
-        tasks.append(Task(f"Install {path.label} for editing", "ansible.builtin.pip", args, "languages.pip-editable"))
+        tasks.append(Task(f"Install {path.label} for editing", "ansible.builtin.pip", args, "python.pip-editable"))
     if not tasks:
         raise Inexact("it names no package")
     return tasks
@@ -124,9 +132,9 @@ def _python(command: Command) -> Outcome:
     if module == "ensurepip":
         known = guards.registered(command, "pip")
         look = guards.query(
-            command, "Look for pip", "languages.pip-known", [_pip_program(command), "-m", "pip", "--version"], register=known
+            command, "Look for pip", "python.pip-known", [_pip_program(command), "-m", "pip", "--version"], register=known
         )
-        return Converted((look, guards.run(command, "Install pip", "languages.ensurepip", when=(f"{known}.rc != 0",))))
+        return Converted((look, guards.run(command, "Install pip", "python.ensurepip", when=(f"{known}.rc != 0",))))
     raise Inexact("what a program of Python does is not known")
 
 
@@ -158,7 +166,7 @@ def _environment(command: Command, words: tuple[Word, ...]) -> Outcome:
     path = command.path(parsed.operands[0])
     name = f"Make the environment {path.label}"
     made = path + Word.of("/pyvenv.cfg")
-    return Converted((guards.run(command, name, "languages.venv", creates=made),))
+    return Converted((guards.run(command, name, "python.venv", creates=made),))
 
 
 _PIPX = Grammar.of("--include-deps, -f --force, --python=, --index-url= -i=, --global, --suffix=, --pip-args=, -q --quiet")
@@ -178,7 +186,7 @@ def _pipx(command: Command) -> Outcome:
     shared |= {name: True for option, name in flags.items() if parsed.has(option)}
     if verb == "inject":
         args = {"name": names[0], "inject_packages": list(names[1:]), "state": "inject", **shared}
-        return Converted((_pipx_task(f"Add {guards.listed(names[1:])} to {names[0].label}", args),))
+        return Converted((_pipx_task(f"Add {said(names[1:])} to {names[0].label}", args),))
     tasks = [
         _pipx_task(f"{verb.capitalize()} {name.label} by pipx", {**_pipx_source(name), "state": states[verb], **shared})
         for name in names
@@ -196,7 +204,7 @@ def _pipx_source(name: Word) -> dict[str, Argument]:
 
 
 def _pipx_task(name: str, args: Mapping[str, Argument]) -> Task:
-    return Task(name, "community.general.pipx", args, "languages.pipx")
+    return Task(name, "community.general.pipx", args, "python.pipx")
 
 
 _VERSIONS = ("", "2", "2.7", "3", *(f"3.{minor}" for minor in range(5, 16)))

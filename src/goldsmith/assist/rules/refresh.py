@@ -78,7 +78,7 @@ def _refresh(command: Command) -> Outcome:
     if command.name in _ONLY and first not in _ONLY[command.name]:
         raise Inexact(f"what {command.name} {first or ''} changes is not known")
     name = f"Refresh {_REFRESHES[command.name]}"
-    return Converted((guards.run(command, name, f"refresh.{command.name}", kind="handler"),))
+    return Converted((guards.run(command, name, "refresh.made-again", kind="handler"),))
 
 
 RULES: Mapping[str, Rule] = dict.fromkeys(_REFRESHES, _refresh)

@@ -108,7 +108,7 @@ def _setcap(command: Command) -> Outcome:
     capabilities, path = text(parsed.operands[0]), command.path(parsed.operands[1])
     tasks = []
     for clause in capabilities.split():
-        match = re.fullmatch(r"(cap_[a-z_,]+)([=+-][eip]*)", clause.lower())
+        match = re.fullmatch(r"(cap_[a-z_,]+)(?:=(?=[+-]))?([=+-][eip]*)", clause.lower())
         if match is None:
             raise Inexact(f"the module does not know the capabilities {clause}")
         for name in match[1].split(","):
@@ -176,7 +176,7 @@ def _acl_entry(entry: str, with_permissions: bool) -> dict[str, Argument]:
 def _chattr(command: Command) -> Outcome:
     """`-i` looks like an option and is none: the first word that is no option of letters R, V, f, v, p is the change."""
     words = [word for word in command.args if word.text not in ("-V", "-f")]
-    if not words or command.redirects or any(word.glob or word.is_split for word in words):
+    if not words or command.redirects or any(word.glob for word in words):
         raise Inexact("which files are meant is known only on the machine")
     change = text(words[0])
     if not re.fullmatch(r"[+=-][aAcCdDeFijmPsStTux]+", change):
@@ -196,7 +196,7 @@ def _chcon(command: Command) -> Outcome:
     parsed.only("-t", "-u", "-r", "-l", "-R", "-v")
     names = {"-t": "setype", "-u": "seuser", "-r": "serole", "-l": "selevel"}
     shared: dict[str, Argument] = {name: value for opt, name in names.items() if (value := parsed.value(opt)) is not None}
-    if not shared or any(word.glob or word.is_split for word in parsed.operands):
+    if not shared or any(word.glob for word in parsed.operands):
         raise Inexact("the whole context of SELinux in one word is no argument of a task")
     if parsed.has("-R"):
         shared |= {"state": "directory", "recurse": True}

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from goldsmith.assist import guards
-from goldsmith.assist.commands import Argument, Command, Word
+from goldsmith.assist.commands import Argument, Command, Context, Word
 from goldsmith.assist.rules.options import Grammar, Parsed, text, texts
+from goldsmith.assist.rules.package_lists import holds_several, several_names
+from goldsmith.assist.rules.paths import ITEM
 from goldsmith.assist.tasks import Converted, Dropped, Inexact, Kind, Outcome, Rule, Task
 
 _SYSTEMCTL = Grammar.of(
@@ -61,7 +63,7 @@ def _systemctl(command: Command) -> Outcome:
     if verb == "reboot":
         return Converted((Task("Reboot the machine", "ansible.builtin.reboot", {}, "services.reboot"),))
     if verb in _VERBS and units:
-        return Converted(tuple(_unit_task(parsed, verb, unit) for unit in units))
+        return Converted(tuple(_unit_task(parsed, verb, unit, command.context) for unit in units))
     raise Inexact(f"no module does what systemctl {verb} does")
 
 
@@ -76,15 +78,16 @@ def _reload(verb: str, scope: Mapping[str, Argument]) -> Task:
     return Task(name, "ansible.builtin.systemd_service", args, f"services.{verb}", kind="handler")
 
 
-def _unit_task(parsed: Parsed, verb: str, unit: Word) -> Task:
+def _unit_task(parsed: Parsed, verb: str, unit: Word, context: Context) -> Task:
     parsed.only(*_HARMLESS, "--now", "--user", "--global", "-f", "--no-block")
-    if unit.glob or unit.is_split:
+    if unit.glob:
         raise Inexact(f"which units {unit.source} stands for is known only on the machine")
     if "/" in unit.label:
         raise Inexact("a unit that is given by its path is linked too")
     words, wanted = _VERBS[verb]
-    args: dict[str, Argument] = {"name": unit, **wanted}
-    name = f"{words} {unit.label}"
+    several = holds_several(unit) and context.loop is None
+    args: dict[str, Argument] = {"name": ITEM if several else unit, **wanted}
+    name = f"{words} what {unit.label} names" if several else f"{words} {unit.label}"
     if parsed.has("--now") and verb in _NOW:
         args["state"] = _NOW[verb]
         name += " and start it" if verb == "enable" else " and stop it"
@@ -94,7 +97,8 @@ def _unit_task(parsed: Parsed, verb: str, unit: Word) -> Task:
     if parsed.has("--no-block"):
         args["no_block"] = True
     kind: Kind = "handler" if verb in _REFRESHES else "module"
-    return Task(name, "ansible.builtin.systemd_service", args, f"services.systemctl-{verb}", kind=kind)
+    loop = several_names(unit) if several else None
+    return Task(name, "ansible.builtin.systemd_service", args, f"services.systemctl-{verb}", kind=kind, loop=loop)
 
 
 def _default_target(command: Command, target: Word) -> Outcome:
@@ -183,7 +187,7 @@ def _update_rc(command: Command) -> Outcome:
         raise Inexact("update-rc.d takes a service and a verb")
     name, verb = parsed.operands[0], text(parsed.operands[1])
     if verb in ("enable", "disable") and len(parsed.operands) == 2:
-        return Converted((_state(name, verb, "services.update-rc.d"),))
+        return Converted((_state(name, verb, "services.update-rc"),))
     if verb in ("defaults", "defaults-disabled"):
         return Converted((_sysvinit(name, {"enabled": verb == "defaults"}),))
     if verb == "remove":

@@ -9,6 +9,8 @@ from dataclasses import replace
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Argument, Command, Word
 from goldsmith.assist.rules.options import Grammar, text
+from goldsmith.assist.rules.paths import inside as inside_of
+from goldsmith.assist.rules.phrases import said
 from goldsmith.assist.tasks import Converted, Inexact, Outcome, Rule, Task
 
 _GIT = Grammar.of(
@@ -46,8 +48,8 @@ def _clone(command: Command, inside: Command) -> Outcome:
     """The module fetches submodules unless it is told not to, and moves an old clone on unless `update` is off."""
     parsed = _CLONE.parse(inside)
     parsed.only(*("--depth", "-b", "--recursive", "--single-branch", "-q", "--bare", "-o", "-v", "--progress", "-j"))
-    if not 1 <= len(parsed.operands) <= 2 or any(word.is_split or word.glob for word in parsed.operands):
-        raise Inexact("what is cloned, and where, is known only on the machine")
+    if not 1 <= len(parsed.operands) <= 2:
+        raise Inexact("git clone takes an address and a directory")
     source = parsed.operands[0]
     target = inside.path(parsed.operands[1] if len(parsed.operands) == 2 else _named_by(source, parsed.has("--bare")))
     args: dict[str, Argument] = {"repo": source, "dest": target, "update": False}
@@ -155,7 +157,7 @@ def _init(command: Command, inside: Command) -> Outcome:
     parsed.only("-q", "-b")
     directory = inside.path(parsed.operands[0]) if parsed.operands else inside.directory
     name = f"Make the repository {directory.label}"
-    return Converted((guards.run(command, name, "sources.git-init", creates=directory + Word.of("/.git")),))
+    return Converted((guards.run(command, name, "sources.git-init", creates=inside_of(directory, Word.of(".git"))),))
 
 
 def _apply(command: Command, inside: Command) -> Outcome:
@@ -165,7 +167,7 @@ def _apply(command: Command, inside: Command) -> Outcome:
         raise Inexact("what the patch is, is known only when the script runs")
     known = guards.registered(command, "applied")
     words: list[str | Word] = ["git", "apply", "--reverse", "--check", *inside.args]
-    label = guards.listed(parsed.operands)
+    label = said(parsed.operands)
     look = guards.query(inside, f"Look whether {label} was applied", "sources.git-applied", words, register=known)
     return Converted((look, guards.run(command, f"Apply {label}", "sources.git-apply", when=(f"{known}.rc != 0",))))
 

@@ -44,7 +44,7 @@ def _timedatectl(command: Command) -> Outcome:
     zone = parsed.operands[1]
     args: dict[str, Argument] = {
         "src": Word.of("../usr/share/zoneinfo/") + zone,
-        "dest": "/etc/localtime",
+        "path": "/etc/localtime",
         "state": "link",
         "force": True,
     }
@@ -190,7 +190,7 @@ def _crudini(command: Command) -> Outcome:
     rest = parsed.operands
     if verb is None or not 3 <= len(rest) <= 4:
         raise Inexact("no module does what this crudini does")
-    args: dict[str, Argument] = {"path": command.path(rest[0]), "section": rest[1], "option": rest[2]}
+    args: dict[str, Argument] = {"path": command.path(rest[0]), "section": rest[1], "option": rest[2], "create": False}
     if len(rest) == 4:
         args["value"] = rest[3]
     if verb == "--del":

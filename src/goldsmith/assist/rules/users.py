@@ -121,7 +121,7 @@ def _changed(name: str, user: Word, args: Mapping[str, Argument], rule: str) -> 
 
 
 def _only_operand(parsed: Parsed) -> Word:
-    if len(parsed.operands) != 1 or parsed.operands[0].is_split:
+    if len(parsed.operands) != 1:
         raise Inexact("it names no user or group, or several")
     return parsed.operands[0]
 
