@@ -43,6 +43,7 @@ COMMANDS = {
     "plan": "Show what a build would do, and why",
     "plugins": "Show which plugins of Packer are installed or required",
     "promote": "Move a channel to a version whose evidence meets the policy",
+    "prompt": "List, show, fill, run and try prompts for models and chat tools",
     "pull": "Take a version from another store into the registry",
     "push": "Copy a version with its evidence to another store",
     "registry": "Migrate, back up, restore and check the registry, and scrub its store",

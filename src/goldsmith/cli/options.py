@@ -114,6 +114,12 @@ def flag(name: str, help: str, default: bool = False) -> Callable[[F], F]:
     return click.option(f"-{name}", name.replace("-", "_"), type=bool, default=default, metavar="", help=help)
 
 
+def model_options(function: F) -> F:
+    """-model, for commands that may ask one."""
+    help = 'The model to ask, as PROVIDER:NAME, or "none". Default: GOLDSMITH_MODEL, or model.toml.'
+    return click.option("-model", "model", default="", metavar="PROVIDER:NAME", help=help)(function)
+
+
 sandboxed_files = flag("sandboxed-files", "Read nothing outside the template's directory while evaluating it.")
 """The option `-sandboxed-files`, for every command that evaluates a template."""
 

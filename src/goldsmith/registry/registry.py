@@ -540,6 +540,11 @@ class Registry:
         describe = partial(records.describe, self.database, self.blobs, actor=actor)
         return push.write_index(self.database, self.blobs, describe)
 
+    def note_model_call(self, call: Mapping[str, JSON], *, actor: str) -> int:
+        """Write down that a model was asked, by whom, for what and what it took. Gives the event's number."""
+        with self.database.write(actor) as tx:
+            return tx.event("model.called", call)
+
     # ── the database itself ───────────────────────────────────────────────────────────────────────────────────────────
 
     def back_up(self, target: Path) -> int:
