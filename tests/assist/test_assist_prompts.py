@@ -232,7 +232,8 @@ def test_no_command_but_those_that_ask_imports_a_library_for_models(tmp_path: Pa
         "['prompt', 'list'], ['prompt', 'test', 'scan-explain'], ['review', 'x.sh'], ['validate', 'x'], ['prompt', 'run', 'x']"
     )
     libraries = "{'pydantic_ai', 'openai', 'anthropic', 'google.genai', 'boto3', 'httpx2', 'genai_prices'}"
-    code = f"import sys\nfrom goldsmith.cli.app import run\nfor line in ({lines}): run(line)\nprint(sorted({libraries} & set(sys.modules)))"
+    lines = f"import sys\nfrom goldsmith.cli.app import run\nfor line in ({lines}): run(line)\n"
+    code = f"{lines}print(sorted({libraries} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
 
     assert done.stdout.splitlines()[-1] == "[]"
