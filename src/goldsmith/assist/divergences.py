@@ -10,6 +10,7 @@ from pathlib import Path
 from goldsmith.assist.compare import Difference
 from goldsmith.assist.stacked import expression_of
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
+from goldsmith.images.tree import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +29,12 @@ class Divergence:
 
     def covers(self, difference: Difference) -> bool:
         """Whether it speaks of a difference, expired or not."""
-        if self.fields and difference.field not in self.fields:
-            return False
-        return (
-            difference.shown == self.path
-            or expression_of((self.path.removeprefix("/"),)).fullmatch(difference.path) is not None
-        )
+        return (not self.fields or difference.field in self.fields) and self.names(difference.path)
+
+    def names(self, path: str) -> bool:
+        """Whether it is about a path of a tree."""
+        pattern = expression_of((self.path.removeprefix("/"),))
+        return f"/{shown(path)}" == self.path or pattern.fullmatch(path) is not None
 
 
 def read_divergences(path: Path) -> tuple[Divergence, ...]:
