@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from goldsmith.assist.counted import Effect
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -25,8 +27,9 @@ class Variable:
 
     expression: str
     """Jinja without its braces: "web_version", "item", "kernel_release.stdout"."""
-    kind: Literal["input", "fact", "loop", "registered"]
-    """An input of the script (a default of the role), a fact of the machine, an item of a loop, what a task registered."""
+    kind: Literal["input", "fact", "loop", "registered", "computed"]
+    """An input of the script (a default of the role), a fact of the machine, an item of a loop, what a task registered; or
+    an expression over such, such as the two values of a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +145,42 @@ class Loop:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A statement of the script that can run as shell of its own, with what it takes from the rest of the script."""
+
+    place: Place
+    source: str
+    """As written, here-documents included."""
+    variables: Mapping[str, Word] = field(default_factory=dict)
+    """Variables of the script that it reads, by their names."""
+    arguments: tuple[Word, ...] = ()
+    """Its `$1`, `$2` …, where it reads them."""
+    functions: tuple[str, ...] = ()
+    """The text of the functions that it calls, those that they call first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What holds where a command stands. Rules look at none of it: `tasks.py` gives it to the tasks that a rule makes."""
 
     conditions: tuple[Condition, ...] = ()
     loop: Loop | None = None
     may_fail: bool = False
-    """Its failure is ignored: `|| true`, or a script without `set -e`."""
+    """Its failure is ignored: `|| true`, a script without `set -e`, or what follows looks at its status by `registers`."""
     registers: str = ""
-    """The name under which its result is looked at later; the conditions of later commands use it."""
+    """The name under which its result is looked at later, by conditions and values. A query is a command: they use its `rc`
+    and `stdout`. `test OPERATOR PATH` with an operator of `counted.FILE_TESTS` is `ansible.builtin.stat` (follow, but for
+    `-L` and `-h`): they use its `stat`. Of what changes state they ask `is succeeded`."""
     retries: tuple[int, int] | None = None
     """Attempts and seconds between them."""
+    until_it_fails: bool = False
+    """The attempts go on while the command succeeds: `while fuser LOCK; do sleep 1; done`."""
     obstacle: str = ""
     """Why this command cannot become a task of its own (an unknown condition, a loop over something unknown), or empty."""
+    block: Block | None = None
+    """With an obstacle: the whole statement that has to stay shell. Commands of one statement share it."""
+    dead: str = ""
+    """Why the command never runs (a function that nothing calls, a branch that is never taken), or empty: it needs no task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +209,10 @@ class Command:
     feeds: tuple[Command, ...] = ()
     """The commands before it in its pipeline, when they are more than plain text: `curl URL | tar x`."""
     context: Context = field(default_factory=Context)
+    effect: Effect = "state"
+    """A command that changes the machine (also by what it writes into a file); a query; `exit` and its kin: "control"."""
+    block: Block | None = None
+    """The statement as shell of its own, for what no rule can say."""
     is_bash: bool = True
     """False for dash: its `echo` expands backslashes."""
 

@@ -18,6 +18,26 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+FILE_TESTS: Mapping[str, str] = {
+    "-a": "exists",
+    "-e": "exists",
+    "-f": "isreg",
+    "-d": "isdir",
+    "-L": "islnk",
+    "-h": "islnk",
+    "-x": "executable",
+    "-r": "readable",
+    "-w": "writeable",
+    "-s": "size",
+    "-S": "issock",
+    "-p": "isfifo",
+    "-b": "isblk",
+    "-c": "ischr",
+    "-u": "isuid",
+    "-g": "isgid",
+}
+"""Operators of `test` that ask for a file, and what `ansible.builtin.stat` says instead."""
+
 CONTROL = _names("""
     : . [ [[ alias bg bind break builtin caller cd compgen complete compopt continue declare dirs disown enable exit export
     false fc fg getopts hash help jobs let local logout mapfile popd pushd pwd read readarray readonly return set shift shopt
@@ -140,10 +160,12 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
 }
 """Programs that look where the first argument (after options that the second list names) is like this."""
 
-_FIND_ACTIONS = frozenset({"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"})
-_TOLD_APART = frozenset(
-    {"hostname", "date", "find", "env", "command", "sed", "awk", "gawk", "yq", "dmesg", "sysctl", "semanage"}
+_CURL_ACTS = re.compile(
+    r"-[a-zA-Z]*[oOTJ]\S*|-[dFX]\S*|--(?:output|remote-name|upload-file|data|form|request|json)[\w=-]*(?:=.*)?", re.DOTALL
 )
+"""Options by which curl does more than print what it is given."""
+_FIND_ACTIONS = frozenset({"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"})
+_TOLD_APART = _names("hostname date find env command sed awk gawk yq dmesg sysctl semanage curl wget")
 
 
 def effect(name: str, args: Sequence[str | None]) -> Effect:
@@ -181,6 +203,8 @@ def _told_apart(name: str, args: Sequence[str]) -> Effect:
         "awk": "inplace" in args,
         "gawk": "inplace" in args,
         "yq": any(re.fullmatch(r"-[a-zA-Z]*i|--inplace", item) for item in args),
+        "curl": any(_CURL_ACTS.fullmatch(item) for item in args),
+        "wget": not any(re.fullmatch(r"-[a-zA-Z]*O-|-|--output-document=-|--spider", item) for item in args),
         "dmesg": any(item in ("-c", "-C", "--clear", "--read-clear", "-n") for item in args),
         "sysctl": any(re.fullmatch(r"-[a-zA-Z]*[wp]\S*|--system|--write|--load\S*|[^-]\S*=.*", item) for item in args),
         "semanage": not any(item in ("-l", "--list", "-C") for item in args),

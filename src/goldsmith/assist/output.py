@@ -1,0 +1,107 @@
+"""What `echo`, `printf` and `cat` print, where it follows from the script."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+
+from goldsmith.assist import escapes
+from goldsmith.assist.commands import Piece, Text, Word
+from goldsmith.assist.expressions import unknown
+from goldsmith.assist.pieces import merged
+
+_DIRECTIVE = re.compile(r"%(?:%|([-+ #0]*)(\*|\d+)?(?:\.(\d+))?([a-zA-Z]))")
+_MOST = 1_000
+
+
+def echo(args: Sequence[Word], *, is_bash: bool) -> Word:
+    """The output of `echo`, with its line feed."""
+    rest = list(args)
+    ends, expands = True, not is_bash
+    while rest and (flags := rest[0].text) is not None and re.fullmatch(r"-[neE]+" if is_bash else r"-n", flags):
+        rest.pop(0)
+        ends = ends and "n" not in flags
+        expands = expands if is_bash is False else ("e" in flags or expands) and not flags.endswith("E")
+    words = _spaced(rest)
+    if any(word.glob for word in rest):
+        return unknown("it prints the names of files")
+    if expands:
+        pieces: list[Piece] = []
+        for piece in words.pieces:
+            if isinstance(piece, Text):
+                text, is_cut = escapes.echo(piece.value, is_bash=is_bash)
+                pieces.append(Text(text))
+                if is_cut:
+                    return merged(pieces)
+            else:
+                pieces.append(piece)
+        words = merged(pieces)
+    return merged([*words.pieces, Text("\n")]) if ends else words
+
+
+def printf(args: Sequence[Word]) -> Word:
+    """The output of `printf FORMAT ARGUMENT…`."""
+    rest = list(args[1:]) if args and args[0].text == "--" else list(args)
+    format = rest[0].text if rest else None
+    if format is None:
+        return rest[0] if len(rest) == 1 else unknown("the format of printf is not known")
+    values = rest[1:]
+    pieces: list[Piece] = []
+    for _ in range(_MOST):
+        found = _formatted(format, values)
+        if found is None:
+            return unknown("printf formats a value that is not known")
+        part, used = found
+        pieces += part
+        values = values[used:]
+        if not values or not used:
+            return merged(pieces)
+    return unknown("printf prints too much")
+
+
+def _formatted(format: str, values: Sequence[Word]) -> tuple[list[Piece], int] | None:
+    pieces: list[Piece] = []
+    last = used = 0
+    for match in _DIRECTIVE.finditer(format):
+        pieces.append(Text(escapes.printf(format[last : match.start()])))
+        last = match.end()
+        if match[0] == "%%":
+            pieces.append(Text("%"))
+            continue
+        if match[2] == "*":
+            return None
+        value = values[used] if used < len(values) else Word(())
+        used += 1
+        found = _directive(match, value)
+        if found is None:
+            return None
+        pieces += found
+    pieces.append(Text(escapes.printf(format[last:])))
+    return pieces, used
+
+
+def _directive(match: re.Match[str], value: Word) -> list[Piece] | None:
+    kind, text = match[4], value.text
+    is_plain = not match[1] and not match[2] and not match[3]
+    if kind == "s" and is_plain and not value.unknown:
+        return list(value.pieces)
+    if text is None:
+        return None
+    if kind in "sbq":
+        shown = escapes.printf(text) if kind == "b" else shlex.quote(text) if kind == "q" else text
+        return [Text(f"%{match[1]}{match[2] or ''}{'.' + match[3] if match[3] else ''}s" % shown)]
+    if kind in "diuxXoc" and (kind == "c" or re.fullmatch(r"[-+]?\d*", text)):
+        if kind == "c":
+            return [Text(text[:1])]
+        width = f"%{match[1]}{match[2] or ''}{'.' + match[3] if match[3] else ''}"
+        return [Text((width + ("d" if kind in "diu" else kind)) % int(text or "0"))]
+    return None
+
+
+def _spaced(words: Sequence[Word]) -> Word:
+    pieces: list[Piece] = []
+    for number, word in enumerate(words):
+        pieces += [Text(" ")] if number else []
+        pieces += word.pieces
+    return merged(pieces)
