@@ -27,6 +27,7 @@ FAMILIES: tuple[str, ...] = (
     "sealing",
     "security",
     "services",
+    "shells",
     "sources_git",
     "system",
     "users",
