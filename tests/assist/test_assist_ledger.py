@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldsmith.assist.commands import Place
-from goldsmith.assist.ledger import Effect, Ledger, Script
+from goldsmith.assist.effects import Effect, Script
+from goldsmith.assist.ledger import Ledger
 from goldsmith.hcl.diagnostics import UserError
 from tests.assist.trace_workbench import Bench, make_bash_tree
 

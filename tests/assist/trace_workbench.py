@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.assist.ledger import Ledger, Script, TraceOptions, trace
+from goldsmith.assist.effects import Script
+from goldsmith.assist.ledger import Ledger, TraceOptions, trace
 from goldsmith.assist.parent import Parent
+from goldsmith.assist.proxy import Proxy
 from goldsmith.machines import Journal
 from goldsmith.machines.cancellation import Cancellation
 from tests.machines.machine_workbench import BUSYBOX, can_make_sandboxes
@@ -50,6 +52,7 @@ class Bench:
     def __init__(self, tree: Path, place: Path) -> None:
         self.parent = Parent(name="small", lowers=(tree,))
         self.place = place
+        self.proxy: Proxy | None = None
         self.runs = 0
 
     def trace(self, *scripts: Script | str, patience_s: float = 60, **environment: str) -> Ledger:
@@ -61,5 +64,5 @@ class Bench:
             item if isinstance(item, Script) else Script(name=f"s{number}.sh", content=f"#!/bin/bash -e\n{item}".encode())
             for number, item in enumerate(scripts, 1)
         ]
-        options = TraceOptions(environment={"LC_ALL": "C", **environment}, patience_s=patience_s)
+        options = TraceOptions(environment={"LC_ALL": "C", **environment}, patience_s=patience_s, proxy=self.proxy)
         return trace(given, self.parent, options, Journal(self.place / "journal"), work, Cancellation())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldsmith.machines.name_server import ADDRESS, NAME, answer, answering
+from goldsmith.machines.name_server import ADDRESS, NAME, address_of_name, answer, answering
 
 
 def query(name: str, kind: int = 1) -> bytes:
@@ -19,7 +19,7 @@ def query(name: str, kind: int = 1) -> bytes:
 
 
 def test_the_known_name_has_an_address_in_any_case_of_letters() -> None:
-    told = answer(query(NAME.upper()))
+    told = answer(query(NAME.upper()), address_of_name)
 
     assert told is not None
     number, flags, questions, answers, _, _ = struct.unpack_from(">HHHHHH", told)
@@ -29,7 +29,7 @@ def test_the_known_name_has_an_address_in_any_case_of_letters() -> None:
 
 def test_it_has_no_address_of_the_other_kind_and_other_names_do_not_exist() -> None:
     for asked, code in ((query(NAME, 28), 0), (query("other.test"), 3)):
-        told = answer(asked)
+        told = answer(asked, address_of_name)
         assert told is not None
         assert struct.unpack_from(">HHHH", told)[1] & 0xF == code
         assert struct.unpack_from(">HHHH", told)[3] == 0
@@ -37,7 +37,7 @@ def test_it_has_no_address_of_the_other_kind_and_other_names_do_not_exist() -> N
 
 @given(st.binary(max_size=80))
 def test_whatever_comes_is_answered_or_passed_over(message: bytes) -> None:
-    told = answer(message)
+    told = answer(message, address_of_name)
 
     assert told is None or told[:2] == message[:2]
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import posixpath
-import re
-import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from goldsmith.assist.changes import Changed, Watch
+from goldsmith.assist.changes import Watch
 from goldsmith.assist.commands import Place
+from goldsmith.assist.downloads import Download, downloads_of
+from goldsmith.assist.effects import Effect, Script, words_of
 from goldsmith.assist.parent import Parent
-from goldsmith.assist.summaries import Observer, Summary
-from goldsmith.assist.tracing import PRELUDE, SCRIPTS, TRACE, Site, Step, Tracer
+from goldsmith.assist.proxy import Proxy
+from goldsmith.assist.summaries import Observer
+from goldsmith.assist.tracing import PRELUDE, SCRIPTS, TRACE, Step, Tracer
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
 from goldsmith.machines import Journal, Sandbox
 from goldsmith.machines.cancellation import Cancellation, Cancelled
@@ -31,52 +32,9 @@ _OURS = "run/goldsmith"
 _POSIX = ("sh", "dash", "ash", "busybox")
 _REBOOTS = frozenset({"reboot", "shutdown", "poweroff", "halt", "kexec"})
 _ESSENTIAL = frozenset({"/bin", "/etc", "/lib", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/sbin", "/var"})
-_ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 _KILLED = 137
 """The exit code of what was ended by force: 128 + SIGKILL."""
 _LONGEST = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """A script of a set. Those with `runs` off are only there to be loaded by others."""
-
-    name: str
-    """A relative path: scripts of a set find each other by it."""
-    content: bytes
-    runs: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """One command that ran, and what it changed. A command in a loop has an effect for each time."""
-
-    id: int
-    command: str
-    """As the shell prints it, one line for most; long ones are cut off."""
-    site: Site
-    calls: tuple[Site, ...] = ()
-    """Where the function that it stands in was called, the nearest first."""
-    expanded: str = ""
-    """With its words as the command was given them, quoted; empty where the script turned that off."""
-    rc: int | None = None
-    """Its exit code; None where the shell does not tell, as for the last command of a subshell."""
-    is_control: bool = False
-    """It is the head of a loop or choice, which does nothing itself."""
-    seconds: float = 0.0
-    added: tuple[str, ...] = ()
-    changed: tuple[Changed, ...] = ()
-    removed: tuple[str, ...] = ()
-    summary: Summary = field(default_factory=Summary)
-    urls: tuple[str, ...] = ()
-    """What it downloaded, in order."""
-    approximate: tuple[str, ...] = ()
-    """Why some of this may be the effect of another command."""
-
-    @property
-    def touched(self) -> tuple[str, ...]:
-        """Every path that it changed, sorted."""
-        return tuple(sorted({*self.added, *self.removed, *(item.path for item in self.changed)}))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +46,8 @@ class Ledger:
     effects: tuple[Effect, ...]
     exit_code: int
     """Of the script that ran last: the first that fails ends the set."""
+    downloads: tuple[Download, ...] = ()
+    """What was asked of servers, in order; empty without a way to them."""
     faults: tuple[Diagnostic, ...] = ()
     """Why the set did not run to its end, or not as it would on a machine that boots."""
     posix: tuple[str, ...] = ()
@@ -104,7 +64,7 @@ class Ledger:
     def at(self, place: Place, name: str = "") -> tuple[Effect, ...]:
         """What a command of a script did, each time that it ran. `name` tells commands on the same lines apart."""
         here = [effect for effect in self.effects if effect.site.file == place.file and _is_within(effect.site.line, place)]
-        named = [effect for effect in here if name and name in _words(effect.command)]
+        named = [effect for effect in here if name and name in words_of(effect.command)]
         return tuple(named or here)
 
     def blame(self, path: str) -> tuple[Effect, ...]:
@@ -122,6 +82,8 @@ class TraceOptions:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     patience_s: float = PATIENCE_S
+    proxy: Proxy | None = None
+    """The way to servers; none without it."""
     output: OutputSink | None = None
 
 
@@ -146,7 +108,7 @@ def trace(
         upper,
         work / "sandbox",
         journal=journal,
-        network="none",
+        network=options.proxy or "none",
         binds={TRACE: pipes, _PRELUDE: PRELUDE},
         shared_caches=parent.caches,
         epoch=parent.epoch or None,
@@ -158,12 +120,16 @@ def trace(
         names = {script.name: script.name for script in scripts}
         observer = Observer(upper, parent.lowers)
         with Tracer(pipes, watch, observer, names, options.patience_s, stopping) as tracer:
+            if options.proxy is not None:
+                options.proxy.listener = tracer.reached
             code, faults = _run(ways, sandbox, tracer, options, cancellation, stopping)
     effects = tuple(_effect(number, step) for number, step in enumerate(tracer.steps, 1))
+    downloads = _downloads(options.proxy, effects, scripts) if options.proxy is not None else ()
     return Ledger(
         parent=parent.name,
         scripts=tuple(ways),
-        effects=effects,
+        effects=tuple(_with_urls(effect, downloads) for effect in effects),
+        downloads=downloads,
         exit_code=code,
         faults=(*faults, *_disasters(effects)),
         posix=tuple(name for name, way in ways.items() if way.is_posix),
@@ -296,7 +262,7 @@ def _disasters(effects: Sequence[Effect]) -> list[Diagnostic]:
     """What ends a machine, or would: the rest of the script then ran as it would on none."""
     found = []
     for effect in effects:
-        words = _words(effect.command)
+        words = words_of(effect.command)
         if words and (words[0] in _REBOOTS or (words[0] == "systemctl" and not _REBOOTS.isdisjoint(words[1:2]))):
             found.append(
                 Diagnostic(
@@ -340,6 +306,16 @@ def _effect(number: int, step: Step) -> Effect:
     )
 
 
+def _downloads(proxy: Proxy, effects: Sequence[Effect], scripts: Sequence[Script]) -> tuple[Download, ...]:
+    contents = {answer.sha256: proxy.recordings.path(answer) for answer in proxy.recordings.answers()}
+    return downloads_of(proxy.exchanges, effects, scripts, contents)
+
+
+def _with_urls(effect: Effect, downloads: Sequence[Download]) -> Effect:
+    urls = tuple(dict.fromkeys(item.url for item in downloads if item.effect == effect.id))
+    return replace(effect, urls=urls) if urls else effect
+
+
 def _is_within(line: int, place: Place) -> bool:
     # Inside of $( ) bash counts one line too many for what stands on the second line and after it.
     return place.line <= line <= place.end_line
@@ -347,17 +323,6 @@ def _is_within(line: int, place: Place) -> bool:
 
 def _reaches(effect: Effect, path: str) -> bool:
     return path in effect.touched or any(path.startswith(f"{removed}/") for removed in effect.removed)
-
-
-def _words(command: str) -> list[str]:
-    """The words of a command as it is written, without `sudo` and assignments before it."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        words = command.split()
-    while words and (words[0] == "sudo" or _ASSIGNED.match(words[0])):
-        words = words[1:]
-    return [posixpath.basename(words[0]), *words[1:]] if words else []
 
 
 def _short(command: str) -> str:

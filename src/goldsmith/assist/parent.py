@@ -16,7 +16,18 @@ from goldsmith.project.session import layered_builds
 from goldsmith.project.targets import target_of
 from goldsmith.sources.archive import RELEASES
 
-RELEASE_PACKAGES = ("ca-certificates", "cron", "curl", "gnupg", "openssh-server", "procps", "python3", "sudo", "systemd-sysv")
+RELEASE_PACKAGES = (
+    "ca-certificates",
+    "cron",
+    "curl",
+    "gnupg",
+    "openssh-server",
+    "procps",
+    "python3",
+    "sudo",
+    "systemd-sysv",
+    "wget",
+)
 """What a release has besides its smallest system: what the cloud images of all distributions have, and scripts count on."""
 
 _REFERENCE = re.compile(r"(?P<image>[^@:]+)(?:@(?P<channel>.+)|:(?P<version>.+))?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from goldsmith.assist.ledger import Script
+from goldsmith.assist.effects import Script
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 
 _SUFFIXES = (".sh", ".bash")

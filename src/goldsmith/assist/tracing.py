@@ -30,6 +30,8 @@ PRELUDE = Path(__file__).with_name("prelude.bash")
 
 MOST_PASSES = 300
 """How often one command is looked at; a loop goes on without waiting after that, and its effects are approximate."""
+PIPELINE = "the commands of a pipeline share their effects"
+"""A doubt about who changed something."""
 _FUNCTION = "__goldsmith_told"
 _FIELDS, _RECORD = 7, 4
 _RECENT = 64
@@ -171,6 +173,10 @@ class Tracer:
             if last is not None and last.rc is None:
                 last.rc = exit_code
 
+    def reached(self, url: str) -> int:
+        """How many commands have been started when a request for `url` comes: the last of them, or one near it, has sent it."""
+        return len(self.steps)
+
     # ── the thread ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _serve(self) -> None:
@@ -298,7 +304,7 @@ class Tracer:
             if step.rc is None or is_pipeline:
                 step.rc = status
             if is_pipeline:
-                step.doubts.add("the commands of a pipeline share their effects")
+                step.doubts.add(PIPELINE)
         if mine[-1].rc is None and not mine[-1].is_control:
             mine[-1].rc = statuses[-1]
 

@@ -10,7 +10,9 @@ import click
 from goldsmith.cli.options import flag, read_pairs
 
 if TYPE_CHECKING:
-    from goldsmith.assist.ledger import Effect, Ledger
+    from goldsmith.assist.downloads import Download
+    from goldsmith.assist.effects import Effect
+    from goldsmith.assist.ledger import Ledger
 
 _MOST_PATHS = 8
 """Paths that are shown of a command; all are in the JSON."""
@@ -27,10 +29,15 @@ _MOST_PATHS = 8
     metavar="SECONDS",
     help="For a command that changes nothing.",
 )
+@click.option(
+    "-network", "network", type=click.Choice(("none", "record")), default="none", show_default=True, help="What scripts reach."
+)
 @flag("json", "Print the result as JSON.")
 @flag("output", "Show what the scripts say, on standard error.")
 @click.argument("scripts", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-def command(on: str, env: tuple[str, ...], patience: float, json: bool, output: bool, scripts: tuple[Path, ...]) -> int:
+def command(
+    on: str, env: tuple[str, ...], patience: float, network: str, json: bool, output: bool, scripts: tuple[Path, ...]
+) -> int:
     """Run SCRIPTS in a sandbox on IMAGE and show, command by command, what each one changed.
 
     They run one after the other, as Packer's shell provisioner runs them; of a directory only those at its top run, by name,
@@ -44,21 +51,29 @@ def command(on: str, env: tuple[str, ...], patience: float, json: bool, output: 
 
     from goldsmith.assist.ledger import TraceOptions, trace
     from goldsmith.assist.parent import parent_of
+    from goldsmith.assist.proxy import Proxy
+    from goldsmith.assist.recordings import Recordings
     from goldsmith.assist.script_set import read_scripts
     from goldsmith.cli.diagnostics import print_diagnostics
     from goldsmith.cli.interruption import interruptible
     from goldsmith.events import ignore
     from goldsmith.project import Request, Session, project_for
 
-    found = read_scripts(scripts)
-    options = TraceOptions(environment=dict(read_pairs("-env", env)), patience_s=patience, output=_show if output else None)
+    found, environment = read_scripts(scripts), dict(read_pairs("-env", env))
     with (
         interruptible() as cancellation,
         Session(project_for(Path.cwd()), Path.cwd(), Request(), ignore, cancellation) as session,
     ):
-        place = session.work / "trace"
+        parent, place = parent_of(on, session), session.work / "trace"
         place.mkdir()
-        ledger = trace(found, parent_of(on, session), options, session.journal, place, cancellation)
+        proxy = Proxy(Recordings(session.work / "recordings"), session.work, fetches=True, trees=parent.lowers)
+        options = TraceOptions(
+            environment=environment,
+            patience_s=patience,
+            proxy=proxy if network == "record" else None,
+            output=_show if output else None,
+        )
+        ledger = trace(found, parent, options, session.journal, place, cancellation)
     if json:
         click.echo(json_module.dumps(_as_json(ledger), indent=2))
     else:
@@ -79,6 +94,11 @@ def _print(ledger: Ledger) -> None:
         click.echo(f"{effect.site}  {_line(effect.expanded or effect.command)}{code}")
         for line in _lines(effect):
             click.echo(f"    {line}")
+        asked = [_told(item) for item in ledger.downloads if item.effect == effect.id]
+        for line in asked[:_MOST_PATHS]:
+            click.echo(f"    {line}")
+        if len(asked) > _MOST_PATHS:
+            click.echo(f"    … and {len(asked) - _MOST_PATHS} more downloads")
     commands = [effect for effect in ledger.effects if not effect.is_control]
     idle = sum(not effect.touched for effect in commands)
     click.echo(
@@ -107,6 +127,13 @@ def _lines(effect: Effect) -> list[str]:
     return lines + [f"perhaps not its own: {reason}" for reason in effect.approximate if effect.touched]
 
 
+def _told(item: Download) -> str:
+    if item.fault:
+        return f"asked for {item.url}: {item.fault}"
+    checked = f"verified by {item.verified}" if item.verified else "not verified"
+    return f"downloaded {item.url} ({item.status}, {item.size} bytes, sha256 {item.sha256}, {checked})"
+
+
 def _some(items: tuple[str, ...]) -> str:
     more = f" … and {len(items) - _MOST_PATHS} more" if len(items) > _MOST_PATHS else ""
     return ", ".join(items[:_MOST_PATHS]) + more
@@ -131,6 +158,7 @@ def _as_json(ledger: Ledger) -> dict[str, object]:
         "complete": ledger.is_complete,
         "posix": list(ledger.posix),
         "seconds": round(ledger.seconds, 3),
+        "downloads": [asdict(item) for item in ledger.downloads],
         "effects": [asdict(effect) for effect in ledger.effects],
         "faults": [{"code": item.code, "what": item.what, "why": item.why, "next": item.next} for item in ledger.faults],
     }

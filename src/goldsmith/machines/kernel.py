@@ -37,6 +37,11 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(ctypes.c_int(flags)), "unshare")
 
 
+def enter_namespace(descriptor: int, kind: int) -> None:
+    """Move the calling thread into a namespace of this kind; `descriptor` is an open file of `/proc/PID/ns`."""
+    _checked(_libc.setns(ctypes.c_int(descriptor), ctypes.c_int(kind)), "setns")
+
+
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     """mount(2)."""
     encoded = (_text(source), _text(target), _text(kind), ctypes.c_ulong(flags), _text(options))

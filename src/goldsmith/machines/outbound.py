@@ -8,9 +8,10 @@ import select
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 from goldsmith.machines.journal import Journal, process_handle
@@ -24,17 +25,32 @@ UNREACHABLE = ("169.254.169.254",)
 APT_CONFIG, CA_BUNDLE = "/run/goldsmith/apt.conf", "/run/goldsmith/ca-certificates.crt"
 
 _READY_WITHIN_S = 10.0
+RESOLVER_FILE = "/etc/resolv.conf"
 _PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy")
-_CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT")
+CA_VARIABLES = ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT")
 _APT_SETTINGS = ("acquire::check-valid-until", "acquire::check-date")
 
 
 @dataclass(frozen=True, slots=True)
 class HostSettings:
-    """What commands need besides a route: environment, and files on `/run`. Nothing of it is written to the tree."""
+    """What commands need besides a route. Nothing of it is written to the tree."""
 
     environment: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
+    """Files on `/run`."""
+    shown: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    """Files that the tree seems to hold, with mode and content."""
+
+
+class WayOut(Protocol):
+    """What stands between a sandbox and the network, in place of a network of its own."""
+
+    @property
+    def settings(self) -> HostSettings:
+        """What its commands need, asked for once, before the sandbox starts."""
+
+    def connected(self, first_process: int, mapped_user: bool) -> AbstractContextManager[None]:
+        """Serves the network namespace of a process for the length of the block."""
 
 
 @functools.cache
@@ -49,12 +65,12 @@ def host_settings() -> HostSettings:
     bundle = Path(os.environ.get("SSL_CERT_FILE", "/nonexistent"))
     if bundle.is_file():
         files[CA_BUNDLE] = bundle.read_bytes()
-        environment.update(dict.fromkeys(_CA_VARIABLES, CA_BUNDLE))
+        environment.update(dict.fromkeys(CA_VARIABLES, CA_BUNDLE))
         apt += f'Acquire::https::CaInfo "{CA_BUNDLE}";\n'
     if apt:
         files[APT_CONFIG] = apt.encode()
         environment["APT_CONFIG"] = APT_CONFIG
-    return HostSettings(environment, files)
+    return HostSettings(environment, files, {RESOLVER_FILE: (0o644, RESOLVER)})
 
 
 @contextmanager

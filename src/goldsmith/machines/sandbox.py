@@ -8,7 +8,7 @@ import os
 import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -20,6 +20,7 @@ from goldsmith.machines.first_process import FirstProcess, started
 from goldsmith.machines.following import follow
 from goldsmith.machines.journal import Journal
 from goldsmith.machines.machine import DISCONNECTED, OutputSink
+from goldsmith.machines.outbound import WayOut
 from goldsmith.machines.request import Cache, Command, RootPlan
 from goldsmith.machines.rooted import Rooted
 from goldsmith.machines.standard_input import standard_input
@@ -45,7 +46,7 @@ HOST_NAME = "localhost"
 NO_SERVICES = b"#!/bin/sh\n# No service starts while an image is built.\nexit 101\n"
 """`/usr/sbin/policy-rc.d`: the answer 101 forbids the action (invoke-rc.d(8))."""
 
-RESOLVER_FILE, POLICY_FILE = "/etc/resolv.conf", "/usr/sbin/policy-rc.d"
+POLICY_FILE = "/usr/sbin/policy-rc.d"
 
 _ACTING = ("confinement.py", "kernel.py", "sandbox_init.py", "sandbox_root.py")
 
@@ -67,7 +68,8 @@ class Sandbox:
     The root is an overlay of `lowers` (lowest first) with `upper` on top, which holds what commands changed and nothing of
     the sandbox itself; `work` is a scratch directory on the file system of `upper`. `binds` shows host files or directories
     read-only; `shared_caches` shows host directories that seem writable: what is added goes to `cache_upper(place)`.
-    `epoch` is given to commands as SOURCE_DATE_EPOCH.
+    `network` is none, a way out to all that this host reaches, or what stands in its place. `epoch` is given to commands as
+    SOURCE_DATE_EPOCH.
 
     Commands share one process and network namespace, `/run` and `/tmp` until the block ends; then every process in it is
     ended, also when this process is killed. Root in it is confined against accidents; against a hostile template use `vm`.
@@ -82,7 +84,7 @@ class Sandbox:
         work: Path,
         *,
         journal: Journal,
-        network: Literal["none", "outbound"],
+        network: Literal["none", "outbound"] | WayOut,
         binds: Mapping[str, Path] | None = None,
         shared_caches: Mapping[str, Path] | None = None,
         epoch: int | None = None,
@@ -180,9 +182,7 @@ class Sandbox:
         self._check_paths()
         settings = self._settings()
         self._environment |= settings.environment
-        shown = {POLICY_FILE: (0o755, NO_SERVICES)}
-        if self._network == "outbound":
-            shown[RESOLVER_FILE] = (0o644, outbound.RESOLVER)
+        shown = {POLICY_FILE: (0o755, NO_SERVICES), **settings.shown}
         return RootPlan(
             lowers=[str(path) for path in self._lowers],
             upper=str(self._made(self._upper)),
@@ -198,7 +198,9 @@ class Sandbox:
         )
 
     def _settings(self) -> outbound.HostSettings:
-        return outbound.host_settings() if self._network == "outbound" else outbound.HostSettings()
+        if isinstance(self._network, str):
+            return outbound.host_settings() if self._network == "outbound" else outbound.HostSettings()
+        return self._network.settings
 
     def _check_paths(self) -> None:
         for path in (*self._lowers, *self._caches.values(), *self._binds.values()):
@@ -234,10 +236,14 @@ class Sandbox:
         """The first process, with the network that the commands may use: only commands need one."""
         first = self._running()
         if not self._is_connected:
-            log = self._work / "network.log"
-            self._held.enter_context(outbound.connected(first.pid, os.geteuid() != 0, log, self._journal))
+            self._held.enter_context(self._connection(first.pid, os.geteuid() != 0))
             self._is_connected = True
         return first
+
+    def _connection(self, pid: int, mapped_user: bool) -> AbstractContextManager[None]:
+        if isinstance(self._network, str):
+            return outbound.connected(pid, mapped_user, self._work / "network.log", self._journal)
+        return self._network.connected(pid, mapped_user)
 
     def _running(self) -> FirstProcess:
         if self._first is None:
