@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldsmith.assist.ledger import Script
+from goldsmith.assist.effects import Script
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proof import Claim
 from goldsmith.assist.runs import Ground

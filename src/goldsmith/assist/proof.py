@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias
 
 from goldsmith.assist.compare import Difference, differences
 from goldsmith.assist.divergences import Divergence
+from goldsmith.assist.effects import Script
 from goldsmith.assist.findings import Finding, find, task_of
 from goldsmith.assist.judging import Judged, counted, judge
-from goldsmith.assist.ledger import Ledger, Script
+from goldsmith.assist.ledger import Ledger
 from goldsmith.assist.noise import FixedNoise, Mask, mask_of
 from goldsmith.assist.redact import Redactor
 from goldsmith.assist.runs import Ground, Run, RunFailed, TaskRun, run_role, run_scripts

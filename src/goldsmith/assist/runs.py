@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from goldsmith.assist.ledger import Script
+from goldsmith.assist.effects import Script
 from goldsmith.assist.parent import Parent
 from goldsmith.components import Context
 from goldsmith.events import Emit
