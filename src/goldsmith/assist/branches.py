@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,6 +10,7 @@ from functools import partial
 from goldsmith.assist.commands import Condition, Text, Word
 from goldsmith.assist.conditions import Truth, opposite
 from goldsmith.assist.expressions import either
+from goldsmith.assist.names import nodes
 from goldsmith.assist.pieces import merged
 from goldsmith.assist.pipelines import Pipelines
 from goldsmith.assist.scope import Scope
@@ -28,7 +30,7 @@ from goldsmith.assist.syntax import (
 )
 from goldsmith.assist.walk import NOWHERE
 
-_IDLE = frozenset({":", "true", "echo", "printf", "sleep", "logger", "set"})
+_IDLE = frozenset({":", "true", "echo", "printf", "sleep", "logger", "set", "cat", "shift"})
 _QUIET = _IDLE | {"exit", "return", "break", "continue", "let", "test", "[", "date", "local", "false"}
 
 
@@ -70,12 +72,24 @@ class Branches(Pipelines):
             return status
         else:
             status = self.tested(lambda: self.one(left))
+        if self._checks_call((left,)) and self._ends_early((right,)):
+            return True
         truth = self.truth(status)
         taken = truth if is_and else opposite(truth)
         source = self.tree.excerpt(left.span)
         other: Status = not is_and
         said = _Said(source if is_and else f"! {source}", left.span, statement)
         return self._branch(taken, lambda: self.one(right), lambda: other, said)
+
+    def _checks_call(self, condition: Sequence[Statement]) -> bool:
+        """Whether a condition counts the arguments of a script, of which nobody says how it is called."""
+        return self.scope.positionals is None and any("$#" in self.tree.excerpt(item.span) for item in condition)
+
+    def _ends_early(self, statements: Sequence[Statement]) -> bool:
+        """Whether statements only say how the script is called, and end it."""
+        names = [node.words[0].literal for node in nodes(tuple(statements)) if isinstance(node, Call) and node.words]
+        is_usage = any(name is not None and re.search("usage|help", name) for name in names)
+        return all(self.is_quiet(item) for item in statements) and (is_usage or "exit" in names or self.is_fatal(statements))
 
     def _is_single(self, statement: Statement) -> bool:
         """Whether a statement is one command, whose failure ends the play as it would end the script."""
@@ -91,12 +105,12 @@ class Branches(Pipelines):
         if self.is_gone or self.leaves(before):
             self.is_gone = True
             return status
-        if not command.otherwise and self.is_fatal(command.then):
-            if isinstance(status, Opposite) and isinstance(status.status, Ran):
-                self.recorder.update(status.status.id, may_fail=self.is_tested)
-                return True
-            if any("$#" in self.tree.excerpt(item.span) for item in command.condition) and self.scope.positionals is None:
-                return True
+        failed = status.status if isinstance(status, Opposite) else None
+        if isinstance(failed, Ran) and not command.otherwise and self.is_fatal(command.then):
+            self.recorder.update(failed.id, may_fail=self.is_tested)
+            return True
+        if self._checks_call(command.condition) and self._ends_early(command.then):
+            return True
         truth = self.truth(status)
         spans = [item.span for item in command.condition] or [statement.span]
         whole = Span(spans[0].start, spans[-1].end, spans[0].line, spans[-1].end_line)

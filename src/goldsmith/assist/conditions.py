@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from goldsmith.assist.commands import Text, Word
 from goldsmith.assist.counted import FILE_TESTS
-from goldsmith.assist.expressions import any_of, atom, both, expression_of, negated, quoted
+from goldsmith.assist.expressions import any_of, atom, both, computed, expression_of, negated, quoted
 from goldsmith.assist.patterns import CLASSES
+from goldsmith.assist.scope import Array
 from goldsmith.assist.syntax import Parameter, ShellWord, Test, TestBinary, TestUnary
 from goldsmith.assist.values import Values
 
@@ -147,10 +148,16 @@ class Conditions:
             compiled = re.compile(regex)
         except re.error:
             return None
-        if left.text is not None:
-            return compiled.search(left.text) is not None
         expression = expression_of(left)
-        return None if expression is None else f"{atom(expression)} is search({quoted(regex)})"
+        if left.text is not None:
+            found = compiled.search(left.text)
+            groups = [Word.of(text or "") for text in (found[0], *found.groups())] if found else []
+        elif expression is not None:
+            groups = [_group(expression, regex, number) for number in range(compiled.groups + 1)]
+        else:
+            return None
+        self._values.scope.variables["BASH_REMATCH"] = Array({str(number): word for number, word in enumerate(groups)})
+        return bool(groups) if left.text is not None else f"{atom(expression or '')} is search({quoted(regex)})"
 
     def _any(self, args: list[Word]) -> tuple[Truth, list[Word]]:
         truth, rest = self._all(args)
@@ -253,6 +260,14 @@ def _number(word: Word) -> int | str | None:
     if expression is None:
         return None
     return expression if expression.endswith("| int") and "(" not in expression else f"{atom(expression)} | int"
+
+
+def _group(expression: str, regex: str, number: int) -> Word:
+    """What a group of a regular expression matched, as an expression."""
+    if number == 0:
+        return computed(f"{atom(expression)} | regex_search({quoted(regex)}) | default('', true)")
+    found = f"{atom(expression)} | regex_search({quoted(regex)}, {quoted(chr(92) + str(number))})"
+    return computed(f"({found} | default([''], true) | first)")
 
 
 def _without_common_ends(left: Word, right: Word) -> tuple[Word, Word]:

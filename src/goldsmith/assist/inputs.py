@@ -106,6 +106,12 @@ class Inputs:
             else computed(f"{atom(given)} | default({other}, true)")
         )
 
+    def option(self, name: str, default: Word) -> Word:
+        """A variable that an option of the script's call sets; without it, it has the value that it had before."""
+        if default.unknown is not None or any(isinstance(item, Variable) and item.kind != "input" for item in default.pieces):
+            return default
+        return self._variable(name, default)
+
     def required(self, name: str) -> Word:
         """`${name:?}`: the script stops without it."""
         return self._variable(name, None)

@@ -11,9 +11,9 @@ from goldsmith.assist import state_commands
 from goldsmith.assist.branches import Branches
 from goldsmith.assist.commands import Loop, Text, Variable, Word
 from goldsmith.assist.expressions import atom, computed, expression_of, quoted, unknown
-from goldsmith.assist.names import nodes
+from goldsmith.assist.names import assigned_names, nodes
 from goldsmith.assist.statuses import Status
-from goldsmith.assist.syntax import Binary, Call, For, ForArithmetic, Group, If, Statement, While
+from goldsmith.assist.syntax import Binary, Call, For, ForArithmetic, Group, If, Parameter, Statement, While
 from goldsmith.assist.wrappers import Peeled
 
 _MOST_ROUNDS = 64
@@ -32,8 +32,9 @@ class Loops(Branches):
         if command.is_select:
             return self.opaque(statement, "a person chooses", lambda: self.statements(command.body))
         items = self._positional_items() if command.words is None else self.values.words(command.words)
-        if items is None:
-            return True
+        takes_arguments = any(isinstance(node, Parameter) and node.name == "@" for node in nodes(command.words or ()))
+        if items is None or (takes_arguments and self.scope.positionals is None and not items):
+            return self._options(command.body)
         if all(not item.is_split and not item.glob for item in items):
             found = self._attempts(command.body, len(items), statement)
             if found:
@@ -180,9 +181,8 @@ class Loops(Branches):
         if found:
             return found[0]
         words = self.tree.excerpt(command.condition[0].span) if command.condition else ""
-        if self.scope.positionals is None and ("$#" in words or "getopts" in words or '"$1"' in words):
-            self.never(lambda: self._round_frames(command.body), "the script is called without options")
-            return True
+        if self.scope.positionals is None and re.search(r"\$\{?[#1@]|getopts", words):
+            return self._options(command.body)
         if reader is None and "getopts" not in words and (counted := self._counted(command)):
             return counted[0]
 
@@ -191,6 +191,13 @@ class Loops(Branches):
             return self._round_frames(command.body)
 
         return self.opaque(statement, "a loop runs until something that is known only when the script runs", walk)
+
+    def _options(self, body: Sequence[Statement]) -> Status:
+        """A loop over the options of the script's call, of which nobody says anything: what they set are inputs."""
+        self.never(lambda: self._round_frames(body), "it is for options that the script is called with")
+        for name in sorted(assigned_names(tuple(body))):
+            self.scope.variables[name] = self.inputs.option(name, self.values.read(name))
+        return True
 
     def _counted(self, command: While) -> list[Status]:
         """Walk a loop whose condition is known in each round; empty where it is not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -118,9 +119,22 @@ def _join(condition: str | None, first: Value | None, second: Value | None) -> V
     two = Word(()) if second is None else second
     if isinstance(one, Word) and isinstance(two, Word):
         return either(condition, one, two)
-    if isinstance(one, Array) and isinstance(two, Array) and one.items.keys() == two.items.keys():
-        return Array({key: either(condition, one.items[key], two.items[key]) for key in one.items}, one.is_named)
-    return unknown("it is an array that differs between branches")
+    arrays = [item if isinstance(item, Array) else Array({"0": item} if item.pieces else {}) for item in (one, two)]
+    keys = [*arrays[0].items, *(key for key in arrays[1].items if key not in arrays[0].items)]
+    items = {key: _join_elements(condition, arrays[0].items.get(key), arrays[1].items.get(key)) for key in keys}
+    return Array(items, arrays[0].is_named or arrays[1].is_named)
+
+
+def _join_elements(condition: str | None, first: Word | None, second: Word | None) -> Word:
+    """An element that one of two arrays may lack: unquoted and empty, it is no word at all."""
+    if first is not None and second is not None:
+        return either(condition, first, second)
+    there = first if first is not None else second
+    assert there is not None
+    if there.text is None or not re.fullmatch(r"[^\s*?\[]+", there.text):
+        return unknown("it is an array that differs between branches")
+    found = either(condition, first or Word(()), second or Word(()))
+    return replace(found, is_split=True)
 
 
 def _join_positionals(

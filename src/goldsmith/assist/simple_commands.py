@@ -80,9 +80,9 @@ class SimpleCommands(Walk):
         peeled = given.peeled
         first = peeled.words[0]
         name = name_of(first)
-        if first.text is None or not name:
+        if not name:
             return self._record_unnamed(given)
-        if first.text in self.scope.functions and set(peeled.wrappers) <= {"time"}:
+        if first.text is not None and first.text in self.scope.functions and set(peeled.wrappers) <= {"time"}:
             return self._function(self.scope.functions[first.text], given.args, given)
         if "command" in peeled.wrappers or first.text == name or name in ("true", "false", "echo", "test", "["):
             special = self._special.get(name)
@@ -304,8 +304,7 @@ class SimpleCommands(Walk):
             return self._shell(given, user)
         if name == "su":
             return self._su(given)
-        path = first.text or ""
-        tree = self.find(first) if "/" in path else None
+        tree = self.find(first) if first.text != name else None
         return (lambda: self._script(tree, given.args, user)) if tree is not None else None
 
     def _shell(self, given: Given, user: Word | None) -> Callable[[], Status] | None:

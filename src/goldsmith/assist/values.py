@@ -11,7 +11,7 @@ from goldsmith.assist import escapes, parameters
 from goldsmith.assist.arithmetic import Calculator
 from goldsmith.assist.braces import expand_braces
 from goldsmith.assist.commands import Piece, Text, Variable, Word
-from goldsmith.assist.expressions import unknown
+from goldsmith.assist.expressions import atom, computed, expression_of, unknown
 from goldsmith.assist.inputs import Inputs
 from goldsmith.assist.patterns import has_pattern, regex_of
 from goldsmith.assist.pieces import Atom, FieldEnd, Fragment, Nothing, joined, merged
@@ -19,6 +19,7 @@ from goldsmith.assist.scope import Array, Scope, Value, scalar
 from goldsmith.assist.syntax import (
     Arithmetic,
     ArithmeticExpansion,
+    Call,
     DoubleQuoted,
     ExtendedGlob,
     Parameter,
@@ -28,6 +29,7 @@ from goldsmith.assist.syntax import (
     Quoted,
     ShellWord,
     Span,
+    Statement,
     Substitution,
 )
 
@@ -147,7 +149,7 @@ class Values:
         if words is None:
             return None
         if not _is_counted(words[:number]):
-            return unknown("the number of arguments is not known")
+            return _of_list(words, number)
         return words[number - 1] if number <= len(words) else None
 
     def _atoms(
@@ -191,15 +193,21 @@ class Values:
 
     def _tilde(self, text: str, *, has_more: bool) -> tuple[list[Fragment], str]:
         user, slash, rest = text[1:].partition("/")
-        if user or (has_more and not slash):
-            return (
-                ([], text)
-                if not user.isalnum()
-                else ([Atom(unknown("the home of another user").pieces[0], True, True)], slash + rest)
-            )
+        if not re.fullmatch(r"[a-z_][a-z0-9_-]*|", user) or (has_more and not slash):
+            return [], text
+        if user and user != "root":
+            return [Atom(piece, True, True) for piece in self._home_of(user).pieces], slash + rest
         home = self.value("HOME")
         pieces = scalar(home).pieces if home is not None else ()
         return [Atom(piece, True, True) for piece in pieces], slash + rest
+
+    def _home_of(self, user: str) -> Word:
+        """The home of another user, as `getent passwd` says it when the play runs."""
+        here = Span(0, 0, 1, 1)
+        words = tuple(ShellWord((Plain(text),), here) for text in ("getent", "passwd", user))
+        found = self._substitute(Substitution((Statement(Call((), words), (), False, False, here),), here), self.scope)
+        expression = expression_of(found)
+        return found if expression is None else computed(f"{atom(expression)}.split(':')[5]")
 
     def _parameter(self, part: Parameter, place: _Place) -> list[Fragment]:
         is_quoted = place != "plain"
@@ -229,6 +237,17 @@ class Values:
 
 def _is_counted(words: Sequence[Word]) -> bool:
     return not any(word.is_split for word in words)
+
+
+def _of_list(words: Sequence[Word], number: int) -> Word:
+    """The argument of a number where some of the words are split when the play runs."""
+    parts = []
+    for word in words:
+        expression = expression_of(word)
+        if expression is None:
+            return unknown(word.unknown or "")
+        parts.append(f"{atom(expression)}.split()" if word.is_split else f"[{expression}]")
+    return computed(f"({' + '.join(parts)} + [''] * {number})[{number - 1}]")
 
 
 def _index(part: Parameter) -> str | None:

@@ -85,7 +85,10 @@ def peel(words: Sequence[Word]) -> Peeled:
 
 def name_of(word: Word) -> str:
     """The name of a program without its directory, or empty where it is not known."""
-    return posixpath.basename(word.text) if word.text is not None else ""
+    last = word.pieces[-1] if word.pieces else Text("")
+    if not isinstance(last, Text) or (len(word.pieces) > 1 and "/" not in last.value):
+        return ""
+    return posixpath.basename(last.value)
 
 
 def assignment(word: Word) -> tuple[str, Word] | None:
