@@ -7,6 +7,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
+from goldsmith.assist import shell
 from goldsmith.assist.changes import Changed
 from goldsmith.assist.summaries import Summary
 from goldsmith.assist.tracing import Site
@@ -22,6 +23,11 @@ class Script:
     """A relative path: scripts of a set find each other by it."""
     content: bytes
     runs: bool = True
+
+    @staticmethod
+    def of(script: shell.Script) -> Script:
+        """The script as it was read, to be run."""
+        return Script(name=script.path, content=script.text, runs=script.is_entry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ COMMANDS = {
     "bundle": "Write one file that proves a channel's version where there is no network",
     "clean": "Release what killed runs left behind, or prune the cache",
     "console": "Evaluate expressions of a template",
+    "convert": "Write an Ansible role that does what shell scripts do",
     "copies": "Show and note where a version has copies outside of the store",
     "doctor": "Show what this machine can do, and what provides the rest",
     "expire": "Delete versions that nothing keeps, or show which they are",

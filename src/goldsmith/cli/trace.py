@@ -49,6 +49,7 @@ def command(
     """
     import json as json_module
 
+    from goldsmith.assist.effects import Script
     from goldsmith.assist.ledger import TraceOptions, trace
     from goldsmith.assist.parent import parent_of
     from goldsmith.assist.proxy import Proxy
@@ -59,7 +60,8 @@ def command(
     from goldsmith.events import ignore
     from goldsmith.project import Request, Session, project_for
 
-    found, environment = read_scripts(scripts), dict(read_pairs("-env", env))
+    found = [Script.of(script) for script in read_scripts(scripts)]
+    environment = dict(read_pairs("-env", env))
     with (
         interruptible() as cancellation,
         Session(project_for(Path.cwd()), Path.cwd(), Request(), ignore, cancellation) as session,
