@@ -37,7 +37,7 @@ def test_a_mode_of_mkdir_holds_for_the_last_directory_only() -> None:
 def test_directories_that_images_have_keep_their_modes() -> None:
     assert arguments("mkdir -p /tmp")["mode"] == "1777"
     look, made = tasks("mkdir -p /etc/sudoers.d")
-    assert look.register and made.when == (f"not {look.register}.stat.exists",)
+    assert shown(made.args["mode"]) == f"{{{{ {look.register}.stat.mode | default('0755') }}}}"
 
 
 def test_what_is_removed_and_what_sealing_removes() -> None:
@@ -153,3 +153,64 @@ def test_modes_of_new_directories_are_those_that_mkdir_gives(tmp_path_factory: p
     except Inexact:
         return
     assert found == f"{made.stat().st_mode & 0o7777:04o}"
+
+
+def test_files_are_copied_to_a_name_or_into_a_directory() -> None:
+    copied = {"remote_src": True, "mode": "preserve"}
+    assert arguments("cp /tmp/a /etc/b") == {"src": "/tmp/a", "dest": "/etc/b", **copied}
+    assert arguments("cp -f a /etc/systemd/system", directory=Word.of("/tmp"))["dest"] == "/etc/systemd/system/a"
+    assert arguments("cp /tmp/$name /opt/app/")["dest"] == "/opt/app/{{ name }}"
+    assert arguments("cp -n /a /b") == {"src": "/a", "dest": "/b", **copied, "force": False}
+    assert arguments("cp /tmp/x /etc/sudoers")["mode"] == "0440"
+    assert arguments("cp /dev/null /etc/x")["content"] == ""
+    several = task("cp -t /opt/app /tmp/a /tmp/b")
+    assert shown(several.loop) == ["/tmp/a", "/tmp/b"] and shown(several.args["dest"]) == "/opt/app/"
+    _, found = tasks("cp /tmp/conf/*.conf /etc/app/")
+    assert shown(found.args["src"]) == "{{ item }}" and shown(found.args["dest"]) == "/etc/app/"
+    assert arguments("cp -p /etc/hosts /etc/hosts.orig")["dest"] == "/etc/hosts.orig"
+    assert "owners" in residue("cp -a /tmp/a /etc/a")
+    assert "-u" in residue("cp -u /a /b") and "--backup" in residue("cp --backup=numbered /a /b")
+
+
+def test_trees_are_copied_where_it_is_clear_what_they_become() -> None:
+    tree = {"remote_src": True, "mode": "preserve", "local_follow": False}
+    assert arguments("cp -r /tmp/app /opt") == {"src": "/tmp/app", "dest": "/opt/", **tree}
+    assert arguments("cp -r /tmp/app /srv/app") == {"src": "/tmp/app", "dest": "/srv/", **tree}
+    assert arguments("cp -r /tmp/app/. /etc/") == {"src": "/tmp/app/", "dest": "/etc", **tree, "mode": "0755"}
+    assert arguments("cp -rT /tmp/app /srv/web") == {"src": "/tmp/app/", "dest": "/srv/web", **tree}
+    look, beside = tasks("cp -a /etc/ssh /etc/ssh.orig")
+    assert shown(beside.args["src"]) == f"/etc/ssh{{{{ '/' if {look.register}.stat.isdir else '' }}}}"
+    assert "decides where" in residue("cp -r /tmp/app /srv/web")
+
+
+def test_what_is_moved_is_gone_when_that_is_done() -> None:
+    moved = task("mv -f /tmp/a /etc/b")
+    assert moved.args["removes"] == Word.of("/tmp/a") and "creates" not in moved.args and moved.kind == "guard"
+    assert shown(moved.args["argv"]) == ["mv", "-f", "/tmp/a", "/etc/b"]
+    _, found = tasks("mv /tmp/x/*.conf /etc/app/")
+    assert shown(found.args["argv"]) == ["mv", "{{ item }}", "/etc/app/"]
+    assert "goes" in residue("mv /a /etc/*")
+
+
+def test_files_and_directories_are_installed() -> None:
+    assert arguments("install -m 644 -o app -g web /tmp/a /etc/a") == {
+        "src": "/tmp/a",
+        "dest": "/etc/a",
+        "remote_src": True,
+        "mode": "0644",
+        "owner": "app",
+        "group": "web",
+    }
+    assert arguments("install /tmp/a /usr/local/bin")["mode"] == "0755"
+    assert arguments("install -m 0755 -d /etc/apt/keyrings") == {
+        "path": "/etc/apt/keyrings",
+        "state": "directory",
+        "mode": "0755",
+    }
+    above, leaf = tasks("install -d -m 700 -o app /srv/a/b")
+    assert shown(above.args)["path"] == "/srv/a" and leaf.args["owner"] == Word.of("app")  # type: ignore[index]  # a mapping
+    made, copied = tasks("install -D -m 644 /tmp/a /opt/x/y/a")
+    assert made.args["path"] == Word.of("/opt/x/y") and copied.args["dest"] == Word.of("/opt/x/y/a")
+    assert arguments("install -m 600 /dev/null /etc/key")["content"] == ""
+    assert arguments("install -m 600 /dev/stdin /etc/key", stdin=Word.of("k\n"))["content"] == "k\n"
+    assert "-s" in residue("install -s /a /b")

@@ -12,6 +12,7 @@ from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 FAMILIES: tuple[str, ...] = (
     "builds",
     "containers",
+    "copying",
     "files",
     "finding",
     "firewall",
@@ -31,6 +32,7 @@ FAMILIES: tuple[str, ...] = (
     "sources_git",
     "system",
     "users",
+    "writing",
 )
 """The files beside this one. Each has `RULES`, from names of commands to rules."""
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from goldsmith.assist.commands import Argument, Command, Word
 from goldsmith.assist.rules.globs import Make, over
-from goldsmith.assist.rules.modes import created_mode
+from goldsmith.assist.rules.modes import created_mode, directory_mode, file_mode
 from goldsmith.assist.rules.options import Grammar, text
 from goldsmith.assist.rules.paths import (
     DIRECTORIES,
+    MODES,
     absolute,
-    directory_mode,
-    file_mode,
     inside,
     is_directory,
     missing_parents,
@@ -79,15 +77,13 @@ def _mkdir(command: Command) -> Outcome:
 
 
 def _with_usual_modes(command: Command, words: Sequence[Word]) -> Iterator[Task]:
-    by_mode: dict[str | None, list[Word]] = {}
+    by_mode: dict[Argument, list[Word]] = {}
     for word in words:
-        by_mode.setdefault(directory_mode(command, absolute(command, word)), []).append(word)
-    for mode, group in by_mode.items():
-        if mode is None:
-            for word in group:
-                yield from _directory_of_any_mode(command, absolute(command, word))
-        else:
-            yield from over(command, group, "files.mkdir", _directory(mode))
+        mode = directory_mode(command, absolute(command, word))
+        yield from mode.asked
+        by_mode.setdefault(mode.value, []).append(word)
+    for value, group in by_mode.items():
+        yield from over(command, group, "files.mkdir", _directory(value))
 
 
 def _directory(mode: Argument) -> Make:
@@ -96,21 +92,11 @@ def _directory(mode: Argument) -> Make:
     )
 
 
-def _directory_of_any_mode(command: Command, path: Word) -> tuple[Task, Task]:
-    """Most images have this directory, with a mode that differs by distribution, and mkdir leaves it alone."""
-    if command.context.loop is not None:
-        raise Inexact(f"whether {path.label} is there would be asked in each round of a loop")
-    register = f"directory_{command.id}"
-    look = Task(f"Look for {path.label}", "ansible.builtin.stat", {"path": path}, "files.mkdir-look", register=register)
-    made = _directory(f"{0o777 & ~command.umask:04o}")(path, path.label)
-    return look, replace(made, when=(f"not {register}.stat.exists",))
-
-
 def _touch(command: Command) -> Outcome:
     parsed = _TOUCH.parse(command)
     if parsed.has("-d", "-t", "-r", "--time"):
         raise Inexact("the time of a file is set, which no image keeps")
-    made = [word for word in parsed.operands if file_mode(command, absolute(command, word)) is not None]
+    made = [word for word in parsed.operands if MODES.get(absolute(command, word).text or "", "new")]
     if parsed.has("-c") or not made:
         return Dropped("files.touch-time", "only times of files are changed, and these are no part of what is compared")
 
@@ -118,7 +104,7 @@ def _touch(command: Command) -> Outcome:
         arguments: dict[str, Argument] = {
             "path": path,
             "state": "touch",
-            "mode": file_mode(command, path) or "",
+            "mode": file_mode(command, path).value,
             "access_time": "preserve",
             "modification_time": "preserve",
         }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from goldsmith.assist.commands import Argument, Word
-from goldsmith.assist.tasks import Inexact
+from goldsmith.assist.commands import Argument, Command, Variable, Word
+from goldsmith.assist.rules.paths import MODES
+from goldsmith.assist.tasks import Inexact, Task
 
 _OCTAL = re.compile(r"[0-7]{1,5}")
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)")
@@ -58,3 +60,33 @@ def created_mode(word: Word) -> Argument:
     if settled != set("ugo"):
         raise Inexact(f"the mode {given} depends on what is there")
     return f"{mode:04o}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMode:
+    """The mode that something has after it was written or made: its own where it was there, else what the umask leaves."""
+
+    value: Argument
+    asked: tuple[Task, ...] = ()
+    """Tasks that look what is there, before one that uses the mode."""
+
+
+def file_mode(command: Command, path: Word) -> NewMode:
+    """The mode of a file that a command writes, quoted as modes are."""
+    return _new_mode(command, path, f"{0o666 & ~command.umask:04o}")
+
+
+def directory_mode(command: Command, path: Word) -> NewMode:
+    """The mode of a directory that a command makes."""
+    return _new_mode(command, path, f"{0o777 & ~command.umask:04o}")
+
+
+def _new_mode(command: Command, path: Word, new: str) -> NewMode:
+    known = MODES.get(path.text or "", new)
+    if known:
+        return NewMode(known)
+    if command.context.loop is not None:
+        raise Inexact(f"the mode of {path.label} would be asked for in each round of a loop")
+    register = re.sub(r"\W+", "_", f"status{path.label}_{command.id}")
+    look = Task(f"Look at {path.label}", "ansible.builtin.stat", {"path": path}, "files.look", register=register)
+    return NewMode(Word((Variable(f"{register}.stat.mode | default('{new}')", "registered"),)), (look,))

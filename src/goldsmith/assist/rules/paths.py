@@ -32,7 +32,7 @@ DIRECTORIES = frozenset(
 )
 """Directories that distributions make: what is copied, moved or linked to one of them lands inside."""
 
-_MODES = {
+MODES = {
     "/etc/sudoers": "0440",
     "/etc/gshadow": "",
     "/etc/shadow": "",
@@ -44,7 +44,7 @@ _MODES = {
 }
 """What has another mode in an image than a new file would have; empty where distributions differ."""
 
-PRESENT = frozenset(_MODES) | {
+PRESENT = frozenset(MODES) | {
     *("/etc/bash.bashrc", "/etc/bashrc", "/etc/default/grub", "/etc/environment", "/etc/fstab", "/etc/group", "/etc/hosts"),
     *("/etc/login.defs", "/etc/nsswitch.conf", "/etc/passwd", "/etc/profile", "/etc/resolv.conf", "/etc/ssh/ssh_config"),
     *("/etc/security/limits.conf", "/root/.bashrc", "/root/.profile", "/root/.bash_profile"),
@@ -117,23 +117,9 @@ def parent(path: Word) -> Word | None:
     return None
 
 
-def file_mode(command: Command, path: Word) -> str | None:
-    """The mode of a file that the command writes, quoted as modes are, or None where it has one that must stay."""
-    return _mode(path, 0o666 & ~command.umask)
-
-
-def directory_mode(command: Command, path: Word) -> str | None:
-    """The mode of a directory that the command makes, or None where it has one that must stay."""
-    return _mode(path, 0o777 & ~command.umask)
-
-
 def relative(target: str, link: str) -> str:
     """The target of a link as it is told from the link's own directory."""
     return posixpath.relpath(target, posixpath.dirname(link))
-
-
-def _mode(path: Word, new: int) -> str | None:
-    return _MODES.get(path.text or "", f"{new:04o}") or None
 
 
 def missing_parents(path: Word) -> tuple[str, ...]:
