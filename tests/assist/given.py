@@ -23,7 +23,7 @@ _PART = re.compile(r"\"?\$(\w+)\"?|('[^']*'|\"[^\"$]*\")|([^'\"$]+)")
 _REDIRECT = re.compile(r"(\d?)(>>|>\||>|<)")
 _MODULES = """
     ansible.builtin: apt apt_key apt_repository command copy deb822_repository debconf dnf dpkg_selections file find get_url
-    ansible.builtin: getent lineinfile replace rpm_key stat unarchive yum_repository
+    ansible.builtin: getent lineinfile replace rpm_key shell stat unarchive yum_repository
     community.general: apk copr dnf_config_manager dnf_versionlock dpkg_divert ini_file pacman portage snap yum_versionlock
     community.general: zypper zypper_repository
     ansible.builtin: git group iptables pip reboot service shell systemd_service sysvinit user

@@ -21,6 +21,8 @@ FAMILIES: tuple[str, ...] = (
     "mounts",
     "packages_apt",
     "packages_dpkg",
+    "packages_files_rpm",
+    "packages_rpm",
     "permissions",
     "python",
     "refresh",
