@@ -13,6 +13,7 @@ FAMILIES: tuple[str, ...] = (
     "builds",
     "containers",
     "copying",
+    "downloads",
     "files",
     "finding",
     "firewall",

@@ -38,4 +38,4 @@ def several_names(word: Word) -> Word:
 def holds_several(word: Word) -> bool:
     """Whether the value of a word is a list of words for the shell: an unquoted variable that is no loop's item."""
     piece = word.pieces[0] if len(word.pieces) == 1 else None
-    return word.is_split and isinstance(piece, Variable) and piece.kind in ("input", "registered")
+    return word.is_split and isinstance(piece, Variable) and piece.kind in ("input", "registered", "computed")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from goldsmith.assist import output
 from goldsmith.assist.commands import Argument, Command, Redirect, Text, Word
 from goldsmith.assist.rules.appending import append
+from goldsmith.assist.rules.downloads import fed_by, get
 from goldsmith.assist.rules.globs import is_literal
 from goldsmith.assist.rules.modes import file_mode
 from goldsmith.assist.rules.options import Grammar, text
@@ -132,6 +133,9 @@ def _written(command: Command, path: Word, content: Word) -> tuple[Task, ...]:
 
 def _tee(command: Command) -> Outcome:
     parsed = _TEE.parse(command)
+    fetched = fed_by(command)
+    if fetched is not None and not parsed.has("-a"):
+        return Converted(tuple(task for word in parsed.operands for task in get(command, fetched, absolute(command, word))))
     if command.stdin is None or command.stdin.unknown is not None:
         raise Inexact("what it is fed is known only when it runs")
     outcomes = [
