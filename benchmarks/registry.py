@@ -8,6 +8,7 @@ all acts, two of them are killed again and again, and an oracle that knows nothi
 from __future__ import annotations
 
 import argparse
+import gc
 import multiprocessing
 import os
 import statistics
@@ -34,6 +35,7 @@ from benchmarks.large_registry import (
     prove,
 )
 from benchmarks.measuring import GOLDSMITH, Line, cpu, machine, run, timed
+from goldsmith.cli.app import COLLECTED_EVERY
 from goldsmith.registry import Registry, open_registry
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--postgresql", action="store_true", help="in a server instead of a file")
     parser.add_argument("--race", type=float, default=0, metavar="SECONDS", help="only race, for so long")
     options = parser.parse_args(arguments)
+    gc.set_threshold(COLLECTED_EVERY)
     print(machine())
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="goldsmith-benchmark-")))

@@ -64,6 +64,8 @@ COMMANDS = {
     "waive": "Let a finding not count until a time, or list what is waived",
 }
 
+COLLECTED_EVERY = 20_000
+"""After how many new objects garbage is looked for."""
 _VERSION_FLAGS = ("-v", "-version", "--version")
 
 
@@ -101,8 +103,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     Called by the name `packer`, as by a link of that name, the program tells Packer's version and calls itself so.
     """
-    # Modules are very many objects and no garbage: looking for it every 700 objects takes a tenth of a short command.
-    gc.set_threshold(20_000)
+    # Modules are very many objects and no garbage: looking for it every 700 objects takes a tenth of a short command, and
+    # once more at its end.
+    gc.set_threshold(COLLECTED_EVERY)
     # File names, variables and what is piped in need not be UTF-8: they are shown, and read, as well as they can be.
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
         if isinstance(stream, TextIOWrapper):
@@ -116,6 +119,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OSError as error:
         give_up_output(error)
         code = 1
+    gc.freeze()
     sys.exit(code)
 
 

@@ -118,15 +118,18 @@ def _of_package(reader: Reader, query: str) -> Iterable[Sequence[object]]:
     given = {name: value for name, value in values.items() if value is not None}
     conditions = " AND ".join(["lp.name = :name", *(f"lp.{_PACKAGE_COLUMNS[part]} = :{part}" for part in given)])
     # A layer further up may bring another version of the same package: the topmost is what the image has. Few layers of a
-    # package are ever on top of others, and only those are looked for, which takes a quarter of the time.
+    # package are ever on top of others, mostly none: asking for them first takes half of the time.
+    covered = f" AND NOT {_COVERED}" if reader.first(f"{_UPPER} LIMIT 1", name=name) else ""
     hit = f"""WITH hit AS (SELECT vl.version, vl.layer, lp.version AS why
-        FROM layer_package lp JOIN version_layer vl ON vl.layer = lp.layer WHERE {conditions} AND NOT EXISTS (
-        SELECT 1 FROM version_layer u WHERE u.version = vl.version AND u.position > vl.position
-        AND (u.layer, lp.purl_type) IN (SELECT up.layer, up.purl_type FROM layer_package up WHERE up.name = :name
-        AND EXISTS (SELECT 1 FROM version_layer w WHERE w.layer = up.layer AND w.position > 0)))) """
+        FROM layer_package lp JOIN version_layer vl ON vl.layer = lp.layer WHERE {conditions}{covered}) """
     return reader.tuples(hit + _VERSION, name=name, **given)
 
 
+_UPPER = """SELECT up.layer, up.purl_type FROM layer_package up WHERE up.name = :name
+AND EXISTS (SELECT 1 FROM version_layer w WHERE w.layer = up.layer AND w.position > 0)"""
+"""The layers that bring a package and lie on top of others somewhere."""
+_COVERED = f"""EXISTS (SELECT 1 FROM version_layer u WHERE u.version = vl.version AND u.position > vl.position
+AND (u.layer, lp.purl_type) IN ({_UPPER}))"""
 _PACKAGE_COLUMNS = {"kind": "purl_type", "version": "version"}
 
 

@@ -16,7 +16,6 @@ from goldsmith.registry import (
     channels,
     checkpoints,
     copies,
-    deliver,
     intake,
     living,
     outbox,
@@ -60,20 +59,20 @@ from goldsmith.registry.entities import (
     VersionDetail,
     Waiver,
 )
-from goldsmith.registry.inventory import accepted
-from goldsmith.registry.inventory.reading import Reading
-from goldsmith.registry.keep_rules import RetentionPolicy
 from goldsmith.registry.local_store import LocalStore
-from goldsmith.registry.offer import Offer
 from goldsmith.registry.ownership import claim
 from goldsmith.registry.store_urls import open_store
-from goldsmith.registry.targets.contract import Delivered, Destination
 from goldsmith.registry.transaction import Clock
 from goldsmith.registry.transfer import Progress, copy_blob, quiet
 
 if TYPE_CHECKING:
     from goldsmith.registry import check, expire, impact, push, replay, retention, scrub
     from goldsmith.registry import release as releases
+    from goldsmith.registry.inventory import accepted
+    from goldsmith.registry.inventory.reading import Reading
+    from goldsmith.registry.keep_rules import RetentionPolicy
+    from goldsmith.registry.offer import Offer
+    from goldsmith.registry.targets.contract import Delivered, Destination
 
 
 def open_registry(url: str, store: Path | str, *, clock: Clock | None = None, migrate: bool = False) -> Registry:
@@ -417,6 +416,7 @@ class Registry:
         With readings, which are None for who does not want to look, it goes the same way as `expire` and refuses as it does.
         """
         from goldsmith.registry import retention
+        from goldsmith.registry.inventory import accepted
 
         if readings is None:
             with self.database.read() as reader:
@@ -446,6 +446,8 @@ class Registry:
 
         `forget` names sources: those of their places that are not read here are looked at no more.
         """
+        from goldsmith.registry.inventory import accepted
+
         with self.database.write(actor) as tx:
             found = accepted.accept(tx, readings, is_all=False)
             for source in forget:
@@ -454,6 +456,8 @@ class Registry:
 
     def inventories(self) -> tuple[accepted.Inventory, ...]:
         """The newest inventory of each place."""
+        from goldsmith.registry.inventory import accepted
+
         with self.database.read() as reader:
             return accepted.newest(reader)
 
@@ -494,10 +498,14 @@ class Registry:
 
     def deliver(self, targets: Mapping[str, Destination], actor: str) -> Iterator[Delivered]:
         """Try everything that is due: see `deliver.deliver`."""
+        from goldsmith.registry import deliver
+
         return deliver.deliver(self.database, targets, actor)
 
     def drifted(self, targets: Mapping[str, Destination], actor: str) -> Iterator[Delivered]:
         """Have what holds something else than its channel delivered again: see `deliver.drifted`."""
+        from goldsmith.registry import deliver
+
         return deliver.drifted(self.database, targets, actor)
 
     def retry_deliveries(self, actor: str) -> None:

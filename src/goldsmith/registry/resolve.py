@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError, did_you_mean
-from goldsmith.registry import channels, overview, rollback, versions
+from goldsmith.registry import channels, overview, versions
 from goldsmith.registry.entities import ArtifactRecord, Assignment, Version
 from goldsmith.registry.transaction import Reader, Row
 
@@ -117,6 +117,8 @@ def _undoubted(reader: Reader, image: str, channel: str) -> Row | None:
 
 
 def _unfit(reader: Reader, reference: str, version: Version) -> Refused:
+    from goldsmith.registry import rollback
+
     image, _, channel = reference.partition("@")
     earlier = rollback.candidates(reader, channels.pointer(reader, image, channel))
     fit = next((item.version for item in earlier if not item.why_not), None)
