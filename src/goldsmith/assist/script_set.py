@@ -25,7 +25,11 @@ def read_scripts(paths: Sequence[Path], environment: Mapping[str, str] | None = 
     to be loaded. Raises `UserError` for a path that does not exist or cannot be read, a file that is too large and a
     directory without scripts. Whether a file is a shell script is told when it is parsed.
     """
-    named = {file.resolve(): runs for path in paths for file, runs in _files(path)}
+    listed = [(file.resolve(), runs) for path in paths for file, runs in _files(path)]
+    named = dict(listed)
+    twice = next((file for file in named if sum(file == other for other, _ in listed) > 1), None)
+    if twice is not None:
+        raise _fault("script.twice", f'two scripts are called "{twice.name}"', "Name each once; a directory names all in it.")
     texts = {file: _read(file) for file in named}
     helpers = _helpers(texts)
     root = _common([*texts, *helpers])
