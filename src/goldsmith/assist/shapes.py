@@ -123,7 +123,8 @@ def _type(name: str, field: FieldShape, inputs: Mapping[str, Json]) -> Any:
     if allowed and len(allowed) <= MOST_IN_SCHEMA:
         return Annotated[Literal[allowed], Field(description=about)]
     told = f"{about or ''} At most {field.words} words.".strip() if field.words else about
-    return Annotated[str, Field(pattern=field.pattern or None, description=told)]
+    # The pattern is only told here: pydantic's expressions know less than Python's, by which it is checked afterwards.
+    return Annotated[str, Field(description=told, json_schema_extra={"pattern": field.pattern} if field.pattern else None)]
 
 
 def _faults(place: str, field: FieldShape, value: Json, inputs: Mapping[str, Json]) -> Iterator[AnswerFault]:
@@ -141,6 +142,8 @@ def _faults(place: str, field: FieldShape, value: Json, inputs: Mapping[str, Jso
 def _text_faults(field: FieldShape, text: str, inputs: Mapping[str, Json]) -> Iterator[str]:
     if field.one_of and text not in closed_set(field, inputs):
         yield f'"{text[:80]}" is none of the {field.one_of} that were given'
+    if field.pattern and not re.search(field.pattern, text):
+        yield f'"{text[:80]}" does not fit {field.pattern}'
     given = [as_text(inputs.get(name)) for name in field.occurs_in]
     if field.occurs_in and text and not any(text in item for item in given):
         yield f'"{text[:80]}" does not stand in {" or ".join(field.occurs_in)}'
