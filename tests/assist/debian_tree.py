@@ -6,6 +6,8 @@ import os
 import re
 import shutil
 import subprocess
+import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,17 +18,39 @@ from tests.machines.machine_workbench import can_make_sandboxes
 PACKAGES = (
     *("base-files", "base-passwd", "bash", "coreutils", "dash", "debconf", "debianutils", "diffutils", "dpkg", "findutils"),
     *("grep", "gzip", "hostname", "libc-bin", "login", "mawk", "passwd", "perl-base", "sed", "tar", "util-linux", "adduser"),
-    *("apt", "systemd", "libcap2-bin", "tzdata", "debian-archive-keyring", "unzip", "openssl"),
+    *("apt", "systemd", "libcap2-bin", "tzdata", "debian-archive-keyring", "unzip", "openssl", "procps", "make", "curl", "git"),
+    *("xz-utils", "bzip2", "ca-certificates"),
 )
 _LEFT_OUT = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/info", "/usr/share/lintian", "/usr/lib/udev")
 _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _EMPTY = (
     *("dev", "proc", "sys", "run", "tmp", "root", "srv", "opt", "home", "var/tmp", "var/mail", "usr/src", "usr/local/bin"),
     *("usr/local/sbin", "usr/local/lib", "usr/local/share", "etc/apt/sources.list.d", "etc/sudoers.d", "etc/cron.d"),
-    *("etc/modules-load.d", "etc/sysctl.d", "var/lib/dpkg/info"),
+    *("etc/modules-load.d", "etc/modprobe.d", "etc/sysctl.d", "var/lib/dpkg/info"),
 )
+_IDENTITY = ("-c", "user.name=nobody", "-c", "user.email=nobody@test")
+_FIXTURES = {
+    "app.conf": "[web]\nport = 80\nroot = /var/www\n# debug\nkey=value\n",
+    "run.sh": "#!/bin/sh\necho run\n",
+    "conf/a.conf": "a\n",
+    "conf/b.conf": "b\n",
+    "old/a.txt": "a\n",
+    "old/b.txt": "b\n",
+    "old/c.txt": "c\n",
+    "old/x.log": "x\n",
+    "old/y.log": "y\n",
+    "older/deep/z": "z\n",
+    "letters.txt": "aaa\nbab\n",
+    "sshd.conf": "Port 22\nX11Forwarding no\n",
+    "key.asc": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmDMEZ\n-----END PGP PUBLIC KEY BLOCK-----\n",
+    "installer.run": '#!/bin/sh\nprefix=${1#--prefix=}\nmkdir -p "$prefix/bin"\necho installed > "$prefix/bin/app"\n',
+    "source/configure": (
+        '#!/bin/sh\nto=${1#--prefix=}\nprintf "install:\\n\\tmkdir -p $to\\n\\techo built > $to/app\\n" > rules.mk\n'
+    ),
+    "source/Makefile": "all:\n\ttouch built\n-include rules.mk\n",
+}
 _SHADOWED = "*:20000:0:99999:7:::"
-REPOSITORY = "opt/repository"
+REPOSITORY, FIXTURES = "opt/repository", "opt/fixtures"
 
 
 def debian_parent(root: Path) -> Parent:
@@ -54,6 +78,7 @@ def make_debian_tree(root: Path) -> None:
     (root / "etc/resolv.conf").touch()
     (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
     make_repository(root / REPOSITORY)
+    make_fixtures(root / FIXTURES)
     source = f"deb [trusted=yes] file:/{REPOSITORY} ./\n"
     (root / "etc/apt/sources.list.d/own.list").write_text(source)
     subprocess.run(["ldconfig", "-r", str(root)], check=True)
@@ -72,6 +97,35 @@ def make_repository(place: Path) -> None:
         digest = subprocess.run(["sha256sum", str(deb)], capture_output=True, text=True, check=True).stdout.split()[0]
         index += f"{control.strip()}\nFilename: ./{deb.name}\nSize: {deb.stat().st_size}\nSHA256: {digest}\n\n"
     (place / "Packages").write_text(index)
+
+
+def make_fixtures(place: Path) -> None:
+    """What the scripts of the suite work on."""
+    for name, text in _FIXTURES.items():
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        path.chmod(0o755 if text.startswith("#!") else 0o644)
+    app = place / "app"
+    for name in ("bin/app", "etc/app.conf"):
+        (app / name).parent.mkdir(parents=True, exist_ok=True)
+        (app / name).write_text(f"#!/bin/sh\n# {name}\n")
+    with tarfile.open(place / "app.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        archive.add(app, "app-1.0", filter=_of_root)
+    with zipfile.ZipFile(place / "app.zip", "w") as zipped:
+        for path in sorted(app.rglob("*")):
+            zipped.write(path, path.relative_to(app))
+    if shutil.which("git") is not None:
+        for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "one"], ["tag", "v1"]):
+            subprocess.run(["git", *_IDENTITY, *command], cwd=app, check=True)
+        subprocess.run(["git", "clone", "-q", "--bare", str(app), str(place / "app.git")], check=True)
+    shutil.rmtree(app)
+
+
+def _of_root(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = "root"
+    return member
 
 
 def _package(place: Path, name: str, version: str, files: dict[str, str], **fields: str) -> None:
