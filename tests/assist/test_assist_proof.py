@@ -15,6 +15,8 @@ import pytest
 from goldsmith.assist.certificate import certify
 from goldsmith.assist.divergences import Divergence
 from goldsmith.assist.proof import Originals, Proof, Runs, prove, run_originals, weigh
+from goldsmith.assist.proxy import Exchange
+from goldsmith.assist.recordings import Recordings
 from goldsmith.assist.runs import Ground, Run, TaskRun
 from goldsmith.evidence import load_or_create_signer, load_public_key, open_bundle, public_path
 from goldsmith.evidence.conversion import certificate_beside
@@ -182,7 +184,12 @@ def test_nothing_is_proven_without_tasks_replay_or_answers(ground: Ground, origi
     assert weigh(claim, ground, replace(runs, role_again=silent)).shortcomings == ("the role reported no task",)
     loud = replace(told, tasks=(replace(done[0], changed=True),))
     assert weigh(claim, ground, replace(runs, role_again=loud)).verdict == "refused"
-    assert weigh(claim, replace(ground, network="outbound"), runs).verdict == "partial"
+    asked = Exchange(method="GET", url="http://a.test/x", status=502, origin="refused")
+    recorded = replace(ground, recordings=Recordings(tmp_path / "recordings"))
+    greedy = replace(told, exchanges=(asked,))
+    assert weigh(claim, recorded, replace(runs, role=greedy)).verdict == "refused"
+    restless = replace(originals, again=replace(originals.again, exchanges=(asked,)))
+    assert weigh(claim, recorded, replace(runs, originals=restless)).verdict == "partial"
 
     copy_layer(originals.first.upper, tmp_path / "stamped")
     (tmp_path / "stamped/srv/app/run.sh").chmod(0o644)

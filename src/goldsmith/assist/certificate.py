@@ -42,7 +42,12 @@ def statement_of(proof: Proof, claim: Claim, ground: Ground) -> Statement:
             "classes": dict(proof.classes),
             "mask": {"paths": len(proof.mask.fields), "digest": _digest(sorted(proof.mask.fields))},
             "second_run": {"changed": len(proof.second.changed), "paths": len(proof.second.paths)},
-            "downloads": {"network": ground.network, "replayed": proof.replayed},
+            "downloads": {
+                "record": proof.downloads.record or "none: the runs had no way to servers",
+                "urls": proof.downloads.urls,
+                "replayed": proof.downloads.are_replayed,
+                "new": len(proof.downloads.missed_by_role),
+            },
             "tasks": {"run": sum(task.kind != "skipped" for task in proof.tasks), "not_run": _skipped(proof)},
             "divergences": [
                 {"path": item.path, "reason": item.reason, "owner": item.owner, "expires": str(item.expires)}

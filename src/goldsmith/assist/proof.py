@@ -57,6 +57,24 @@ class SecondRun:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Downloads:
+    """What was asked of servers."""
+
+    record: str = ""
+    """`sha256:<hex>` of all answers; empty where the runs had no way to servers."""
+    urls: int = 0
+    missed_by_script: tuple[str, ...] = ()
+    """What the script asked for in its second run and not in its first."""
+    missed_by_role: tuple[str, ...] = ()
+    """What the role asked for and the script did not."""
+
+    @property
+    def are_replayed(self) -> bool:
+        """Whether every run got the same answers."""
+        return not (self.missed_by_script or self.missed_by_role)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Proof:
     """What the runs showed."""
 
@@ -74,8 +92,7 @@ class Proof:
     tasks: tuple[TaskRun, ...] = ()
     fault: Diagnostic | None = None
     """Why the role did not run to its end."""
-    replayed: bool = True
-    """Whether nothing was downloaded that the record does not hold."""
+    downloads: Downloads = field(default_factory=Downloads)
 
     @property
     def classes(self) -> Mapping[str, int]:
@@ -109,7 +126,7 @@ def prove(claim: Claim, ground: Ground, *, today: date | None = None, originals:
     not run to their end, which leaves nothing to compare with.
     """
     with ThreadPoolExecutor(1, thread_name_prefix="proof") as pool:
-        first = originals.first if originals else _original(claim, ground, "A")
+        first = originals.first if originals else _original(claim, ground, "A", records=True)
         # What the script does again and what the role does need not wait for each other.
         again = None if originals else pool.submit(_original, claim, ground, "A-again")
         try:
@@ -124,12 +141,12 @@ def prove(claim: Claim, ground: Ground, *, today: date | None = None, originals:
 
 def run_originals(claim: Claim, ground: Ground) -> Originals:
     """Run the scripts twice, for any number of roles to be held against them. Raises `UserError` as `prove` does."""
-    return Originals(first=_original(claim, ground, "A"), again=_original(claim, ground, "A-again"))
+    return Originals(first=_original(claim, ground, "A", records=True), again=_original(claim, ground, "A-again"))
 
 
-def _original(claim: Claim, ground: Ground, name: str) -> Run:
+def _original(claim: Claim, ground: Ground, name: str, *, records: bool = False) -> Run:
     try:
-        return run_scripts(claim.scripts, claim.environment, ground, name)
+        return run_scripts(claim.scripts, claim.environment, ground, name, records=records)
     except RunFailed as error:
         raise UserError(error.diagnostic) from error
 
@@ -161,8 +178,9 @@ def weigh(claim: Claim, ground: Ground, runs: Runs, today: date | None = None) -
     )
     unexplained = [item for item in judged if item.verdict == "unexplained"]
     examined = len(script.entries.keys() | made.entries.keys())
-    refusals = [*_refusals(unexplained, repeats, runs), *([] if examined else ["no path was examined"])]
-    lacks = [*_unanswered(mask, script, runs, claim, today), *_not_replayed(ground)]
+    downloads = _downloads(runs, ground)
+    refusals = _refusals(unexplained, repeats, runs, downloads, examined)
+    lacks = [*_unanswered(mask, script, runs, claim, today), *_unsteady(downloads)]
     return Proof(
         verdict="refused" if refusals else "partial" if lacks else "proven",
         shortcomings=(*refusals, *lacks),
@@ -172,7 +190,7 @@ def weigh(claim: Claim, ground: Ground, runs: Runs, today: date | None = None) -
         mask=mask,
         second=repeats,
         tasks=runs.role.tasks,
-        replayed=ground.network == "none",
+        downloads=downloads,
     )
 
 
@@ -182,8 +200,23 @@ def _mask(script: StackedTree, repeated: StackedTree, passwords: Sequence[str], 
     return mask_of([item.difference for item in found if item.verdict == "unexplained"], script, repeated)
 
 
-def _refusals(unexplained: Sequence[Judged], repeats: SecondRun, runs: Runs) -> list[str]:
+def _downloads(runs: Runs, ground: Ground) -> Downloads:
+    if ground.recordings is None:
+        return Downloads()
+    return Downloads(
+        record=ground.recordings.save(),
+        urls=len({item.asked.url for item in ground.recordings.answers()}),
+        missed_by_script=runs.originals.again.missed,
+        missed_by_role=tuple(sorted({*runs.role.missed, *runs.role_again.missed})),
+    )
+
+
+def _refusals(unexplained: Sequence[Judged], repeats: SecondRun, runs: Runs, downloads: Downloads, examined: int) -> list[str]:
     found = []
+    if not examined:
+        found.append("no path was examined")
+    if downloads.missed_by_role:
+        found.append(f"the role downloads what the script does not: {_listed(downloads.missed_by_role)}")
     if not runs.role.tasks or not runs.role_again.tasks:
         found.append("the role reported no task")
     if paths := list(dict.fromkeys(item.difference.shown for item in unexplained)):
@@ -213,10 +246,10 @@ def _unanswered(mask: Mask, script: StackedTree, runs: Runs, claim: Claim, today
     ]
 
 
-def _not_replayed(ground: Ground) -> list[str]:
-    if ground.network == "none":
+def _unsteady(downloads: Downloads) -> list[str]:
+    if not downloads.missed_by_script:
         return []
-    return ["downloads were not replayed from a record: the runs may have seen different bytes"]
+    return [f"the second run of the script asks for what its first did not get: {_listed(downloads.missed_by_script)}"]
 
 
 def _counted(items: Sequence[str], word: str) -> str:

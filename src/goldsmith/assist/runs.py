@@ -11,6 +11,8 @@ from typing import Literal
 
 from goldsmith.assist.effects import Script
 from goldsmith.assist.parent import Parent
+from goldsmith.assist.proxy import Exchange, Proxy
+from goldsmith.assist.recordings import Recordings
 from goldsmith.components import Context
 from goldsmith.events import Emit
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -48,6 +50,13 @@ class Run:
     layers: tuple[Path, ...]
     """The parent's and its own, lowest first."""
     tasks: tuple[TaskRun, ...] = ()
+    exchanges: tuple[Exchange, ...] = ()
+    """What it asked of servers."""
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """What it asked for and the record does not hold, sorted."""
+        return tuple(sorted({item.url for item in self.exchanges if item.origin == "refused"}))
 
     @property
     def upper(self) -> Path:
@@ -73,11 +82,17 @@ class Ground:
     """Hears what the runs print."""
     within_s: float = 1800.0
     """How long a run may take."""
-    network: Literal["none", "outbound"] = "none"
+    recordings: Recordings | None = None
+    """Answers of servers: a run that records adds to them, all others get nothing else. None: there is no way to servers."""
 
 
-def run_scripts(scripts: Sequence[Script], environment: Mapping[str, str], ground: Ground, name: str) -> Run:
-    """Run scripts as Packer does. Raises `RunFailed` when one does not end with exit code 0, or not in time."""
+def run_scripts(
+    scripts: Sequence[Script], environment: Mapping[str, str], ground: Ground, name: str, *, records: bool = False
+) -> Run:
+    """Run scripts as Packer does; `records` lets them reach servers for what the record does not hold.
+
+    Raises `RunFailed` when one does not end with exit code 0, or not in time.
+    """
     with ground.session.journal.work_directory(ground.session.work) as staging:
         for script in scripts:
             path = staging / script.name
@@ -93,7 +108,7 @@ def run_scripts(scripts: Sequence[Script], environment: Mapping[str, str], groun
                 if script.runs:
                     _run_script(script, given, machine, context)
 
-        return _run(name, ground, ground.parent.lowers, act)
+        return _run(name, ground, ground.parent.lowers, act, records=records)
 
 
 def run_role(directory: Path, variables: Mapping[str, str], ground: Ground, name: str, lowers: Sequence[Path] = ()) -> Run:
@@ -127,12 +142,15 @@ def _run(
     lowers: Sequence[Path],
     act: Callable[[Sandbox, Context], None],
     shown: Mapping[str, Path] | None = None,
+    *,
+    records: bool = False,
 ) -> Run:
     session = ground.session
     directory = session.work / f"run-{name}-{secrets.token_hex(3)}"
     upper, work = directory / "upper", directory / "work"
     for path in (upper, work):
         path.mkdir(parents=True)
+    proxy = _proxy(ground, directory / "proxy", lowers, records)
     try:
         with (
             session.cancellation.within(ground.within_s) as token,
@@ -141,7 +159,7 @@ def _run(
                 upper,
                 directory / "sandbox",
                 journal=session.journal,
-                network=ground.network,
+                network=proxy or "none",
                 binds=shown,
                 shared_caches=ground.parent.caches,
                 epoch=ground.parent.epoch or None,
@@ -152,7 +170,14 @@ def _run(
         raise RunFailed(error.diagnostics[0]) from error
     except TimeoutError as error:
         raise RunFailed(_too_long(ground.within_s)) from error
-    return Run(layers=(*lowers, upper))
+    return Run(layers=(*lowers, upper), exchanges=tuple(proxy.exchanges) if proxy else ())
+
+
+def _proxy(ground: Ground, work: Path, lowers: Sequence[Path], records: bool) -> Proxy | None:
+    if ground.recordings is None:
+        return None
+    work.mkdir(mode=0o700)
+    return Proxy(ground.recordings, work, fetches=records, trees=tuple(lowers))
 
 
 def _context(name: str, ground: Ground, work: Path) -> Context:
