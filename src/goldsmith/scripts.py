@@ -94,10 +94,11 @@ def variables(config: Scripted, context: Context) -> dict[str, str]:
 
 def flattened(variables: Mapping[str, str], format: str) -> str:
     """The variables as a shell reads them, each by `format` ("%s" for the name, then for the value inside single quotes)."""
-    return "".join(_formatted(format, name, value.replace("'", "'\"'\"'")) for name, value in variables.items())
+    return "".join(formatted(format, name, value.replace("'", "'\"'\"'")) for name, value in variables.items())
 
 
-def _formatted(format: str, name: str, value: str) -> str:
+def formatted(format: str, name: str, value: str) -> str:
+    """One variable by a format with %s for its name, then for its value."""
     words = iter((name, value))
     return re.sub(r"%[s%]", lambda found: "%" if found[0] == "%%" else next(words, ""), format)
 

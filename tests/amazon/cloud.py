@@ -6,6 +6,7 @@ on, counts the calls, and fails those that a test wants to fail.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import re
@@ -66,6 +67,10 @@ class Cloud:
         self.instances: dict[str, SandboxInstance] = {}
         self._reasons: dict[str, tuple[str, str]] = {}
         """Why instances ended, where moto would tell that the user did it."""
+        self.windows_password = ""
+        """What instances of Windows make for their administrator; empty while they have not."""
+        self.windows_address = ""
+        """Where all instances are, when they are Windows."""
         self.sessions: list[str] = []
         self._lower, self._homes = lower, homes
         self._keys: dict[str, str] = {}
@@ -181,6 +186,8 @@ class Cloud:
         if answer is not None:
             return Reply(200, write_answer(call.action, answer))
         self._before(call, request)
+        if call.action == "GetPasswordData":
+            return Reply(200, write_answer(call.action, {"PasswordData": self._password(call, request["InstanceId"])}))
         if call.action == "DescribeInstances":
             body = self._by_origin(request, body)
         reply = self._behind("POST", path, headers, body)
@@ -214,6 +221,20 @@ class Cloud:
         if call.action == "DescribeInstances":
             text = self._told(text)
         return text.encode()
+
+    def _password(self, call: Call, instance_id: str) -> str:
+        """The password as EC2 gives it: for the holder of the instance's key pair alone."""
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+        from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+
+        ec2 = self.client("ec2", call.region, behind=True)
+        instance = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        key = load_ssh_public_key(self._keys[instance["KeyName"]].encode())
+        assert isinstance(key, RSAPublicKey)
+        return (
+            base64.b64encode(key.encrypt(self.windows_password.encode(), PKCS1v15())).decode() if self.windows_password else ""
+        )
 
     def _keep_key(self, name: str, text: str) -> None:
         from goldsmith.machines.ssh import public_half
@@ -256,6 +277,9 @@ class Cloud:
             if instance_id in self.instances:
                 _set(item, "ipAddress", self.instances[instance_id].address)
                 _set(item, "privateIpAddress", self.instances[instance_id].address)
+            if instance_id and self.windows_address:
+                _set(item, "ipAddress", self.windows_address)
+                _set(item, "privateIpAddress", self.windows_address)
             if instance_id in self._reasons and item.find("{*}instanceState") is not None:
                 code, message = self._reasons[instance_id]
                 _set(item, "stateReason/code", code)

@@ -19,13 +19,14 @@ from goldsmith.amazon.instance_settings import (
     Statement,
     SubnetFilter,
 )
-from goldsmith.components import Context
+from goldsmith.components import Context, Duration
 from goldsmith.events import Event, Output
 from goldsmith.hcl.diagnostics import GoldsmithError, UserError
 from goldsmith.machines.machine import Machine
 from goldsmith.sources.amazon_ebs import AmazonEbs, AmazonEbsConfig
 from tests.amazon.builds import HERE, build, config
 from tests.amazon.cloud import Cloud
+from tests.machines.windows_server import PASSWORD, USER, Windows, WindowsServer
 
 pytestmark = pytest.mark.slow
 
@@ -415,3 +416,31 @@ def test_what_cannot_be_released_stays_in_the_journal_for_later(cloud: Cloud, co
     assert "packer_" in released[0]
     assert cloud.left()["image"] == [f"{HERE}:{made[HERE]}"]
     assert cloud.left().keys() == {"image", "snapshot"}
+
+
+# ── Windows ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_windows_is_reached_with_the_password_that_it_made(cloud: Cloud, context: Context) -> None:
+    cloud.windows_password, cloud.windows_address = PASSWORD, "127.0.0.1"
+    seen: dict[str, str] = {}
+
+    def provision(machine: Machine, generated: Mapping[str, str]) -> None:
+        machine.put(b"here", "C:/here")
+        seen.update(generated)
+
+    with WindowsServer(Windows()) as server:
+        settings = config(cloud, communicator="winrm", winrm_username=USER, winrm_port=server.port, winrm_timeout=Duration(5))
+        AmazonEbs().run(settings, context, provision)
+        assert server.windows.files == {"C:/here": b"here"}
+
+    assert (seen["ConnType"], seen["WinRMPassword"]) == ("winrm", PASSWORD)
+    assert asked(cloud, "AuthorizeSecurityGroupIngress")[0]["IpPermissions"][0]["FromPort"] == server.port
+    assert cloud.left().keys() == {"image", "snapshot"}
+
+
+def test_windows_that_makes_no_password_is_told(cloud: Cloud, context: Context) -> None:
+    settings = config(cloud, communicator="winrm", winrm_username=USER, windows_password_timeout=Duration(0))
+
+    assert refused(settings, context)[0] == "amazon.no-windows-password"
+    assert cloud.left() == {}

@@ -44,11 +44,14 @@ def test_null_tells_all_that_is_missing_to_log_in(new_context: Callable[..., Con
     ]
 
 
-def test_null_refuses_windows(new_context: Callable[..., Context]) -> None:
+def test_null_needs_to_know_who_logs_in_to_windows(new_context: Callable[..., Context]) -> None:
     with pytest.raises(UserError) as caught:
         Null().check(NullConfig(communicator="winrm", winrm_host="example.test"), new_context())
 
-    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == ["communicator.winrm"]
+    assert [diagnostic.code for diagnostic in caught.value.diagnostics] == [
+        "communicator.no-user",
+        "communicator.no-credentials",
+    ]
 
 
 def test_null_takes_a_communicator_that_is_not_known_yet(new_context: Callable[..., Context]) -> None:

@@ -219,6 +219,12 @@ class Console(TypedDict, total=False):
     Output: str
 
 
+class PasswordData(TypedDict, total=False):
+    """The answer to `get_password_data`."""
+
+    PasswordData: str
+
+
 class Ec2(Protocol):
     """EC2, as far as builds use it; each call takes what EC2's action of that name takes."""
 
@@ -317,6 +323,9 @@ class Ec2(Protocol):
 
     def get_console_output(self, **request: object) -> Console:
         """What an instance wrote to its serial console."""
+
+    def get_password_data(self, **request: object) -> PasswordData:
+        """The password that Windows made for its administrator, encrypted for the key pair; empty until it has."""
 
     def describe_volumes(self, **request: object) -> Volumes:
         """Volumes."""

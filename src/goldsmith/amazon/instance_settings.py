@@ -156,7 +156,7 @@ class InstanceSettings:
     user_data: str = attribute("", "What cloud-init is given.")
     user_data_file: str = attribute("", "A file with the same.", names_file=True)
     metadata_options: MetadataOptions | None = attribute(None, "How it asks about itself.")
-    windows_password_timeout: Duration = attribute(Duration(1200), "Windows machines are not reached yet.")
+    windows_password_timeout: Duration = attribute(Duration(1200), "How long to wait for the password that Windows makes.")
     ssh_interface: str = attribute("", "Which of its addresses is used; or session_manager.")
     pause_before_ssm: Duration = attribute(Duration(0), "The wait before Session Manager is asked.")
     session_manager_port: int = attribute(0, "The port of this host that Session Manager leads from; any if not said.")

@@ -27,6 +27,7 @@ from goldsmith.amazon.release import Thing
 from goldsmith.amazon.session_manager import check_plugin, forwarded
 from goldsmith.amazon.source_image import check_name_is_free, check_regions, deregister_old, find_source
 from goldsmith.amazon.tagging import Tags, source_values
+from goldsmith.amazon.windows_password import windows_password
 from goldsmith.aws import AwsAccess, access_faults
 from goldsmith.components import Artifact, Context, DirectSource, not_one_of
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
@@ -37,6 +38,7 @@ from goldsmith.scripts import say
 from goldsmith.sources.communicator import CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
 from goldsmith.sources.temporary_key import forget_key
+from goldsmith.sources.winrm_communicator import connected_by_winrm, generated_for_winrm, winrm_access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ class _Build:
         words = self._words(tags)
         seen = source_values(source, account.region)
         with ExitStack() as results, self._instance(source, tags) as (watch, key):
-            instance = watch.running(with_address=config.communicator == "ssh")
+            instance = watch.running(with_address=config.communicator != "none")
             with watch.explaining():
                 self._provision(provision, watch, instance, key, seen)
             amis: dict[str, str] = {}
@@ -182,7 +184,7 @@ class _Build:
         if groups:
             return groups
         name = f"packer_{self.token}"
-        port = config.ssh_port if config.communicator == "ssh" and not config.by_session_manager else 0
+        port = 0 if config.by_session_manager else config.port
         sources = group_sources(config) if port else ()
         say(context, f"Creating temporary security group for this instance: {name}")
         held.enter_context(self.held.hold(Thing(kind="security-group", name=name), said="Deleting temporary security group..."))
@@ -212,10 +214,17 @@ class _Build:
         with ExitStack() as way:
             if config.by_session_manager:
                 context.cancellation.wait(config.pause_before_ssm)
-                ports = config.ssh_port, config.session_manager_port
+                ports = config.port, config.session_manager_port
                 host, port = "127.0.0.1", way.enter_context(forwarded(watch.id, *ports, self.account, context))
             else:
-                host, port = host_of(instance, config.ssh_interface), config.ssh_port
+                host, port = host_of(instance, config.ssh_interface), config.port
+            if config.communicator == "winrm":
+                password = config.winrm_password or self._windows_password(watch, key)
+                way_in = winrm_access(config, host, port, password)
+                windows = way.enter_context(connected_by_winrm(config, way_in, context, watch.is_there))
+                seen.update(generated_for_winrm(way_in, watch.id, context.run_uuid))
+                provision(windows, seen)
+                return
             access = config.access(context, host, port, key)
             door = Door(access, config.timeout_s, watch.is_there)
             machine = way.enter_context(connected(config, door, context))
@@ -223,6 +232,12 @@ class _Build:
             provision(machine, seen)
             if key:
                 forget_key(machine, key, context)
+
+    def _windows_password(self, watch: Watch, key: str) -> str:
+        config = self.config
+        own = config.ssh_private_key_file
+        private_key = key or (self.context.cwd / Path(own).expanduser()).read_text()
+        return windows_password(watch.id, private_key, config.windows_password_timeout, self.account, self.context)
 
     def _modify(self, instance_id: str) -> None:
         """What is changed while the instance is stopped, so that the AMI has it."""
@@ -256,5 +271,8 @@ _KEY_TYPES = ("rsa", "ed25519")
 
 def _needs_temporary_key(config: CommunicatorSettings) -> bool:
     """Whether nothing else is given that logs in."""
+    if config.communicator == "winrm":
+        # Windows encrypts its password for the key pair that it was started with.
+        return not (config.winrm_password or config.ssh_keypair_name)
     given = config.ssh_keypair_name or config.ssh_private_key_file or config.ssh_password or config.ssh_agent_auth
     return config.communicator == "ssh" and not given

@@ -37,7 +37,7 @@ NO_HTTP_SERVER: Mapping[str, str] = {
 class CommunicatorSettings:
     """The attributes that every source with a machine to reach has; names and defaults are Packer's."""
 
-    communicator: str = attribute("ssh", 'How the machine is reached: "ssh" or "none".')
+    communicator: str = attribute("ssh", 'How the machine is reached: "ssh", "winrm" or "none".')
     pause_before_connecting: Duration = attribute(
         Duration(0), "The wait between the first answer and the log-in.", in_key=False
     )
@@ -77,27 +77,27 @@ class CommunicatorSettings:
     ssh_proxy_password: str = attribute("", "That user's password.", in_key=False)
     ssh_local_tunnels: tuple[str, ...] = attribute((), 'Ports of this host to the machine\'s side, each "port:host:port".')
     ssh_remote_tunnels: tuple[str, ...] = attribute((), 'Ports of the machine to this host\'s side, each "port:host:port".')
-    winrm_username: str = attribute("", "Windows machines are not reached yet.")
-    winrm_password: str = attribute("", "Windows machines are not reached yet.", in_key=False)
-    winrm_host: str = attribute("", "Windows machines are not reached yet.")
-    winrm_port: int = attribute(0, "Windows machines are not reached yet.")
-    winrm_timeout: Duration = attribute(Duration(1800), "Windows machines are not reached yet.")
-    winrm_no_proxy: bool = attribute(False, "Windows machines are not reached yet.")
-    winrm_use_ssl: bool = attribute(False, "Windows machines are not reached yet.")
-    winrm_insecure: bool = attribute(False, "Windows machines are not reached yet.")
-    winrm_use_ntlm: bool = attribute(False, "Windows machines are not reached yet.")
+    winrm_username: str = attribute("", "The user to log in as.")
+    winrm_password: str = attribute("", "The user's password.", in_key=False)
+    winrm_host: str = attribute("", "The host to log in to; sources that make a machine know it.")
+    winrm_port: int = attribute(0, "The port of WinRM; 0 for 5985, with winrm_use_ssl 5986.")
+    winrm_timeout: Duration = attribute(Duration(1800), "How long to wait until the machine answers.")
+    winrm_no_proxy: bool = attribute(False, "Whether no proxy of this host's environment is used.")
+    winrm_use_ssl: bool = attribute(False, "Whether the connection is encrypted by TLS.")
+    winrm_insecure: bool = attribute(False, "Whether any certificate of the machine is taken.")
+    winrm_use_ntlm: bool = attribute(False, "Whether NTLM logs in and encrypts; otherwise the password goes as it is.")
 
     def communicator_faults(self) -> Iterator[Diagnostic]:
         """What is wrong with the settings, whatever the source is."""
-        if self.communicator == "winrm":
-            yield Diagnostic(
-                code="communicator.winrm",
-                what='the communicator "winrm" is not supported yet',
-                why="machines are reached over ssh",
-                next="Set up OpenSSH in the Windows machine and use the communicator ssh.",
-            )
-        elif self.communicator not in (*KINDS, UNKNOWN_TEXT):
+        if self.communicator not in (*KINDS, UNKNOWN_TEXT):
             yield not_one_of("communicator", self.communicator, KINDS)
+        if self.communicator == "winrm" and not self.winrm_username:
+            yield Diagnostic(
+                code="communicator.no-user",
+                what="winrm_username must be specified.",
+                why="the communicator logs in as a user",
+                next="Write winrm_username and winrm_password.",
+            )
         if self.communicator != "ssh":
             return
         yield from self._ssh_faults()
@@ -147,6 +147,13 @@ class CommunicatorSettings:
     def _bastion_logs_in(self) -> bool:
         keys = self.ssh_bastion_private_key_file or self.ssh_private_key_file
         return bool(keys or self.ssh_bastion_password or self.ssh_bastion_agent_auth or self.ssh_bastion_interactive)
+
+    @property
+    def port(self) -> int:
+        """The port in the machine that is logged in to; 0 when none is."""
+        if self.communicator == "winrm":
+            return self.winrm_port or (5986 if self.winrm_use_ssl else 5985)
+        return self.ssh_port if self.communicator == "ssh" else 0
 
     @property
     def timeout_s(self) -> float:

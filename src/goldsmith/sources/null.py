@@ -12,6 +12,7 @@ from goldsmith.machines.machine import Machine
 from goldsmith.machines.ssh_access import Door
 from goldsmith.sources.communicator import NO_HTTP_SERVER, CommunicatorSettings, connected, generated
 from goldsmith.sources.no_machine import NoMachine
+from goldsmith.sources.winrm_communicator import connected_by_winrm, generated_for_winrm, winrm_access
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,24 +35,36 @@ class Null(DirectSource[NullConfig]):
         self.check(config, context)
         if config.communicator == "none":
             provision(NoMachine("null"), _of_no_machine(context))
+        elif config.communicator == "winrm":
+            way = winrm_access(config, config.winrm_host, config.port)
+            with connected_by_winrm(config, way, context) as machine:
+                provision(machine, {**NO_HTTP_SERVER, **generated_for_winrm(way, "Null", context.run_uuid)})
         else:
             access = config.access(context, config.ssh_host, config.ssh_port)
-            with connected(config, Door(access, config.timeout_s), context) as machine:
-                provision(machine, {**NO_HTTP_SERVER, **generated(config, access, "Null", context.run_uuid)})
+            with connected(config, Door(access, config.timeout_s), context) as reached:
+                provision(reached, {**NO_HTTP_SERVER, **generated(config, access, "Null", context.run_uuid)})
         return Artifact(builder_id="fnoeding.null", id="Null", text="Did not export anything. This is the null builder")
 
 
 def _faults(config: NullConfig) -> Iterator[Diagnostic]:
     yield from config.communicator_faults()
-    if config.communicator != "ssh":
-        return
-    if not config.ssh_host:
+    kind = config.communicator
+    if kind in ("ssh", "winrm") and not (config.ssh_host if kind == "ssh" else config.winrm_host):
         yield Diagnostic(
             code="null.no-host",
             what="a Host must be specified, please reference your communicator documentation",
             why='a source "null" makes no machine: it logs in to one that is there',
-            next='Write ssh_host, or communicator = "none" when only this host is to act.',
+            next=f'Write {kind}_host, or communicator = "none" when only this host is to act.',
         )
+    if kind == "winrm" and not config.winrm_password:
+        yield Diagnostic(
+            code="communicator.no-credentials",
+            what="one authentication method must be specified, please reference your communicator documentation",
+            why="WinRM logs in by a password",
+            next="Write winrm_password.",
+        )
+    if kind != "ssh":
+        return
     ways = [bool(config.ssh_agent_auth), bool(config.ssh_password), bool(config.ssh_private_key_file)]
     if not any(ways):
         yield Diagnostic(

@@ -75,7 +75,7 @@ def assembled(
         if "-drive" in replaced(config):
             held.enter_context(own.linked(disks, variables, place))
         web = held.enter_context(own.web())
-        forwards = config.communicator == "ssh" and not config.net_bridge and not config.skip_nat_mapping
+        forwards = config.communicator != "none" and not config.net_bridge and not config.skip_nat_mapping
         ssh_port = _port_to_guest(config, context) if forwards else 0
         screen, password = own.screen()
         hardware = Hardware(
@@ -88,7 +88,7 @@ def assembled(
             code=Path(config.efi_firmware_code or OVMF_CODE) if config.boots_efi else None,
             tpm=held.enter_context(tpm(work / "tpm", place.journal, version_1=config.use_tpm1)) if config.vtpm else None,
             ssh_port=ssh_port,
-            guest_port=config.ssh_port,
+            guest_port=config.port,
             vnc=screen,
             display=own.display(),
             control=work / "qmp.sock",

@@ -21,6 +21,7 @@ from goldsmith.machines.remote import Remote
 from goldsmith.machines.ssh import new_key
 from goldsmith.machines.ssh_access import Door
 from goldsmith.machines.vm_state import MEMORY, LiveDisk, go_on, keep_state
+from goldsmith.machines.winrm import WinRm
 from goldsmith.scripts import rendered, say
 from goldsmith.sources.communicator import connected, generated
 from goldsmith.sources.no_machine import NoMachine
@@ -29,6 +30,7 @@ from goldsmith.sources.qemu_config import QemuConfig
 from goldsmith.sources.qemu_hardware import Assembly, assembled
 from goldsmith.sources.qemu_renewal import may_renew, renew
 from goldsmith.sources.temporary_key import forget_key
+from goldsmith.sources.winrm_communicator import connected_by_winrm, generated_for_winrm, winrm_access
 
 RECORD = "machine.json"
 _GRACE_S, _SYNC_S = 60.0, 300.0
@@ -98,11 +100,12 @@ class _Running:
 
     def _turn_off(self) -> None:
         config, context = self._config, self._context
-        if config.shutdown_command and isinstance(self.machine, Remote):
+        if config.shutdown_command and isinstance(self.machine, Remote | WinRm):
             say(context, "Gracefully halting virtual machine...")
             say(context, f"Executing shutdown command: {config.shutdown_command}")
             # It may take the connection, and with it the answer, away.
-            self.machine.run(["sh", "-c", config.shutdown_command], timeout_s=None, cancellation=context.cancellation)
+            shell = ["sh", "-c"] if isinstance(self.machine, Remote) else []
+            self.machine.run([*shell, config.shutdown_command], cancellation=context.cancellation)
         elif config.communicator == "none":
             say(context, "Waiting for shutdown...")
         else:
@@ -171,6 +174,11 @@ def _attempt(
                 _type_boot_command(config, context, qemu, assembly)
         if config.communicator == "none":
             running = _Running(config, context, assembly, qemu, NoMachine("qemu"), None)
+        elif config.communicator == "winrm":
+            access = winrm_access(config, config.winrm_host or "127.0.0.1", assembly.ssh_port or config.port)
+            way = connected_by_winrm(config, access, context, lambda: qemu.is_running, "vm")
+            running = _Running(config, context, assembly, qemu, held.enter_context(way), None)
+            running.generated = {**assembly.generated, **generated_for_winrm(access, "VM", context.run_uuid)}
         else:
             door = _door(config, context, assembly, qemu, before, resumes=resumes)
             machine = held.enter_context(connected(config, door, context, "vm"))
