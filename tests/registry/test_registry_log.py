@@ -17,7 +17,13 @@ from tests.registry.registry_workbench import ACTOR, Bench, policy
 @pytest.fixture
 def lived(tmp_path: Path) -> Iterator[Bench]:
     """A registry that has seen every kind of change; the test spoils it."""
-    bench = Bench(tmp_path)
+    bench = live(Bench(tmp_path))
+    yield bench
+    bench.registry.close()
+
+
+def live(bench: Bench) -> Bench:
+    """Let every kind of change happen."""
     base = bench.build("base", 1)
     versions = [bench.build("web", build, base) for build in (1, 2, 3)]
     bench.channel("web", "prod", policy("boot", keep=0))
@@ -29,8 +35,7 @@ def lived(tmp_path: Path) -> Iterator[Bench]:
     bench.registry.withdraw("web:1", "not bad", actor=ACTOR)
     bench.registry.pin("web:3", "hold", "carol", actor=ACTOR)
     bench.registry.expire(RetentionPolicy(keep_last=1, keep_for_s=0, grace_s=0, bytes_wait_s=0), actor=ACTOR)
-    yield bench
-    bench.registry.close()
+    return bench
 
 
 def spoil(bench: Bench, *statements: str) -> LogReport:
@@ -56,28 +61,29 @@ def test_an_untouched_log_is_whole(lived: Bench) -> None:
     assert report.hash == lived.registry.events()[-1].hash
 
 
-@pytest.mark.parametrize(
-    ("statement", "code"),
-    [
-        ("UPDATE event SET body = replace(body, 'not bad', 'fine') WHERE type = 'revocation.withdrawn'", "audit.hash"),
-        ("UPDATE event SET actor = 'user:mallory' WHERE seq = 3", "audit.columns"),
-        ("UPDATE event SET at = at - 60000000 WHERE seq = 9", "audit.time"),
-        ("DELETE FROM event WHERE seq = 5", "audit.gap"),
-        ("DELETE FROM event WHERE seq = (SELECT MAX(seq) FROM event)", "audit.head"),
-        ("UPDATE evidence SET verdict = 'fail' WHERE id = 1", "audit.row"),
-        ("UPDATE channel SET version = 4 WHERE id = 1", "audit.row"),
-        ("UPDATE storage SET state = 'present' WHERE state = 'deleted'", "audit.row"),
-        ("DELETE FROM revocation", "audit.missing-row"),
-        ("DELETE FROM pin", "audit.missing-row"),
-        ("INSERT INTO withdrawal VALUES ('revocation', '77', 'user:mallory', 'ha', 3)", "audit.extra-row"),
-        ("UPDATE version SET manifest = replace(manifest, 'vmlinuz', 'evil') WHERE id = 2", "audit.document"),
-        ("UPDATE policy SET doc = replace(doc, '\"boot\"', '\"none\"')", "audit.document"),
-        ("DELETE FROM closure WHERE version = 2", "audit.derived"),
-        ("UPDATE version_layer SET layer = 'sha256:0' WHERE version = 2 AND position = 1", "audit.derived"),
-        ("UPDATE version_disk SET digest = 'sha256:0' WHERE version = 2", "audit.derived"),
-        ("UPDATE layer_package SET version = '9' WHERE name = 'base'", "audit.packages"),
-    ],
+EDITS = (
+    ("UPDATE event SET body = replace(body, 'not bad', 'fine') WHERE type = 'revocation.withdrawn'", "audit.hash"),
+    ("UPDATE event SET actor = 'user:mallory' WHERE seq = 3", "audit.columns"),
+    ("UPDATE event SET at = at - 60000000 WHERE seq = 9", "audit.time"),
+    ("DELETE FROM event WHERE seq = 5", "audit.gap"),
+    ("DELETE FROM event WHERE seq = (SELECT MAX(seq) FROM event)", "audit.head"),
+    ("UPDATE evidence SET verdict = 'fail' WHERE id = 1", "audit.row"),
+    ("UPDATE channel SET version = 4 WHERE id = 1", "audit.row"),
+    ("UPDATE storage SET state = 'present' WHERE state = 'deleted'", "audit.row"),
+    ("DELETE FROM revocation", "audit.missing-row"),
+    ("DELETE FROM pin", "audit.missing-row"),
+    ("INSERT INTO withdrawal VALUES ('revocation', '77', 'user:mallory', 'ha', 3)", "audit.extra-row"),
+    ("UPDATE version SET manifest = replace(manifest, 'vmlinuz', 'evil') WHERE id = 2", "audit.document"),
+    ("UPDATE policy SET doc = replace(doc, '\"boot\"', '\"none\"')", "audit.document"),
+    ("DELETE FROM closure WHERE version = 2", "audit.derived"),
+    ("UPDATE version_layer SET layer = 'sha256:0' WHERE version = 2 AND position = 1", "audit.derived"),
+    ("UPDATE version_disk SET digest = 'sha256:0' WHERE version = 2", "audit.derived"),
+    ("UPDATE layer_package SET version = '9' WHERE name = 'base'", "audit.packages"),
 )
+"""What the owner of the database may do behind our back, and the fault that tells of it."""
+
+
+@pytest.mark.parametrize(("statement", "code"), EDITS)
 def test_a_change_from_outside_is_found(lived: Bench, statement: str, code: str) -> None:
     assert code in codes(spoil(lived, statement))
 

@@ -22,6 +22,9 @@ from tests.registry.registry_postgresql import Server
 from tests.registry.registry_races import Site, add, dying_at, fork, found, prove, race, race_and_kill
 from tests.registry.registry_workbench import ACTOR
 
+ALL = bool(os.environ.get("GOLDSMITH_ALL_FAULTS"))
+"""Whether every wrong registry is tried on a server too; else those that a server may treat otherwise than a file."""
+OTHERWISE_ON_A_SERVER = ("no writer's lock", "the last hash selected", "facts read before the writer's lock")
 EXPECTED = {
     "promotion.committed",
     "promotion.refused",
@@ -193,7 +196,7 @@ def test_a_death_before_any_step_leaves_all_or_nothing(place: Path, ready: Site,
     _die_before_each_step(place, ready, name)
 
 
-@pytest.mark.parametrize(("name", "stride"), [("promote", 3), ("revoke", 7)])
+@pytest.mark.parametrize(("name", "stride"), [(name, 1) for name in ACTS] if ALL else [("promote", 3), ("revoke", 7)])
 def test_a_death_before_a_step_on_a_server_leaves_all_or_nothing(
     place: Path, shared_site: Site, name: str, stride: int
 ) -> None:
@@ -250,6 +253,17 @@ def test_the_clock_is_read_when_the_writers_lock_is_held(tmp_path: Path) -> None
 def test_a_registry_that_is_wrong_in_one_way_is_caught_by_a_race(
     site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
 ) -> None:
+    _caught_by_a_race(site, monkeypatch, mutant)
+
+
+@pytest.mark.parametrize("mutant", RACING if ALL else OTHERWISE_ON_A_SERVER)
+def test_a_registry_on_a_server_that_is_wrong_in_one_way_is_caught_by_a_race(
+    shared_site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
+) -> None:
+    _caught_by_a_race(shared_site, monkeypatch, mutant)
+
+
+def _caught_by_a_race(site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
     mutate, only = RACING[mutant]
     mutate(monkeypatch)
 
@@ -273,6 +287,18 @@ def test_the_races_that_catch_wrong_registries_find_nothing_in_the_right_one(sit
 def test_a_registry_that_is_wrong_at_one_step_is_caught_by_a_death_there(
     place: Path, ready: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
 ) -> None:
+    _caught_by_a_death(place, ready, monkeypatch, mutant)
+
+
+@pytest.mark.skipif(not ALL, reason="takes minutes: GOLDSMITH_ALL_FAULTS")
+@pytest.mark.parametrize("mutant", DYING)
+def test_a_registry_on_a_server_that_is_wrong_at_one_step_is_caught_by_a_death_there(
+    place: Path, shared_site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
+) -> None:
+    _caught_by_a_death(place, _with_work(shared_site), monkeypatch, mutant)
+
+
+def _caught_by_a_death(place: Path, ready: Site, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
     mutate, name = DYING[mutant]
     mutate(monkeypatch)
 
