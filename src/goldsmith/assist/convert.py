@@ -135,6 +135,8 @@ def _once(decisions: Sequence[Decision]) -> list[Task]:
     for decision in decisions:
         block = decision.command.context.block if decision.command.context.obstacle else None
         place = next((place for known, place in blocks if known == block), None) if block else None
+        if not decision.tasks:  # it never runs
+            continue
         if place is None:
             if block is not None:
                 blocks.append((block, len(found)))

@@ -111,7 +111,8 @@ def _file_test(command: Command) -> Task | None:
 
 
 def _decided(command: Command, tasks: tuple[Task, ...], counts: bool) -> Decision:
-    kinds = [task.kind for task in tasks]
+    # A question that comes before a task does nothing itself.
+    kinds = [task.kind for task in tasks if task.changed_when is not False] or [task.kind for task in tasks]
     fate: Fate = next((kind for kind in ("shell", "guard", "pipeline", "handler", "module") if kind in kinds), "silent")
     reason = "" if tasks else "it changes nothing"
     return Decision(command, fate, counts, tasks, ", ".join(dict.fromkeys(task.rule for task in tasks)), reason)
