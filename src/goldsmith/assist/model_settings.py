@@ -21,6 +21,8 @@ Provider: TypeAlias = Literal["anthropic", "openai", "azure", "bedrock", "google
 Level: TypeAlias = Literal["off", "local", "redacted", "full"]
 
 NONE = "none"
+DEFAULT = "default"
+"""The words of `-model` that name no model."""
 _PROVIDERS: tuple[Provider, ...] = get_args(Provider)
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _KEY_VARIABLES: Mapping[Provider, str] = {
@@ -81,10 +83,10 @@ def settings_path(environment: Mapping[str, str] = os.environ) -> Path:
 def read_model_settings(choice: str = "", environment: Mapping[str, str] = os.environ) -> ModelSettings | None:
     """The settings that hold, or None where no model is to be asked. Raises `UserError` with what is wrong with them.
 
-    `choice` is what `-model` says: "PROVIDER:NAME", or "none".
+    `choice` is what `-model` says: "PROVIDER:NAME", "default" or nothing for the configured one, or "none".
     """
     given = {**_of_file(settings_path(environment)), **_of_environment(environment)}
-    model = choice or str(given.get("model", ""))
+    model = choice if choice not in ("", DEFAULT) else str(given.get("model", ""))
     if model in ("", NONE) or given.get("level") == "off":
         return None
     name, separator, model_name = model.partition(":")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from goldsmith.assist.remarks import Remark, Remarks
+from goldsmith.assist.secret_places import secret_arguments, takes_secrets
+from goldsmith.assist.spelled import commands_in
 from goldsmith.gates.secrets.generic import NAME
 
 _SECRET = rf"\$\{{?[A-Za-z0-9_]*?{NAME}\}}?(?![A-Za-z0-9_])"
@@ -13,10 +15,8 @@ _SECRET = rf"\$\{{?[A-Za-z0-9_]*?{NAME}\}}?(?![A-Za-z0-9_])"
 _USE = re.compile(_SECRET, re.IGNORECASE)
 _TRACE = re.compile(r"^\s*set\s+-[a-z]*x[a-z]*\b|^#!.*\s-[a-z]*x[a-z]*\b|^\s*set\s+-o\s+xtrace\b", re.MULTILINE)
 _UNTRACE = re.compile(r"^\s*(?:\{\s*)?set\s+\+[a-z]*x|^\s*set\s+\+o\s+xtrace", re.MULTILINE)
-_ARGUMENT = re.compile(
-    rf"(?:--(?:password|pass|token|secret|api-key|user|header)[= ]|\s-(?:p|u|H)\s?)[\"']?[^\s\"'|;]{{0,80}}?{_SECRET}",
-    re.IGNORECASE,
-)
+_OWN_COMMANDS = frozenset({"echo", "printf", "export", "local", "declare", "readonly", "test", "[", "read", "set", ""})
+"""The shell does these itself, without a process whose arguments others see."""
 _WRITTEN = re.compile(
     rf"^[^#\n]*{_SECRET}[^\n|]*?(?:>>?|\|\s*(?:sudo\s+)?tee(?:\s+-a)?)\s*[\"']?(?P<path>[^\s\"'&;|()]+)",
     re.IGNORECASE | re.MULTILINE,
@@ -57,10 +57,10 @@ def review_script(remarks: Remarks, start: int = 0, text: str | None = None) -> 
         )
         for offset in _traced(script)
     )
-    for match in _ARGUMENT.finditer(script):
+    for offset in _handed_over(script):
         what = "a secret is handed over on a command line, where every process sees it"
         fix = "Hand it over by standard input, a file or the environment."
-        yield remarks.at(place(match.start()), "script.secret-on-command-line", "warn", what, fix)
+        yield remarks.at(place(offset), "script.secret-on-command-line", "warn", what, fix)
     for offset, path in _written(script):
         what = f'a secret is written to "{path}", and nothing removes it'
         yield remarks.at(
@@ -90,6 +90,28 @@ def _traced(script: str) -> Iterator[int]:
         used = _USE.search(script, trace.end(), end.start() if end else len(script))
         if used is not None:
             yield used.start()
+
+
+def _handed_over(script: str) -> Iterator[int]:
+    """Where a variable with a secret is an argument, by the role of the argument; in a header it may be a part of it."""
+    found: set[int] = set()
+    for command in commands_in(script):
+        texts = [word.text for word in command.words]
+        for start in (number for number, text in enumerate(texts) if _is_command(number, text)):
+            for item in secret_arguments(texts[start].rpartition("/")[2], texts[start + 1 :]):
+                word = command.words[start + 1 + item.index]
+                if _USE.search(word.text, item.start, item.end) and not _is_remark(script, word.offsets[item.start]):
+                    found.add(word.offsets[item.start])
+    yield from sorted(found)
+
+
+def _is_command(number: int, text: str) -> bool:
+    name = text.rpartition("/")[2]
+    return takes_secrets(name) or (number == 0 and name not in _OWN_COMMANDS and "=" not in name)
+
+
+def _is_remark(script: str, offset: int) -> bool:
+    return script[script.rfind("\n", 0, offset) + 1 : offset].lstrip().startswith("#")
 
 
 def _written(script: str) -> Iterator[tuple[int, str]]:

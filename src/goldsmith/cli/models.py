@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
     from goldsmith.assist.model_settings import ModelSettings
+    from goldsmith.hcl.diagnostics import GoldsmithError
+
+
+def second_model(choice: str) -> ModelSettings | None:
+    """The settings of a model that is asked besides, or None. Raises `UserError` when "default" means none."""
+    return None if choice == "none" else wanted_model(choice)
+
+
+def without_model(error: GoldsmithError) -> None:
+    """Say on standard error why the result has no words of a model; it stands as it is."""
+    from goldsmith.cli.diagnostics import text_of
+
+    for diagnostic in error.diagnostics:
+        click.echo(text_of(diagnostic).rstrip(), err=True)
+    click.echo("This is the result without a model.", err=True)
 
 
 def wanted_model(choice: str) -> ModelSettings:

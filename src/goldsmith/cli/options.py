@@ -120,6 +120,14 @@ def model_options(function: F) -> F:
     return click.option("-model", "model", default="", metavar="PROVIDER:NAME", help=help)(function)
 
 
+def second_model_options(function: F) -> F:
+    """-model, for commands that need none: without it none is asked."""
+    help = (
+        "Ask a model too: PROVIDER:NAME, or default for the configured one. It adds words and suspicions, and clears nothing."
+    )
+    return click.option("-model", "model", default="none", metavar="PROVIDER:NAME", help=help)(function)
+
+
 sandboxed_files = flag("sandboxed-files", "Read nothing outside the template's directory while evaluating it.")
 """The option `-sandboxed-files`, for every command that evaluates a template."""
 

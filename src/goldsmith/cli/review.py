@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from goldsmith.cli.options import flag
+from goldsmith.cli.models import second_model, without_model
+from goldsmith.cli.options import flag, second_model_options
 from goldsmith.cli.saying import say
 
 if TYPE_CHECKING:
     from goldsmith.assist import Remark, Review
+    from goldsmith.assist.model_settings import ModelSettings
+    from goldsmith.gates.secrets.rules import RuleSet
+    from goldsmith.project import Project
 
 _EXIT_CODES = {"pass": 0, "warn": 0, "fail": 2, "error": 3}
 
@@ -19,11 +23,13 @@ _EXIT_CODES = {"pass": 0, "warn": 0, "fail": 2, "error": 3}
 @click.command("review")
 @flag("json", "Print the result as JSON.")
 @flag("sarif", "Print the result as SARIF 2.1.0.")
+@second_model_options
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-def command(json: bool, sarif: bool, paths: tuple[Path, ...]) -> int:
+def command(json: bool, sarif: bool, model: str, paths: tuple[Path, ...]) -> int:
     """Review PATHS for secrets: templates (HCL and JSON), variable files, playbooks, roles and scripts; directories as a whole.
 
-    Rules and ignore blocks of the gate "secrets" of a project file above are used. No secret is ever shown.
+    Rules and ignore blocks of the gate "secrets" of a project file above are used. No secret is ever shown. With -model a model
+    reads the files too, secrets hidden, and adds suspicions as warnings.
 
     \b
     Exit code: 0 nothing, or warnings; 1 wrong usage; 2 a secret stands there; 3 something could not be examined.
@@ -46,14 +52,11 @@ def command(json: bool, sarif: bool, paths: tuple[Path, ...]) -> int:
     use = project.gates.get("secrets") if project is not None else None
     config = use.config if use is not None and isinstance(use.config, SecretsConfig) else SecretsConfig()
     root = project.root if project is not None else Path.cwd()
-    found = review(
-        paths,
-        rule_set(root / name for name in config.rules),
-        salt_of(project),
-        config.ignore,
-        int(time.time()),
-        has_gate=use is not None,
-    )
+    rules, salt = rule_set(root / name for name in config.rules), salt_of(project)
+    found = review(paths, rules, salt, config.ignore, int(time.time()), has_gate=use is not None)
+    settings = second_model(model)
+    if settings is not None:
+        found = _with_opinion(found, settings, project, rules, salt)
     if json:
         click.echo(json_module.dumps(_as_json(found), indent=2))
     elif sarif:
@@ -64,6 +67,25 @@ def command(json: bool, sarif: bool, paths: tuple[Path, ...]) -> int:
         print_diagnostics(found.faults)
         say(_summary(found))
     return _EXIT_CODES[found.verdict]
+
+
+def _with_opinion(found: Review, settings: ModelSettings, project: Project | None, rules: RuleSet, salt: bytes) -> Review:
+    """With a model's suspicions; as it was when the model fails."""
+    from goldsmith.assist.model_desk import open_desk
+    from goldsmith.assist.prompts import Library
+    from goldsmith.assist.second_opinion import SecondOpinion
+    from goldsmith.hcl.diagnostics import GoldsmithError
+
+    library = Library(project.root / "prompts" if project is not None else None)
+    opinion = SecondOpinion(settings=settings, desk=open_desk(project), library=library, rules=rules, salt=salt)
+    left_out = len(found.files) - len(opinion.shown(found))
+    if left_out:
+        click.echo(f"{left_out} files are not shown to {settings.label}: they are too large, or too many.", err=True)
+    try:
+        return opinion.added_to(found)
+    except GoldsmithError as error:
+        without_model(error)
+        return found
 
 
 def _line(remark: Remark) -> str:
