@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from goldsmith.assist.effects import Script
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proof import Claim
 from goldsmith.assist.runs import Ground
+from goldsmith.assist.shell import Script
 from goldsmith.events import ignore
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.project import Request, Session
@@ -109,7 +109,7 @@ def named(tasks: Mapping[str, Mapping[str, object]]) -> Tasks:
 
 def claim_of(script: str, role: Path) -> Claim:
     """What is to be proven of one script."""
-    return Claim(scripts=(Script(name="setup.sh", content=script.encode()),), role=role)
+    return Claim(scripts=(Script("setup.sh", script.encode()),), role=role)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from goldsmith.assist.commands import Place
-from goldsmith.assist.effects import Effect, Script
+from goldsmith.assist.effects import Effect
 from goldsmith.assist.ledger import Ledger
+from goldsmith.assist.shell import Script
 from goldsmith.hcl.diagnostics import UserError
 from tests.assist.trace_workbench import Bench, make_bash_tree
 
@@ -132,12 +133,10 @@ def test_members_of_a_pipeline_and_jobs_in_the_background_are_told_to_be_approxi
 
 
 def test_helpers_of_a_set_are_told_under_their_own_names(bench: Bench) -> None:
-    helper = Script(name="lib/help.sh", content=b'make() { mkdir "$1"; }\n', runs=False)
-    first = Script(name="s1.sh", content=b'#!/bin/bash\ncd "$(dirname "$0")"\n. lib/help.sh\nmake /etc/x\n')
-    second = Script(
-        name="s2.sh", content=b"#!/bin/bash\nbash /run/goldsmith/scripts/lib/run.sh\n. /etc/profile-of-none || rmdir /etc/x\n"
-    )
-    child = Script(name="lib/run.sh", content=b"echo y > /etc/y\n", runs=False)
+    helper = Script("lib/help.sh", b'make() { mkdir "$1"; }\n', is_entry=False)
+    first = Script("s1.sh", b'#!/bin/bash\ncd "$(dirname "$0")"\n. lib/help.sh\nmake /etc/x\n')
+    second = Script("s2.sh", b"#!/bin/bash\nbash /run/goldsmith/scripts/lib/run.sh\n. /etc/profile-of-none || rmdir /etc/x\n")
+    child = Script("lib/run.sh", b"echo y > /etc/y\n", is_entry=False)
 
     ledger = bench.trace(first, second, helper, child)
 
@@ -151,8 +150,8 @@ def test_helpers_of_a_set_are_told_under_their_own_names(bench: Bench) -> None:
 
 def test_a_script_for_another_shell_runs_in_posix_mode_and_that_is_told(bench: Bench) -> None:
     ledger = bench.trace(
-        Script(name="s1.sh", content=b"#!/bin/sh -e\necho $((1 + 1)) > /etc/two\n[ -o posix ] && touch /etc/posix\n"),
-        Script(name="none.sh", content=b"echo three > /etc/three\n"),
+        Script("s1.sh", b"#!/bin/sh -e\necho $((1 + 1)) > /etc/two\n[ -o posix ] && touch /etc/posix\n"),
+        Script("none.sh", b"echo three > /etc/three\n"),
     )
 
     assert ledger.posix == ("s1.sh", "none.sh")
@@ -217,7 +216,7 @@ def test_a_script_that_fails_hangs_or_ends_the_machine_is_told_clearly(bench: Be
 def test_what_is_no_shell_script_is_refused_by_name(bench: Bench) -> None:
     for content in (b"#!/usr/bin/python3\n", b"\x7fELF\0\0"):
         with pytest.raises(UserError) as caught:
-            bench.trace(Script(name="x", content=content))
+            bench.trace(Script("x", content))
         assert '"x" is no shell script' in caught.value.diagnostics[0].what
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from goldsmith.assist.effects import Script
 from goldsmith.assist.ledger import Ledger, TraceOptions, trace
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proxy import Proxy
+from goldsmith.assist.shell import Script
 from goldsmith.machines import Journal
 from goldsmith.machines.cancellation import Cancellation
 from tests.machines.machine_workbench import BUSYBOX, can_make_sandboxes
@@ -61,7 +61,7 @@ class Bench:
         work = self.place / f"run{self.runs}"
         work.mkdir()
         given = [
-            item if isinstance(item, Script) else Script(name=f"s{number}.sh", content=f"#!/bin/bash -e\n{item}".encode())
+            item if isinstance(item, Script) else Script(f"s{number}.sh", f"#!/bin/bash -e\n{item}".encode())
             for number, item in enumerate(scripts, 1)
         ]
         options = TraceOptions(environment={"LC_ALL": "C", **environment}, patience_s=patience_s, proxy=self.proxy)

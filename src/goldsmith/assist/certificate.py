@@ -32,9 +32,7 @@ def statement_of(proof: Proof, claim: Claim, ground: Ground) -> Statement:
         {
             "verdict": proof.verdict,
             "shortcomings": list(proof.shortcomings),
-            "original": [
-                {"path": script.name, "sha256": hashlib.sha256(script.content).hexdigest()} for script in claim.scripts
-            ],
+            "original": [{"path": script.path, "sha256": hashlib.sha256(script.text).hexdigest()} for script in claim.scripts],
             "parent": ground.parent.digest or ground.parent.name,
             "environment": _digest({"scripts": claim.environment, "role": claim.variables}),
             "engine": _engine(),

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from goldsmith.assist.effects import Effect, Script, words_of
+from goldsmith.assist.effects import Effect, words_of
 from goldsmith.assist.proxy import Exchange
+from goldsmith.assist.shell import Script
 from goldsmith.assist.tracing import PIPELINE
 
 Verified: TypeAlias = Literal["checksum", "downloaded checksum", "signature", "package manager", ""]
@@ -47,9 +48,7 @@ def downloads_of(
     exchanges: Sequence[Exchange], effects: Sequence[Effect], scripts: Sequence[Script], contents: Mapping[str, Path]
 ) -> tuple[Download, ...]:
     """The downloads of a run, in order. `contents` are files by the digest of what they hold."""
-    texts = [script.content.decode(errors="replace").lower() for script in scripts] + [
-        item.expanded.lower() for item in effects
-    ]
+    texts = [script.text.decode(errors="replace").lower() for script in scripts] + [item.expanded.lower() for item in effects]
     told = "\n".join(texts)
     listed = "\n".join(_small_text(path) for path in contents.values())
     sums = any(_is_sum(effect) for effect in effects)

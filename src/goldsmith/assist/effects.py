@@ -7,27 +7,11 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from goldsmith.assist import shell
 from goldsmith.assist.changes import Changed
 from goldsmith.assist.summaries import Summary
 from goldsmith.assist.tracing import Site
 
 _ASSIGNED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Script:
-    """A script of a set. Those with `runs` off are only there to be loaded by others."""
-
-    name: str
-    """A relative path: scripts of a set find each other by it."""
-    content: bytes
-    runs: bool = True
-
-    @staticmethod
-    def of(script: shell.Script) -> Script:
-        """The script as it was read, to be run."""
-        return Script(name=script.path, content=script.text, runs=script.is_entry)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,9 +11,11 @@ from typing import Literal
 from goldsmith.assist.changes import Watch
 from goldsmith.assist.commands import Place
 from goldsmith.assist.downloads import Download, downloads_of
-from goldsmith.assist.effects import Effect, Script, words_of
+from goldsmith.assist.effects import Effect, words_of
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proxy import Proxy
+from goldsmith.assist.script_set import lay_out
+from goldsmith.assist.shell import BASH, POSIX, Script, interpreter
 from goldsmith.assist.summaries import Observer
 from goldsmith.assist.tracing import PRELUDE, SCRIPTS, TRACE, Step, Tracer
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
@@ -29,7 +30,6 @@ _BESIDE = ("tmp", "run")
 """Places of a sandbox that are no part of an image; what a script does there is told all the same."""
 _PRELUDE = "/run/goldsmith/prelude.bash"
 _OURS = "run/goldsmith"
-_POSIX = ("sh", "dash", "ash", "busybox")
 _REBOOTS = frozenset({"reboot", "shutdown", "poweroff", "halt", "kexec"})
 _ESSENTIAL = frozenset({"/bin", "/etc", "/lib", "/sbin", "/usr", "/usr/bin", "/usr/lib", "/usr/sbin", "/var"})
 _KILLED = 137
@@ -96,11 +96,12 @@ def trace(
     the parent nor the host is changed. A script that fails, hangs or removes the system under itself gives a ledger that says
     so. Raises `UserError` for what is no shell script, `MachineError` where bash is missing or no sandbox can be made.
     """
-    ways = {script.name: interpreter(script) for script in scripts if script.runs}
+    entries = [script for script in scripts if script.is_entry]
+    posix = {script.path: _is_posix(script) for script in entries}
     upper, pipes, staged = (work / name for name in ("upper", "pipes", "scripts"))
     upper.mkdir()
     pipes.mkdir()
-    _stage(scripts, staged)
+    lay_out(scripts, staged)
     stopping = cancellation.child()
     started = time.monotonic()
     with Sandbox(
@@ -117,69 +118,41 @@ def trace(
         sandbox.put_tree(staged, SCRIPTS)
         beside = {name: sandbox.place(f"/{name}") for name in _BESIDE}
         watch = Watch(upper, parent.lowers, beside, _OURS)
-        names = {script.name: script.name for script in scripts}
+        names = {script.path: script.path for script in scripts}
         observer = Observer(upper, parent.lowers)
         with Tracer(pipes, watch, observer, names, options.patience_s, stopping) as tracer:
             if options.proxy is not None:
                 options.proxy.listener = tracer.reached
-            code, faults = _run(ways, sandbox, tracer, options, cancellation, stopping)
+            code, faults = _run(entries, posix, sandbox, tracer, options, cancellation, stopping)
     effects = tuple(_effect(number, step) for number, step in enumerate(tracer.steps, 1))
     downloads = _downloads(options.proxy, effects, scripts) if options.proxy is not None else ()
     return Ledger(
         parent=parent.name,
-        scripts=tuple(ways),
+        scripts=tuple(posix),
         effects=tuple(_with_urls(effect, downloads) for effect in effects),
         downloads=downloads,
         exit_code=code,
         faults=(*faults, *_disasters(effects)),
-        posix=tuple(name for name, way in ways.items() if way.is_posix),
+        posix=tuple(name for name, is_posix in posix.items() if is_posix),
         seconds=time.monotonic() - started,
         own_s=tracer.own_s,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Interpreter:
-    """How a script is run: its first line says it."""
-
-    flags: tuple[str, ...]
-    is_posix: bool
-    """It is for another shell than bash."""
-
-
-def interpreter(script: Script) -> Interpreter:
-    """What runs a script: without a first line that says so it is `sh`, as Packer starts it.
-
-    Raises `UserError` for what is no shell script.
-    """
-    if b"\0" in script.content:
+def _is_posix(script: Script) -> bool:
+    """Whether a script is for another shell than bash. Raises `UserError` for what is no shell script."""
+    if b"\0" in script.text:
         raise _no_script(script, "it has NUL bytes in it, as programs have")
-    first = script.content.partition(b"\n")[0].decode(errors="replace").strip()
-    if not first.startswith("#!"):
-        return Interpreter((), is_posix=True)
-    words = first[2:].split()
-    program = posixpath.basename(words[0]) if words else ""
-    if program == "env":
-        words = [word for word in words[1:] if word != "-S" and "=" not in word] or [""]
-        program = posixpath.basename(words[0])
-    if program not in ("bash", *_POSIX):
-        raise _no_script(script, f'its first line names "{program}"')
-    return Interpreter(tuple(word for word in words[1:] if word.startswith("-")), is_posix=program in _POSIX)
+    name, _ = interpreter(script.text)
+    if name not in BASH | POSIX:
+        raise _no_script(script, f'its first line names "{name}"')
+    return name not in BASH
 
 
 def _no_script(script: Script, why: str) -> UserError:
-    what = f'"{script.name}" is no shell script'
+    what = f'"{script.path}" is no shell script'
     next = "Name scripts for bash, dash or sh."
     return UserError(Diagnostic(code="trace.no-script", what=what, why=why, next=next))
-
-
-def _stage(scripts: Sequence[Script], directory: Path) -> None:
-    for script in scripts:
-        path = directory / script.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Packer's `shell` does the same with what was written on Windows.
-        path.write_bytes(script.content.replace(b"\r\n", b"\n"))
-        path.chmod(0o755)
 
 
 def _need_bash(sandbox: Sandbox, parent: Parent) -> None:
@@ -198,7 +171,8 @@ def _need_bash(sandbox: Sandbox, parent: Parent) -> None:
 
 
 def _run(
-    ways: Mapping[str, Interpreter],
+    scripts: Sequence[Script],
+    posix: Mapping[str, bool],
     sandbox: Sandbox,
     tracer: Tracer,
     options: TraceOptions,
@@ -206,13 +180,15 @@ def _run(
     stopping: Cancellation,
 ) -> tuple[int, list[Diagnostic]]:
     """The exit code of the last script that ran, and why the others did not."""
-    for name, way in ways.items():
-        last = _LastLines(options.output)
-        environment = {"BASH_ENV": _PRELUDE, "GOLDSMITH_TRACE": TRACE} | ({"GOLDSMITH_POSIX": "1"} if way.is_posix else {})
-        command = ["bash", *way.flags, f"{SCRIPTS}/{name}"]
+    for script in scripts:
+        name, last = script.path, _LastLines(options.output)
+        environment = {"BASH_ENV": _PRELUDE, "GOLDSMITH_TRACE": TRACE} | ({"GOLDSMITH_POSIX": "1"} if posix[name] else {})
+        flags = interpreter(script.text)[1] + script.flags
+        command = ["bash", *([f"-{flags}"] if flags else []), f"{SCRIPTS}/{name}", *(script.arguments or ())]
+        given = {**options.environment, **script.environment, **environment}
         tracer.begin()
         try:
-            code = sandbox.run(command, env={**options.environment, **environment}, output=last, cancellation=stopping)
+            code = sandbox.run(command, env=given, output=last, cancellation=stopping)
         except Cancelled:
             cancellation.check()
             tracer.finish(_KILLED)

@@ -12,13 +12,13 @@ from typing import Literal, TypeAlias
 
 from goldsmith.assist.compare import Difference, differences
 from goldsmith.assist.divergences import Divergence
-from goldsmith.assist.effects import Script
 from goldsmith.assist.findings import Finding, find, task_of
 from goldsmith.assist.judging import Judged, counted, judge
 from goldsmith.assist.ledger import Ledger
 from goldsmith.assist.noise import FixedNoise, Mask, mask_of
 from goldsmith.assist.redact import Redactor
 from goldsmith.assist.runs import Ground, Run, RunFailed, TaskRun, run_role, run_scripts
+from goldsmith.assist.shell import Script
 from goldsmith.assist.stacked import StackedTree
 from goldsmith.hcl.diagnostics import Diagnostic, UserError
 from goldsmith.images.tree import shown
@@ -158,7 +158,7 @@ def weigh(claim: Claim, ground: Ground, runs: Runs, today: date | None = None) -
     script, repeated, made, made_again = map(StackedTree, layers)
     redactor = Redactor()
     for item in claim.scripts:
-        redactor.redact(item.content.decode(errors="replace"), item.name)
+        redactor.redact(item.text.decode(errors="replace"), item.path)
     passwords = [item.value for item in redactor.hidden]
     passwords += [value for value in (*claim.environment.values(), *claim.variables.values()) if value]
     mask = _mask(script, repeated, passwords, today)

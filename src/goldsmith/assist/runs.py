@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from goldsmith.assist.effects import Script
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proxy import Exchange, Proxy
 from goldsmith.assist.recordings import Recordings
+from goldsmith.assist.script_set import lay_out
+from goldsmith.assist.shell import Script
 from goldsmith.components import Context
 from goldsmith.events import Emit
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -94,18 +95,14 @@ def run_scripts(
     Raises `RunFailed` when one does not end with exit code 0, or not in time.
     """
     with ground.session.journal.work_directory(ground.session.work) as staging:
-        for script in scripts:
-            path = staging / script.name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(script.content.replace(b"\r\n", b"\n"))
-            path.chmod(0o755)
+        lay_out(scripts, staging)
 
         def act(machine: Sandbox, context: Context) -> None:
             machine.run(["mkdir", "-p", SCRIPTS])
             machine.put_tree(staging, SCRIPTS)
             given = {**environment, "PACKER_BUILD_NAME": context.name, "PACKER_BUILDER_TYPE": context.type}
             for script in scripts:
-                if script.runs:
+                if script.is_entry:
                     _run_script(script, given, machine, context)
 
         return _run(name, ground, ground.parent.lowers, act, records=records)
@@ -207,12 +204,12 @@ def _run_script(script: Script, given: Mapping[str, str], machine: Sandbox, cont
         last[:] = [*last[1 - _LAST_LINES :], line]
         show(stream, line)
 
-    code = machine.run([*_BY_SHELL, f"{SCRIPTS}/{script.name}"], env=given, output=output, cancellation=context.cancellation)
+    code = machine.run([*_BY_SHELL, f"{SCRIPTS}/{script.path}"], env=given, output=output, cancellation=context.cancellation)
     if code:
         raise RunFailed(
             Diagnostic(
                 code="proof.script-failed",
-                what=f'"{script.name}" failed: {exit_fault(code, (0,))}',
+                what=f'"{script.path}" failed: {exit_fault(code, (0,))}',
                 why="\n".join(["it said last:", *last]) if last else "it said nothing",
                 next="What does not run to its end proves nothing: correct the script, or give it by -env what it lacks.",
             )

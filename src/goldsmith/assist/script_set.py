@@ -45,6 +45,15 @@ def read_scripts(paths: Sequence[Path], environment: Mapping[str, str] | None = 
     )
 
 
+def lay_out(scripts: Sequence[Script], directory: Path) -> None:
+    """Write scripts below a directory so that they find each other. As in Packer, CR LF becomes LF."""
+    for script in scripts:
+        path = directory / script.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(script.text.replace(b"\r\n", b"\n"))
+        path.chmod(0o755)
+
+
 def _files(path: Path) -> Iterator[tuple[Path, bool]]:
     """The scripts of a path, each with whether it runs by itself."""
     if path.is_dir():

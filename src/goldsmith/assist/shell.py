@@ -18,8 +18,8 @@ from goldsmith.hcl.source import Range, SourceFile
 
 _SHEBANG = re.compile(rb"#![ \t]*(\S+)[ \t]*(.*)")
 _REFUSAL = re.compile(r"(?:<standard input>:)?(\d+):(\d+): (.*)", re.DOTALL)
-_BASH = frozenset({"bash", "rbash"})
-_POSIX = frozenset({"sh", "dash", "ash", "ksh", "busybox"})
+BASH = frozenset({"bash", "rbash"})
+POSIX = frozenset({"sh", "dash", "ash", "ksh", "busybox"})
 _WORKERS = 2
 _SECONDS = 60
 
@@ -84,9 +84,9 @@ def _parse(script: Script) -> Tree | Refused:
     if b"\0" in script.text:
         return _refuse(script, "script.not-text", "it has NUL bytes, so it is no shell script", "Give the path of a script.")
     name, _ = interpreter(script.text)
-    if name not in _BASH | _POSIX:
+    if name not in BASH | POSIX:
         return _refuse(script, "script.not-shell", f'its first line names "{name}"', "Only scripts of bash and sh convert.")
-    is_bash = name in _BASH
+    is_bash = name in BASH
     output = _run(script.text, "bash" if is_bash else "posix")
     if isinstance(output, str) and not is_bash:
         # Many scripts say sh and mean bash, which is what sh is on Red Hat's systems.

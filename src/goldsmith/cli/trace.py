@@ -49,7 +49,6 @@ def command(
     """
     import json as json_module
 
-    from goldsmith.assist.effects import Script
     from goldsmith.assist.ledger import TraceOptions, trace
     from goldsmith.assist.parent import parent_of
     from goldsmith.assist.proxy import Proxy
@@ -60,7 +59,7 @@ def command(
     from goldsmith.events import ignore
     from goldsmith.project import Request, Session, project_for
 
-    found = [Script.of(script) for script in read_scripts(scripts)]
+    found = read_scripts(scripts)
     environment = dict(read_pairs("-env", env))
     with (
         interruptible() as cancellation,
