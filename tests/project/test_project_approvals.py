@@ -146,6 +146,8 @@ def test_a_set_from_a_file_moves_as_a_whole(place: Path, capsys: pytest.CaptureF
 
 def test_glass_is_broken_loudly(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["promote", "-break-glass", "web", "prod"]) == 1
+    assert run(["promote", "-break-glass", "-reason=fire", "-for=0s", "web", "prod"]) == 1
+    assert run(["promote", "-break-glass", "-reason=fire", "-for=8d", "web", "prod"]) == 1
     assert run(["promote", "-break-glass", "-reason=fire", "-for=1h", "web", "prod"]) == 0
 
     assert "GLASS BROKEN" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def command(
     Exit code: 0 moved or there already, 2 refused, 4 the channel has moved meanwhile, 5 waits for approval.
     """
     from goldsmith.cli.deliveries import open_to_move, say_what_moves, settle
-    from goldsmith.hcl.diagnostics import Refused
+    from goldsmith.hcl.diagnostics import Diagnostic, Refused, UserError
     from goldsmith.project import actor, check_names, declare_channels, seconds
     from goldsmith.registry import Order
 
@@ -60,7 +60,12 @@ def command(
         check_names(project, target.image, target.channel)
     for name in sorted({target.image for target in targets}):
         declare_channels(project, registry, name)
-    order = Order(reason=reason, again=again, break_glass_s=seconds(lasts) if break_glass else 0, key=key)
+    glass_s = seconds(lasts) if break_glass else 0
+    if break_glass and not glass_s:
+        raise UserError(
+            Diagnostic(code="promote.no-time", what="broken glass needs a time", next="Say until when it is mended: -for=4h.")
+        )
+    order = Order(reason=reason, again=again, break_glass_s=glass_s, key=key)
     try:
         done = registry.promote_all(targets, order, dry_run=dry_run, actor=actor())
     except Refused as refusal:

@@ -29,6 +29,8 @@ class WaitsForApproval(Refused):
 
 NEVER_BROKEN = ("revoked", "absent", "damaged")
 """What breaking the glass does not get around, besides the image that a version is of."""
+LONGEST_BROKEN_S = 7 * 86_400
+"""Glass is mended within days, or the policy is what has to change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +289,10 @@ def _check_order(targets: Sequence[Target], order: Order) -> None:
         what = "a promotion against the rules needs a reason"
         why = "the channel was rolled back from the version, or its policy is to be passed by"
         raise UserError(Diagnostic(code="promote.no-reason", what=what, why=why, next="Say why with -reason; it is kept."))
+    if order.break_glass_s > LONGEST_BROKEN_S:
+        what = f"broken glass must be mended within {spoken(LONGEST_BROKEN_S)}, not {spoken(order.break_glass_s)}"
+        next = "Give a shorter time; when it does not suffice, mend the policy of the channel."
+        raise UserError(Diagnostic(code="promote.glass-too-long", what=what, next=next))
 
 
 def _check_image(pointer: Pointer, version: Version) -> None:
