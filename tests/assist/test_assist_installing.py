@@ -30,13 +30,13 @@ def kind(fetch: Task, run: tuple[Task, Command]) -> tuple[str, str, tuple[str, .
 
 
 def test_an_installer_runs_when_it_was_fetched_anew() -> None:
-    guarded = ("guard", "fetched_1", ("fetched_1 is changed",))
+    guarded = ("guard", "fetched_1", ("fetched_1 is succeeded and fetched_1 is changed",))
     assert kind(fetched("/tmp/i.sh"), ran("bash /tmp/i.sh -y")) == guarded
     assert kind(fetched("/tmp/i.sh"), ran("bash -e i.sh", directory=Word.of("/tmp"))) == guarded
     assert kind(fetched("/opt/x.run"), ran("x.run --silent", program=Word.of("./x.run"), directory=Word.of("/opt"))) == guarded
     assert kind(fetched("/opt/a", "ansible.builtin.unarchive"), ran("sh /opt/a/b/install")) == guarded
     known = replace(fetched("/tmp/i.sh"), register="download")
-    assert kind(known, ran("bash /tmp/i.sh")) == ("guard", "download", ("download is changed",))
+    assert kind(known, ran("bash /tmp/i.sh")) == ("guard", "download", ("download is succeeded and download is changed",))
 
 
 def test_what_was_not_fetched_under_the_same_conditions_keeps_running() -> None:

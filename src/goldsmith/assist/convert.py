@@ -16,6 +16,7 @@ from goldsmith.assist.flow import commands_of
 from goldsmith.assist.folding import folded
 from goldsmith.assist.guards import quoted
 from goldsmith.assist.handlers import placed
+from goldsmith.assist.installing import with_fetched_programs
 from goldsmith.assist.observed import effects_of, guarded_by, told
 from goldsmith.assist.role import Input, Role, ScriptTasks, role_files, role_name
 from goldsmith.assist.scope import Input as ScriptInput
@@ -64,7 +65,8 @@ def convert(scripts: Sequence[Script], options: Options) -> Conversion:
     decisions += [_whole(refused, texts[refused.path]) for refused in reading.refused if refused.is_accepted_by_bash]
     inputs = _inputs(reading.inputs, vault)
     secret = frozenset(item.variable for item in inputs if item.is_secret)
-    tasks = folded(_once(decisions), {decision.command.id: decision.command for decision in decisions})
+    commands = {decision.command.id: decision.command for decision in decisions}
+    tasks = with_fetched_programs(folded(_once(decisions), commands), commands)
     kept, handlers = placed([_finished(task, secret, options) for task in tasks])
     role = Role(
         name=name,
@@ -218,15 +220,17 @@ def _notes(decisions: Sequence[Decision]) -> Iterator[str]:
 
 def _line(decision: Decision, tasks: Sequence[Task], vault: Vault, ledger: Ledger | None) -> Line:
     command = decision.command
+    done = [task for task in tasks if command.id in task.command_ids]
+    is_guarded = decision.fate == "shell" and done and all(task.kind == "guard" for task in done)
     return Line(
         id=command.id,
         place=command.place,
         name=command.name,
         source=vault.hidden(command.source),
-        fate=decision.fate,
+        fate="guard" if is_guarded else decision.fate,
         counts=decision.counts,
         rule=decision.rule,
         reason=decision.reason,
-        tasks=tuple(task.name for task in tasks if command.id in task.command_ids),
+        tasks=tuple(task.name for task in done),
         observed=() if ledger is None else tuple(vault.hidden(item) for item in told(ledger.at(command.place, command.name))),
     )

@@ -38,7 +38,12 @@ def with_fetched_programs(tasks: Sequence[Task], commands: Mapping[int, Command]
         fetch = result[place]
         register = fetch.register or f"fetched_{fetch.command_ids[0]}"
         result[place] = replace(fetch, register=register)
-        result[index] = replace(task, kind="guard", when=(*task.when, f"{register} is changed"), rule="installing.fetched")
+        result[index] = replace(
+            task,
+            kind="guard",
+            when=(*task.when, f"{register} is succeeded and {register} is changed"),
+            rule="installing.fetched",
+        )
     return result
 
 

@@ -27,7 +27,7 @@ def _reads_script(command: Command) -> Outcome:
     register = guards.registered(command, "fetched")
     get = replace(download.tasks[0], register=register, notes=("pin what is fetched, and check it: it runs as it is",))
     inner = replace(command, args=(*options, path, *arguments), feeds=())
-    run = guards.run(inner, f"Run {path.label}", "shells.fetched", when=(f"{register} is changed",))
+    run = guards.run(inner, f"Run {path.label}", "shells.fetched", when=(f"{register} is succeeded and {register} is changed",))
     return Converted((get, run))
 
 

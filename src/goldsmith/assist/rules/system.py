@@ -199,7 +199,13 @@ def _crudini(command: Command) -> Outcome:
     return Converted((Task(name, "community.general.ini_file", args, "system.crudini"),))
 
 
+def _mktemp(command: Command) -> Outcome:
+    """Another name each time, and nothing that stays in an image."""
+    return Converted((guards.run(command, "Make a temporary name", "system.mktemp", changed_when=False),))
+
+
 RULES: Mapping[str, Rule] = {
+    "mktemp": _mktemp,
     "hostnamectl": _hostnamectl,
     "hostname": _hostname,
     "timedatectl": _timedatectl,
