@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldsmith.assist.commands import Place
+from goldsmith.assist.coverage import coverage_of
 from goldsmith.assist.effects import Effect
 from goldsmith.assist.ledger import Ledger
 from goldsmith.assist.shell import Script
@@ -227,3 +228,26 @@ def test_neither_the_parent_nor_the_script_knows_of_the_trace(bench: Bench, tree
 
     assert all("goldsmith" not in path for effect in ledger.effects for path in effect.touched)
     assert sorted(str(path) for path in tree.rglob("*")) == before
+
+
+def test_branches_that_ran_are_told_apart_from_those_that_did_not(bench: Bench) -> None:
+    text = (
+        b"#!/bin/bash\n"
+        b"if grep -q one /etc/motd; then mkdir /etc/yes; else mkdir /etc/no; fi\n"  # 2
+        b'if [ "$MODE" = full ]; then\n  mkdir /etc/full\nelif [ "$MODE" = half ]; then\n  mkdir /etc/half\nelse\n'
+        b"  echo nothing\nfi\n"
+        b'case "$MODE" in\n  a) touch /etc/a ;;\n  *) touch /etc/other ;;\nesac\n'  # 10
+        b"test -e /etc/a || touch /etc/b && true\n"  # 14
+        b"for x in; do touch $x; done\n"
+        b"while read -r line; do touch /etc/$line; done < /etc/motd\n"
+        b"never() { if true; then mkdir /etc/never; fi; }\n"
+        b"f() { test -d /etc || mkdir -p /etc; }\n"
+        b"f\n"
+    )
+    script = Script("s1.sh", text)
+
+    covered = coverage_of([script], bench.trace(script, MODE="x"))
+
+    missed = [str(arm) for arm in covered.missed]
+    assert missed == ["s1.sh:2 else", "s1.sh:4 then", "s1.sh:6 then", "s1.sh:11 case", "s1.sh:15 body", "s1.sh:18 or"]
+    assert (covered.run, len(covered.arms)) == (4, 10)

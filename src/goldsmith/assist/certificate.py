@@ -9,6 +9,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from goldsmith.assist.coverage import coverage_of
 from goldsmith.assist.proof import Claim, Proof
 from goldsmith.assist.runs import Ground
 from goldsmith.build.keys import implementation
@@ -46,6 +47,7 @@ def statement_of(proof: Proof, claim: Claim, ground: Ground) -> Statement:
                 "replayed": proof.downloads.are_replayed,
                 "new": len(proof.downloads.missed_by_role),
             },
+            "branches": _branches(claim),
             "tasks": {"run": sum(task.kind != "skipped" for task in proof.tasks), "not_run": _skipped(proof)},
             "divergences": [
                 {"path": item.path, "reason": item.reason, "owner": item.owner, "expires": str(item.expires)}
@@ -65,6 +67,13 @@ def certify(proof: Proof, claim: Claim, ground: Ground, signer: CryptoSigner) ->
     place.parent.mkdir(parents=True, exist_ok=True)
     write_whole(place, sign(statement_of(proof, claim, ground), signer).bundle.decode() + "\n")
     return place
+
+
+def _branches(claim: Claim) -> Mapping[str, object] | str:
+    if claim.ledger is None:
+        return "not examined"
+    covered = coverage_of(claim.scripts, claim.ledger)
+    return {"all": len(covered.arms), "run": covered.run, "not_proven": list(map(str, covered.missed))}
 
 
 def _skipped(proof: Proof) -> int:

@@ -10,6 +10,7 @@ import click
 from goldsmith.cli.options import flag, read_pairs
 
 if TYPE_CHECKING:
+    from goldsmith.assist.coverage import Coverage
     from goldsmith.assist.downloads import Download
     from goldsmith.assist.effects import Effect
     from goldsmith.assist.ledger import Ledger
@@ -49,6 +50,7 @@ def command(
     """
     import json as json_module
 
+    from goldsmith.assist.coverage import coverage_of
     from goldsmith.assist.ledger import TraceOptions, trace
     from goldsmith.assist.parent import parent_of
     from goldsmith.assist.proxy import Proxy
@@ -75,10 +77,11 @@ def command(
             output=_show if output else None,
         )
         ledger = trace(found, parent, options, session.journal, place, cancellation)
+    covered = coverage_of(found, ledger)
     if json:
-        click.echo(json_module.dumps(_as_json(ledger), indent=2))
+        click.echo(json_module.dumps(_as_json(ledger, covered), indent=2))
     else:
-        _print(ledger)
+        _print(ledger, covered)
         print_diagnostics(ledger.faults)
     return 0 if ledger.is_complete else 2
 
@@ -87,7 +90,7 @@ def _show(stream: str, line: str) -> None:
     click.echo(line, err=True)
 
 
-def _print(ledger: Ledger) -> None:
+def _print(ledger: Ledger, covered: Coverage) -> None:
     for effect in ledger.effects:
         if effect.is_control:
             continue
@@ -106,6 +109,9 @@ def _print(ledger: Ledger) -> None:
         f"\n{len(commands)} commands on {ledger.parent} in {ledger.seconds:.1f} s; "
         f"{len(commands) - idle} changed something, {idle} had no effect on files."
     )
+    if covered.arms:
+        missed = f"; not {', '.join(map(str, covered.missed))}" if covered.missed else ""
+        click.echo(f"{covered.run} of {len(covered.arms)} branches ran{missed}.")
     if ledger.posix:
         click.echo(f"Run by bash --posix in place of their own shell: {', '.join(ledger.posix)}.")
 
@@ -149,7 +155,7 @@ def _line(command: str) -> str:
     return f"{first} …" if more else first
 
 
-def _as_json(ledger: Ledger) -> dict[str, object]:
+def _as_json(ledger: Ledger, covered: Coverage) -> dict[str, object]:
     from dataclasses import asdict
 
     return {
@@ -159,6 +165,7 @@ def _as_json(ledger: Ledger) -> dict[str, object]:
         "complete": ledger.is_complete,
         "posix": list(ledger.posix),
         "seconds": round(ledger.seconds, 3),
+        "branches": {"all": len(covered.arms), "run": covered.run, "not_run": list(map(str, covered.missed))},
         "downloads": [asdict(item) for item in ledger.downloads],
         "effects": [asdict(effect) for effect in ledger.effects],
         "faults": [{"code": item.code, "what": item.what, "why": item.why, "next": item.next} for item in ledger.faults],
