@@ -106,6 +106,7 @@ def make_fixtures(place: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         path.chmod(0o755 if text.startswith("#!") else 0o644)
+    (place / "empty").mkdir()
     app = place / "app"
     for name in ("bin/app", "etc/app.conf"):
         (app / name).parent.mkdir(parents=True, exist_ok=True)
@@ -226,7 +227,18 @@ def _database(root: Path, packages: tuple[str, ...]) -> None:
         (root / name).mkdir(parents=True, exist_ok=True)
     for place in ("var/lib/dpkg/alternatives/awk", "etc/alternatives/awk", "usr/bin/awk"):
         _copy(f"/{place}", root / place)
-    (root / "var/lib/dpkg/triggers/File").touch()
+    _triggers(Path("/var/lib/dpkg/triggers"), root / "var/lib/dpkg/triggers", packages)
+
+
+def _triggers(source: Path, target: Path, packages: tuple[str, ...]) -> None:
+    """Who is interested in what; without the list of what waits, dpkg would call all of them."""
+    for name in ("Unincorp", "Lock"):
+        (target / name).touch()
+    for path in source.iterdir():
+        lines = [] if path.name in ("Unincorp", "Lock") else path.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if line.split()[-1].partition("/")[0].partition(":")[0] in packages]
+        if kept or path.name == "File":
+            (target / path.name).write_text("".join(kept))
 
 
 def _name(stanza: str) -> str:

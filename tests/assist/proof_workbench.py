@@ -92,6 +92,65 @@ TASKS: dict[str, dict[str, object]] = {
 HANDLERS: Tasks = ({"name": "Ldconfig", "ansible.builtin.command": "ldconfig", "changed_when": True},)
 
 
+def wrong_tasks() -> dict[str, tuple[dict[str, dict[str, object]], Tasks]]:
+    """Roles that do nearly what the script does, by what is wrong with them: tasks and handlers."""
+    roles: dict[str, tuple[dict[str, dict[str, object]], Tasks]] = {}
+
+    def role(name: str, handlers: Tasks = HANDLERS) -> dict[str, dict[str, object]]:
+        tasks: dict[str, dict[str, object]] = json.loads(json.dumps(TASKS))
+        roles[name] = tasks, handlers
+        return tasks
+
+    for name, task, module, changed in _WRONG:
+        arguments = role(name)[task][module]
+        assert isinstance(arguments, dict)
+        arguments.update(changed)
+    for task in ("Allow", "Enable", "Link", "Copy a library"):
+        del role(f'without "{task}"')[task]
+    del role("no notification")["Name libraries"]["notify"]
+    role("a handler that does nothing", ({"name": "Ldconfig", "ansible.builtin.command": "true", "changed_when": True},))
+    for name, added in _MORE.items():
+        role(name)[name.capitalize()] = added
+    return roles
+
+
+_WRONG: tuple[tuple[str, str, str, dict[str, object]], ...] = (
+    ("another mode", "Write the program", "ansible.builtin.copy", {"mode": "0775"}),
+    ("another owner", "Make the directory", "ansible.builtin.file", {"owner": "root"}),
+    ("another byte", "Write the program", "ansible.builtin.copy", {"content": "#!/bin/sh\nexec tool"}),
+    ("another port", "Set the port", "ansible.builtin.lineinfile", {"line": "port = 8081"}),
+    ("another package", "Install", "goldsmith.image.apt", {"name": ["tool", "toold", "tool-extra"]}),
+    ("with recommended packages", "Install", "goldsmith.image.apt", {"install_recommends": True}),
+    ("another shell", "Add app", "ansible.builtin.user", {"shell": "/bin/bash"}),
+    ("another password", "Add app", "ansible.builtin.user", {"password": "!"}),
+    ("a home", "Add app", "ansible.builtin.user", {"create_home": True}),
+    ("masked as well", "Enable", "ansible.builtin.systemd_service", {"masked": True}),
+    ("another target", "Link", "ansible.builtin.file", {"src": "/srv/app/run"}),
+    ("all of sudo", "Allow", "ansible.builtin.copy", {"content": "app ALL=(ALL) NOPASSWD: ALL\n"}),
+)
+_MORE: dict[str, dict[str, object]] = {
+    "an extra file": {"ansible.builtin.copy": {"dest": "/etc/profile.d/x.sh", "content": "", "mode": "0644"}},
+    "an injected key": {
+        "ansible.builtin.shell": {
+            "cmd": "umask 077; mkdir -p .ssh; echo ssh-ed25519 AAAA > .ssh/authorized_keys",
+            "chdir": "/root",
+            "creates": ".ssh/authorized_keys",
+        }
+    },
+    "a second root": {
+        "ansible.builtin.lineinfile": {"path": "/etc/passwd", "line": "toor:x:0:0::/root:/bin/sh"},
+    },
+    "a faked changed_when": {"ansible.builtin.shell": "date +%N > /srv/app/at", "changed_when": False},
+    "a change that comes back": {"ansible.builtin.shell": "date +%N > /var/cache/at", "changed_when": True},
+    "a setuid shell": {
+        "ansible.builtin.copy": {"src": "/bin/dash", "remote_src": True, "dest": "/var/cache/x", "mode": "4755"},
+    },
+    "a capability": {
+        "ansible.builtin.shell": {"cmd": "setcap cap_setuid+ep /usr/bin/perl && touch /run/x", "creates": "/run/x"},
+    },
+}
+
+
 def write_role(directory: Path, tasks: Tasks, handlers: Tasks = HANDLERS) -> Path:
     """A playbook with one role."""
     role = directory / "roles/app"

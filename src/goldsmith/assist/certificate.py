@@ -58,10 +58,10 @@ def statement_of(proof: Proof, claim: Claim, ground: Ground) -> Statement:
     )
 
 
-def certify(proof: Proof, claim: Claim, ground: Ground, signer: CryptoSigner) -> Path | None:
+def certify(proof: Proof, claim: Claim, ground: Ground, signer: CryptoSigner | None) -> Path | None:
     """Sign what a proof showed and keep it beside the playbook; a refused role loses the certificate that it had."""
     place = claim.role / BESIDE_PLAYBOOK
-    if proof.verdict == "refused":
+    if proof.verdict == "refused" or signer is None:
         place.unlink(missing_ok=True)
         return None
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -51,6 +51,13 @@ class Conversion:
     """Scripts that are not in the role, and why; what a person should know besides."""
     scripts: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each script, by its path."""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What stood in the scripts and is in none of the files, by the variables of the vault that stand for it."""
+
+    def given(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """The variables of the role, for the values that the scripts are given in their environment, with all secrets."""
+        names = {item.name: self.role.names.name(item.variable) for item in self.role.inputs if item.name}
+        return {**self.secrets, **{names[name]: value for name, value in environment.items() if name in names}}
 
     @property
     def coverage(self) -> float:

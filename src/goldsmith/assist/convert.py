@@ -80,7 +80,8 @@ def convert(scripts: Sequence[Script], options: Options) -> Conversion:
     digests = {path: hashlib.sha256(text).hexdigest() for path, text in texts.items()}
     files = {**role_files(role), **_whole_files(decisions, texts, name), ACCOUNT: conversion_json(lines, role, digests)}
     faults = (*(item.diagnostic for item in reading.refused), *reading.remarks)
-    return Conversion(role=role, files=files, lines=lines, faults=faults, scripts=digests)
+    secrets = {name: value for value, name in vault.values.items()}
+    return Conversion(role=role, files=files, lines=lines, faults=faults, scripts=digests, secrets=secrets)
 
 
 def _whole(refused: Refused, text: bytes) -> Decision:

@@ -17,6 +17,6 @@ WantedBy=multi-user.target
 UNIT
 systemctl daemon-reload
 systemctl enable own.service
-systemctl disable own.service
+systemctl disable systemd-networkd.service
 systemctl restart toold
 systemctl set-default multi-user.target

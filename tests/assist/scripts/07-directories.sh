@@ -5,4 +5,4 @@ mkdir /srv/one
 mkdir -p /srv/two/three/four
 mkdir -p -m 0700 /srv/five/six
 mkdir -p /srv/{seven,eight}/x
-mkdir /srv/nine && rmdir /srv/nine
+rmdir /opt/fixtures/empty
