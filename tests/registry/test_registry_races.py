@@ -290,12 +290,13 @@ def test_a_registry_that_is_wrong_at_one_step_is_caught_by_a_death_there(
     _caught_by_a_death(place, ready, monkeypatch, mutant)
 
 
-@pytest.mark.skipif(not ALL, reason="takes minutes: GOLDSMITH_ALL_FAULTS")
-@pytest.mark.parametrize("mutant", DYING)
-def test_a_registry_on_a_server_that_is_wrong_at_one_step_is_caught_by_a_death_there(
-    place: Path, shared_site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
-) -> None:
-    _caught_by_a_death(place, _with_work(shared_site), monkeypatch, mutant)
+if ALL:  # each takes a minute
+
+    @pytest.mark.parametrize("mutant", DYING)
+    def test_a_registry_on_a_server_that_is_wrong_at_one_step_is_caught_by_a_death_there(
+        place: Path, shared_site: Site, monkeypatch: pytest.MonkeyPatch, mutant: str
+    ) -> None:
+        _caught_by_a_death(place, _with_work(shared_site), monkeypatch, mutant)
 
 
 def _caught_by_a_death(place: Path, ready: Site, monkeypatch: pytest.MonkeyPatch, mutant: str) -> None:
