@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from goldsmith.hcl.diagnostics import Bug, Diagnostic
 
 LONGEST_LINE = 160
 """Columns that ansible-lint allows."""
+_WIDTH = 140
+"""Columns after which lines are broken, with room for a word to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Unsafe:
 Node: TypeAlias = "bool | int | str | Unsafe | Sequence[Node] | Mapping[str, Node] | None"
 """What a document is made of. A `str` is what stands in the file: with braces, it is a template."""
 
+_ESCAPES = re.compile(r"(\\u[0-9a-f]{4}|\\.|.)", re.DOTALL)
+"""A letter of a text between double quotes, which must not be broken."""
 _TEMPLATE = re.compile(r"\{[{%#]")
 _UNREADABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What YAML holds only with escapes; surrogates stand for bytes that are no UTF-8, which no YAML holds at all."""
@@ -65,7 +70,7 @@ def _commented(text: str) -> str:
 def dump(node: Node) -> str:
     """A node as block YAML. Raises `Bug` when what is read back differs from it."""
     listed = _listed(node)
-    text = yaml.dump(listed, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=150, default_flow_style=False)
+    text = yaml.dump(listed, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False)
     if load(text) != listed:
         raise Bug(
             Diagnostic(code="convert.yaml", what="a task read back from YAML differs from what was written", why=text[:500])
@@ -109,6 +114,18 @@ class _Dumper(yaml.SafeDumper):
         style = super().choose_scalar_style()
         return '"' if style == "'" else style
 
+    def write_double_quoted(self, text: str, split: bool = True) -> None:
+        """Breaks the line anywhere where it is long: PyYAML breaks it at blanks only, and a word may be long too."""
+        self.write_indicator('"', True)
+        escaped = _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(text, ensure_ascii=False)[1:-1])
+        for letter in _ESCAPES.split(escaped):
+            if split and letter and self.column + len(letter) > _WIDTH:
+                self.write_indicator("\\", False)
+                self.write_indent()
+                letter = f"\\{letter}" if letter == " " else letter
+            self.write_indicator(letter, False)
+        self.write_indicator('"', False)
+
     def analyze_scalar(self, scalar: str) -> yaml.emitter.ScalarAnalysis:
         """Tabs may stand in a block, which PyYAML does not know."""
         analysis = super().analyze_scalar(scalar.replace("\t", "x"))
@@ -120,11 +137,25 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str, tag: str = "tag:yaml.org,2002:str") -> yaml.ScalarNode:
+    return dumper.represent_scalar(tag, text, style=_style(text))
+
+
+def _style(text: str) -> str | None:
+    """A literal block where the lines fit, else folded lines where these can be broken at blanks, else quotes."""
+    has_lines = "\n" in text and bool(text.strip("\n"))
     if _UNREADABLE.search(text):
-        return dumper.represent_scalar(tag, text, style='"')
-    if "\n" in text and text.strip("\n"):
-        return dumper.represent_scalar(tag, text, style="|" if fits_block(text) else '"')
-    return dumper.represent_scalar(tag, text, style=">" if len(text) > LONGEST_LINE - 50 else None)
+        return '"'
+    if has_lines and fits_block(text):
+        return "|"
+    is_long = len(text) > _WIDTH - 40
+    can_fold = not (_has_trailing_blanks(text) or re.search(r"(?m)^[ \t]", text)) and _longest_word(text) < _WIDTH - 40
+    if (has_lines or is_long) and can_fold:
+        return ">"
+    return '"' if has_lines or is_long else None
+
+
+def _longest_word(text: str) -> int:
+    return max(map(len, re.split(r"[ \n]", text)))
 
 
 def _represent_unsafe(dumper: yaml.SafeDumper, value: Unsafe) -> yaml.ScalarNode:

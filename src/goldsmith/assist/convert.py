@@ -136,7 +136,7 @@ def _once(decisions: Sequence[Decision]) -> list[Task]:
     found: list[Task] = []
     blocks: list[tuple[Block, int]] = []
     for decision in decisions:
-        block = decision.command.context.block if decision.command.context.obstacle else None
+        block = decision.command.context.block if decision.command.context.obstacle and decision.tasks else None
         place = next((place for known, place in blocks if known == block), None) if block else None
         if not decision.tasks:  # it never runs
             continue

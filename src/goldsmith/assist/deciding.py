@@ -57,7 +57,7 @@ def decide(command: Command, options: ShellOptions) -> Decision:
     """Find what does the same as a command; what no rule says exactly becomes a task of shell."""
     context, counts = command.context, command.effect == "state"
     if context.dead:
-        return Decision(command, "silent", counts, (), "", f"it never runs: {context.dead}")
+        return Decision(command, "silent", False, (), "", f"it never runs: {context.dead}")
     if context.obstacle:
         return _hindered(command, context.obstacle, options)
     if (looked := _file_test(command)) is not None:
