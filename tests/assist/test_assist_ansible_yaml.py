@@ -35,10 +35,9 @@ def test_text_of_several_lines_is_a_literal_block_and_modes_are_quoted() -> None
 def test_no_line_is_longer_than_ansible_lint_allows() -> None:
     url = "https://example.org/" + "x" * 170
 
-    text = dump([{"a": " ".join(["word"] * 100), "url": url, "shell": "echo\n" + "y " * 120 + "z"}])
-
-    for line in text.splitlines():
-        assert len(line) <= 160 or " " not in line.strip()
+    for text in (" ".join(["word"] * 100), url, "echo\n" + "y " * 120 + "z", " a\n" + "x" * 400, "\x85" * 90, "é" * 300):
+        for line in dump([{"name": "x", "shell": text, "list": [{"deep": text}]}]).splitlines():
+            assert len(line) <= 160
 
 
 def test_text_with_braces_is_unsafe_and_a_template_is_not() -> None:
@@ -54,6 +53,14 @@ def test_a_file_of_tasks_has_comments_above_its_tasks() -> None:
     )
     assert task_list([]) == "---\n[]\n"
     assert document({"a": 1}, "x") == "---\n# x\na: 1\n"
+
+
+def test_a_clone_of_the_newest_commit_is_excused() -> None:
+    newest: dict[str, Node] = {"name": "Clone", "ansible.builtin.git": {"repo": "x", "dest": "/x"}}
+    pinned: dict[str, Node] = {"name": "Clone", "ansible.builtin.git": {"repo": "x", "dest": "/x", "version": "v1"}}
+
+    assert "- name: Clone  # noqa: latest[git]\n" in task_list([("", newest)])
+    assert "noqa" not in task_list([("", pinned)])
 
 
 def test_words_become_templates_with_the_names_of_the_role() -> None:

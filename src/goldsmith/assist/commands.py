@@ -7,6 +7,7 @@ gaps that nobody knows. A rule takes a command and says which tasks do the same.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -104,7 +105,8 @@ class Word:
 
 
 def _spoken(piece: Variable | Unknown) -> str:
-    return piece.expression.partition(".")[0].partition("[")[0] if isinstance(piece, Variable) else "…"
+    first = re.match(r"\(*([A-Za-z_]\w*)", piece.expression) if isinstance(piece, Variable) else None
+    return first[1] if first else "…"
 
 
 @dataclass(frozen=True, slots=True)

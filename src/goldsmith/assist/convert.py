@@ -186,7 +186,8 @@ def _finished(task: Task, secret: frozenset[str], options: Options) -> Task:
     module = task.module.replace(_IMAGE, _STOCK) if options.is_portable else task.module
     used = (*variables_in(task.args), *variables_in(task.environment), *variables_in(task.loop or ""))
     hides = task.no_log or secret_variables(used, secret)
-    return replace(task, module=module, no_log=hides, notify=tuple(_finished(item, secret, options) for item in task.notify))
+    notify = tuple(_finished(item, secret, options) for item in task.notify)
+    return replace(task, name=shortened(task.name), module=module, no_log=hides, notify=notify)
 
 
 def _by_script(scripts: Collection[str], tasks: Sequence[Task]) -> Iterator[ScriptTasks]:

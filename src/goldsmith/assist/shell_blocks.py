@@ -10,7 +10,7 @@ from goldsmith.assist.commands import Argument, Block, Command, Word
 from goldsmith.assist.guards import quoted
 from goldsmith.assist.tasks import Task
 
-_LONGEST_NAME = 70
+_LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
