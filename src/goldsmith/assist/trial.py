@@ -9,7 +9,6 @@ from pathlib import Path
 
 from goldsmith.assist.conversion import Conversion
 from goldsmith.assist.divergences import Divergence
-from goldsmith.assist.effects import Script as Runnable
 from goldsmith.assist.ledger import Ledger, TraceOptions, trace
 from goldsmith.assist.proof import Claim
 from goldsmith.assist.proxy import Proxy
@@ -51,7 +50,7 @@ class Trial:
         if self.ground.recordings is not None:
             proxy = Proxy(self.ground.recordings, session.work, fetches=True, trees=self.ground.parent.lowers)
         options = TraceOptions(environment=self.environment, proxy=proxy)
-        ledger = trace(self._runnable, self.ground.parent, options, session.journal, place, session.cancellation)
+        ledger = trace(self.scripts, self.ground.parent, options, session.journal, place, session.cancellation)
         if ledger.faults:
             raise UserError(*ledger.faults)
         return ledger
@@ -59,14 +58,10 @@ class Trial:
     def claim(self, made: Conversion, role: Path, ledger: Ledger | None, divergences: Sequence[Divergence] = ()) -> Claim:
         """What is to be proven of the role that was written to a directory."""
         return Claim(
-            scripts=tuple(self._runnable),
+            scripts=self.scripts,
             role=role,
             environment=self.environment,
             variables=made.given(self.environment),
             divergences=tuple(divergences),
             ledger=ledger,
         )
-
-    @property
-    def _runnable(self) -> Sequence[Runnable]:
-        return [Runnable.of(script) for script in self.scripts]
