@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from goldsmith.assist.secret_places import SecretKind, SecretSpan, kind_of, secret_arguments, secret_input, takes_secrets
 from goldsmith.assist.spelled import Spelled, SpelledCommand, commands_in
@@ -72,8 +73,12 @@ _AROUND = 160
 """Characters before and after a text of hexadecimal digits in which a word of checksums counts."""
 
 
+@lru_cache(maxsize=4096)
 def secret_spans(text: str, path: str = "") -> tuple[SecretSpan, ...]:
-    """The secrets of a text, in order; none overlap. `path` tells rules for files of a certain name apart."""
+    """The secrets of a text, in order; none overlap. `path` tells rules for files of a certain name apart.
+
+    Conversion asks for the same statements again and again.
+    """
     found = [*_of_commands(text), *_of_patterns(text), *_of_forms(path, text), *_random(text)]
     return _merged(span for span in found if not _REFERENCE.fullmatch(text, span.start, span.end))
 
