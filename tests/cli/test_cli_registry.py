@@ -18,6 +18,7 @@ from goldsmith.project.registration import vulnerabilities_of
 from goldsmith.registry import JSON, ArtifactFile, Package, VerifiedStatement
 from goldsmith.registry.entities import Verdict
 
+GOLDSMITH = Path(__file__).parents[2] / ".venv/bin/goldsmith"
 PROJECT = 'image "web" {\n  template = "."\n}\nchannel "dev" {}\n'
 
 
@@ -62,6 +63,12 @@ def test_a_backup_is_restored_by_commands(place: Path, capsys: pytest.CaptureFix
     assert "registry.not-empty" in told
     assert "sound" in told
     assert "web:2" in told
+
+
+def test_a_command_leaves_nothing_but_the_database_itself(place: Path) -> None:
+    subprocess.run([GOLDSMITH, "promote", "web", "dev", "web:1"], cwd=place, check=True, capture_output=True)
+
+    assert [path.name for path in (place / ".goldsmith").glob("registry*")] == ["registry.db"]
 
 
 def test_revoking_moves_back_and_restoring_takes_it_back(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

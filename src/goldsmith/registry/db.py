@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from weakref import finalize
 
 from goldsmith.hcl.diagnostics import Bug, Diagnostic, MachineError, Refused, UserError
 from goldsmith.registry import outbox, schema
@@ -34,6 +35,8 @@ class Database:
         """Why nothing may be changed, or None."""
         self.migrated_from = ""
         """The revision before this opening changed it; empty when it was up to date or new."""
+        # Also when a program ends without closing it: SQLite then leaves no second file beside the first.
+        finalize(self, engine.close)
         try:
             with self._told():
                 self._bring_up_to_date(migrate)
