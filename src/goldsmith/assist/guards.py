@@ -73,7 +73,7 @@ def _value(piece: Variable | Unknown) -> str:
 
 
 def _literal(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\r", "\\r")
     for opening in ("{{", "{%", "{#"):
         escaped = escaped.replace(opening, f"{{' ~ '{opening[1]}")
     return f"'{escaped}'"
