@@ -26,6 +26,14 @@ def test_what_is_written_is_read_back(node: Node) -> None:
     assert load(dump(node)) == node  # dump itself raises Bug otherwise
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(_NODES, min_size=1, max_size=3))
+def test_tasks_of_a_file_are_read_back(nodes: list[Node]) -> None:
+    tasks: list[dict[str, Node]] = [{"name": "x", "value": node} for node in nodes]
+
+    assert load(task_list([("above", task) for task in tasks])) == tasks
+
+
 def test_text_of_several_lines_is_a_literal_block_and_modes_are_quoted() -> None:
     text = dump([{"mode": "0644", "content": "one\n\ttwo\n", "shell": "a\nb", "on": "yes"}])
 

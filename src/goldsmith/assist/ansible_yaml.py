@@ -56,11 +56,11 @@ def document(node: Node, comment: str = "") -> str:
 
 
 def task_list(tasks: Sequence[tuple[str, Mapping[str, Node]]], comment: str = "") -> str:
-    """A file of tasks, each with the comment above it."""
+    """A file of tasks, each with the comment above it. Raises `Bug` when what is read back differs."""
     if not tasks:
         return f"---\n{_commented(comment)}[]\n"
     told = "\n".join(f"{_commented(above)}{_excused(dump([task]), task)}" for above, task in tasks)
-    return f"---\n{_commented(comment)}{told}"
+    return _as_meant(f"---\n{_commented(comment)}{told}", [task for _, task in tasks])
 
 
 def _excused(text: str, task: Mapping[str, Node]) -> str:
@@ -80,10 +80,12 @@ def dump(node: Node) -> str:
     """A node as block YAML. Raises `Bug` when what is read back differs from it."""
     listed = _listed(node)
     text = yaml.dump(listed, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH, default_flow_style=False)
-    if load(text) != listed:
-        raise Bug(
-            Diagnostic(code="convert.yaml", what="a task read back from YAML differs from what was written", why=text[:500])
-        )
+    return _as_meant(text, listed)
+
+
+def _as_meant(text: str, node: Node) -> str:
+    if load(text) != _listed(node):
+        raise Bug(Diagnostic(code="convert.yaml", what="YAML that is read back differs from what was meant", why=text[:500]))
     return text
 
 
@@ -152,7 +154,8 @@ def _represent_text(dumper: yaml.SafeDumper, text: str, tag: str = "tag:yaml.org
 def _style(text: str) -> str | None:
     """A literal block where the lines fit, else folded lines where these can be broken at blanks, else quotes."""
     has_lines = "\n" in text and bool(text.strip("\n"))
-    if _UNREADABLE.search(text):
+    # A block that keeps several last newlines would keep the blank line before the next task too.
+    if _UNREADABLE.search(text) or text.endswith("\n\n"):
         return '"'
     if has_lines and fits_block(text):
         return "|"
