@@ -30,6 +30,8 @@ Node: TypeAlias = "bool | int | str | Unsafe | Sequence[Node] | Mapping[str, Nod
 
 _ESCAPES = re.compile(r"(\\u[0-9a-f]{4}|\\.|.)", re.DOTALL)
 """A letter of a text between double quotes, which must not be broken."""
+_BREAKS = re.compile(r"(?<=[^ ]) (?=[^ ])")
+"""A single blank, where a folded line may be broken."""
 _TEMPLATE = re.compile(r"\{[{%#]")
 _UNREADABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """What YAML holds only with escapes; surrogates stand for bytes that are no UTF-8, which no YAML holds at all."""
@@ -137,6 +139,21 @@ class _Dumper(yaml.SafeDumper):
             self.write_indicator(letter, False)
         self.write_indicator('"', False)
 
+    def write_folded(self, text: str) -> None:
+        """Breaks lines before the word that would be too long for them, and not after it, as PyYAML does."""
+        self.write_indicator(f">{self.determine_block_hints(text)}", True)
+        self.write_line_break()
+        indent = self.indent or 0
+        for line, ends in re.findall(r"([^\n]+)(\n*)", text.rstrip("\n")):
+            for chunk in _BREAKS.split(line):
+                if self.column > indent and self.column + len(chunk) >= _WIDTH:
+                    self.write_line_break()
+                if self.column <= indent:
+                    self.write_indent()
+                self.write_indicator(chunk, self.column > indent)
+            for _ in f"{ends}\n":
+                self.write_line_break()
+
     def analyze_scalar(self, scalar: str) -> yaml.emitter.ScalarAnalysis:
         """Tabs may stand in a block, which PyYAML does not know."""
         analysis = super().analyze_scalar(scalar.replace("\t", "x"))
@@ -160,14 +177,14 @@ def _style(text: str) -> str | None:
     if has_lines and fits_block(text):
         return "|"
     is_long = len(text) > _WIDTH - 40
-    can_fold = not (_has_trailing_blanks(text) or re.search(r"(?m)^[ \t]", text)) and _longest_word(text) < _WIDTH - 40
+    can_fold = not (_has_trailing_blanks(text) or re.search(r"\A\n|(?m:^[ \t])", text)) and _longest_chunk(text) < _WIDTH - 20
     if (has_lines or is_long) and can_fold:
         return ">"
     return '"' if has_lines or is_long else None
 
 
-def _longest_word(text: str) -> int:
-    return max(map(len, re.split(r"[ \n]", text)))
+def _longest_chunk(text: str) -> int:
+    return max(len(chunk) for line in text.split("\n") for chunk in _BREAKS.split(line))
 
 
 def _represent_unsafe(dumper: yaml.SafeDumper, value: Unsafe) -> yaml.ScalarNode:
