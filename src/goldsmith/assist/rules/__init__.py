@@ -14,6 +14,7 @@ FAMILIES: tuple[str, ...] = (
     "containers",
     "copying",
     "downloads",
+    "edits",
     "files",
     "finding",
     "firewall",

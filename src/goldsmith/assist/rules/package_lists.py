@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from goldsmith.assist.commands import Argument, Variable, Word
+from goldsmith.assist.expressions import atom
 from goldsmith.assist.rules.phrases import said
 
 
@@ -32,7 +33,7 @@ def several_names(word: Word) -> Word:
     """The names in the value of a word that holds several, as a list of Ansible."""
     piece = word.pieces[0]
     assert isinstance(piece, Variable)
-    return Word((Variable(f"{piece.expression} | split", piece.kind),), word.source)
+    return Word((Variable(f"{atom(piece.expression)} | split", piece.kind),), word.source)
 
 
 def holds_several(word: Word) -> bool:

@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import replace
 
 from goldsmith.assist.commands import Command, Text, Variable, Word
+from goldsmith.assist.expressions import atom
 from goldsmith.assist.rules.options import text
 from goldsmith.assist.tasks import Inexact
 
@@ -95,7 +96,7 @@ def name_of(word: Word) -> Word:
             rest = piece.value.rpartition("/")[2]
             return Word(((Text(rest),) if rest else ()) + pieces[index + 1 :], word.source)
     if len(pieces) == 1 and isinstance(pieces[0], Variable):
-        return Word((Variable(f"{pieces[0].expression} | basename", pieces[0].kind),), word.source)
+        return Word((Variable(f"{atom(pieces[0].expression)} | basename", pieces[0].kind),), word.source)
     return Word(pieces, word.source)
 
 
