@@ -76,6 +76,7 @@ def make_debian_tree(root: Path) -> None:
     _accounts(root)
     _database(root, wanted)
     (root / "etc/resolv.conf").touch()
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
     make_repository(root / REPOSITORY)
     make_fixtures(root / FIXTURES)
@@ -225,6 +226,11 @@ def _database(root: Path, packages: tuple[str, ...]) -> None:
         (root / "var/lib/dpkg" / name).mkdir(exist_ok=True)
     for name in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial", "var/log/apt", "var/cache/debconf", "var/tmp"):
         (root / name).mkdir(parents=True, exist_ok=True)
+    for name, mode in (("config", 0o644), ("passwords", 0o600), ("templates", 0o644)):
+        (root / f"var/cache/debconf/{name}.dat").touch(mode)
+    for name in ("var/lib/apt/lists/partial", "var/cache/apt/archives/partial"):
+        (root / name).chmod(0o700)
+        os.chown(root / name, 42, 0)
     for place in ("var/lib/dpkg/alternatives/awk", "etc/alternatives/awk", "usr/bin/awk"):
         _copy(f"/{place}", root / place)
     _triggers(Path("/var/lib/dpkg/triggers"), root / "var/lib/dpkg/triggers", packages)

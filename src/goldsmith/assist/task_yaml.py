@@ -71,7 +71,9 @@ def _result(task: Task, names: Names) -> dict[str, Node]:
     if task.context.retries:
         attempts, delay = task.context.retries
         node |= {"until": f"{names.name(register)} is succeeded", "retries": attempts, "delay": delay}
-    if task.changed_when is not None:
+    # A command that is left out because of its guard changes nothing: a constant would say that it does.
+    is_guarded = task.changed_when is True and not {"creates", "removes"}.isdisjoint(task.args)
+    if task.changed_when is not None and not is_guarded:
         node["changed_when"] = _judged(task.changed_when, names)
     failed_when = False if task.failed_when is None and task.context.may_fail else task.failed_when
     if failed_when is not None:

@@ -1,12 +1,13 @@
 #!/bin/bash
 # chmod, chown, chgrp: one file, a tree, a pattern, symbolic modes
 set -e
-mkdir -p /srv/site/sub
-touch /srv/site/a.conf /srv/site/b.conf /srv/site/sub/c
-chmod 640 /srv/site/a.conf
-chmod u+x,go-w /srv/site/sub/c
-chmod 600 /srv/site/*.conf
-chown -R games:games /srv/site
-chgrp mail /srv/site/sub
-chown root: /srv/site/sub/c
-chmod 2775 /srv/site/sub
+chmod 640 /opt/fixtures/app.conf
+chmod go-rwx,u+x /opt/fixtures/letters.txt
+chmod 600 /opt/fixtures/old/*.txt
+chown -R games:games /opt/fixtures/conf
+chown daemon: /opt/fixtures/run.sh
+chgrp mail /opt/fixtures/sshd.conf
+chmod 2775 /opt/fixtures/older
+mkdir /srv/site
+chmod 0750 /srv/site
+chown games:games /srv/site

@@ -5,5 +5,4 @@ touch /etc/own.flag
 touch /etc/hostname
 ln -s /etc/own.flag /etc/own.link
 ln -sf ../own.flag /etc/apt/own.link
-ln -sfn /srv /opt/served
 ln -sfn /var /opt/served

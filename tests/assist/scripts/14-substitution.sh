@@ -6,4 +6,4 @@ sed -i 's/port = 80/port = 8080/' /opt/fixtures/app.conf
 sed -i -e 's|/var/www|/srv/www|g' -e 's/^#\s*\(debug\)/\1/' /opt/fixtures/app.conf
 sed -i -E 's/(key)=([a-z]+)/\1 = "\2"/' /opt/fixtures/app.conf
 sed -i '/^\[web\]/s/web/site/' /opt/fixtures/app.conf
-sed -i 's/a/b/' /opt/fixtures/letters.txt
+sed -i 's/^a/b/' /opt/fixtures/letters.txt
