@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -111,6 +112,10 @@ def test_what_a_room_says_it_offers_is_there(room: str) -> None:
     module = import_module(f"goldsmith.{room}")
     offered = getattr(module, "__all__", [])
 
+    files = [name for name in offered if (SOURCE / room / f"{name}.py").exists()]
+    for name in files:
+        import_module(f"goldsmith.{room}.{name}")
+    assert [name for name in files if isinstance(getattr(module, name), ModuleType)] == [], "a file stands in its place"
     assert [name for name in offered if not hasattr(module, name)] == []
     assert list(offered) == sorted(offered, key=lambda name: (not name.isupper(), name[0].islower(), name))
 

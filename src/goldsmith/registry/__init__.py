@@ -11,7 +11,7 @@ from goldsmith.rooms import opened_when_asked
 
 if TYPE_CHECKING:
     from goldsmith.registry.blobs import BlobStore
-    from goldsmith.registry.canonical import JSON, canonical, digest_of, digest_of_bytes
+    from goldsmith.registry.canonical import JSON, digest_of, digest_of_bytes
     from goldsmith.registry.check import CheckReport
     from goldsmith.registry.copies import Copy, CopyPlace
     from goldsmith.registry.entities import (
@@ -116,7 +116,6 @@ __all__ = [
     "VersionDetail",
     "WaitsForApproval",
     "Waiver",
-    "canonical",
     "check_store_url",
     "digest_of",
     "digest_of_bytes",
@@ -130,7 +129,7 @@ __getattr__ = opened_when_asked(
     __name__,
     {
         "blobs": "BlobStore",
-        "canonical": "JSON canonical digest_of digest_of_bytes",
+        "canonical": "JSON digest_of digest_of_bytes",
         "check": "CheckReport",
         "copies": "Copy CopyPlace",
         "entities": (
