@@ -34,7 +34,11 @@ _MODULES = """
     community.general: alternatives apache2_module capabilities cargo cpanm filesystem gem git_config locale_gen make modprobe
     community.general: npm pipx redhat_subscription rhsm_release rhsm_repository sefcontext selinux_permissive seport ufw yarn
 """
-_OURS = {"goldsmith.image.apt": "ansible.builtin.apt", "goldsmith.image.dnf": "ansible.builtin.dnf"}
+_OURS = {
+    "goldsmith.image.apt_repository": "ansible.builtin.apt_repository",
+    "goldsmith.image.apt": "ansible.builtin.apt",
+    "goldsmith.image.dnf": "ansible.builtin.dnf",
+}
 
 
 def command(line: str, **given: object) -> Command:

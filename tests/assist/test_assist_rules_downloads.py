@@ -73,3 +73,54 @@ def test_tee_may_write_what_was_fetched() -> None:
     assert arguments("tee /etc/apt/keyrings/x.asc", feeds=feeds)["url"] == "https://x/key.asc"
     assert residue("tee -a /etc/x", feeds=feeds)
     assert residue("tee /etc/x", feeds=(command("curl https://x"), command("gunzip")))
+
+
+def test_archives_are_unpacked_with_the_options_that_matter() -> None:
+    unpacked = {"src": "/tmp/a.tgz", "dest": "/opt", "remote_src": True}
+    assert arguments("tar -xzf /tmp/a.tgz -C /opt") == unpacked
+    assert arguments("tar xfC a.tgz /opt", directory=TMP) == unpacked
+    assert arguments("tar --extract --file=/tmp/a.tgz", directory=Word.of("/opt")) == unpacked
+    assert arguments("tar xzf /tmp/a.tgz -C /opt --strip-components=1 --no-same-owner bin --exclude doc") == {
+        **unpacked,
+        "extra_opts": ["--strip-components=1", "--no-same-owner"],
+        "exclude": ["doc"],
+        "include": ["bin"],
+    }
+    fed = (command("curl -fsSL https://x/a.tgz"),)
+    assert arguments("tar -xz -C /opt", feeds=fed)["src"] == "https://x/a.tgz"
+    assert arguments("tar xzf - -C /opt -C app", feeds=fed)["dest"] == "/opt/app"
+    assert arguments("unzip -qo /tmp/a.zip bin/* -x doc/* -d /usr/local/bin") == {
+        "src": "/tmp/a.zip",
+        "dest": "/usr/local/bin",
+        "remote_src": True,
+        "include": ["bin/*"],
+        "exclude": ["doc/*"],
+    }
+    look, made, _ = tasks("unzip a.zip -d /opt/app", directory=TMP)
+    assert made.when == (f"not {look.register}.stat.exists",)
+    assert shown(task("gunzip /tmp/a.gz").args["removes"]) == "/tmp/a.gz"
+    assert shown(task("xz -dk /tmp/a.xz").args["creates"]) == "/tmp/a"
+    for line in ("tar czf /a.tgz /b", "tar xf a*.tgz", "tar x", "tar xOf /a.tar", "unzip -j /a.zip", "gunzip *.gz"):
+        assert residue(line), line
+    assert residue("tar xz", feeds=(command("cat /a.tgz"),))
+
+
+def test_repositories_and_keys_of_apt() -> None:
+    added = task("add-apt-repository -y 'deb [arch=amd64] https://x stable main'")
+    assert added.module == "goldsmith.image.apt_repository" and added.args["state"] == "present"
+    personal = task("add-apt-repository -y ppa:git-core/ppa")
+    assert shown(personal.args["creates"]) == "/etc/apt/sources.list.d/git-core-*-ppa-*"
+    assert "enabled already" in residue("add-apt-repository universe")
+    key = (command("curl -fsSL https://x/key.asc"),)
+    assert arguments("apt-key add -", feeds=key) == {"url": "https://x/key.asc"}
+    assert arguments("apt-key add /tmp/key") == {"file": "/tmp/key"}
+    assert arguments("apt-key adv --keyserver k.org --recv-keys ABCD") == {"id": "ABCD", "keyserver": "k.org"}
+    assert arguments("apt-key del ABCD") == {"id": "ABCD", "state": "absent"}
+    for line in ("gpg --dearmor -o /etc/apt/keyrings/x.gpg", "gpg --dearmor > /etc/apt/keyrings/x.gpg"):
+        made = task(line, feeds=key)
+        assert shown(made.args["creates"]) == "/etc/apt/keyrings/x.gpg" and "curl" in str(shown(made.args["cmd"]))
+    made = task("tee /etc/apt/keyrings/x.gpg", feeds=(*key, command("gpg --dearmor")))
+    assert shown(made.args["creates"]) == "/etc/apt/keyrings/x.gpg"
+    received = task("gpg --no-default-keyring --keyring /usr/share/keyrings/x.gpg --keyserver k.org --recv-keys ABCD")
+    assert shown(received.args["creates"]) == "/usr/share/keyrings/x.gpg"
+    assert residue("gpg --import /tmp/key") and residue("apt-key add -")

@@ -10,6 +10,7 @@ from goldsmith.assist.commands import Command
 from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
 FAMILIES: tuple[str, ...] = (
+    "archives",
     "builds",
     "containers",
     "copying",
@@ -29,6 +30,7 @@ FAMILIES: tuple[str, ...] = (
     "python",
     "refresh",
     "registration",
+    "repositories_apt",
     "sealing",
     "security",
     "services",

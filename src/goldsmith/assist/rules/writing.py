@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from goldsmith.assist import output
+from goldsmith.assist import guards, output
 from goldsmith.assist.commands import Argument, Command, Redirect, Text, Word
 from goldsmith.assist.rules.appending import append
 from goldsmith.assist.rules.downloads import fed_by, get
@@ -136,6 +136,8 @@ def _tee(command: Command) -> Outcome:
     fetched = fed_by(command)
     if fetched is not None and not parsed.has("-a"):
         return Converted(tuple(task for word in parsed.operands for task in get(command, fetched, absolute(command, word))))
+    if [feed.name for feed in command.feeds[-1:]] in (["gpg"], ["gpg2"]) and not parsed.has("-a"):
+        return Converted((_keyring(command, parsed.operands),))
     if command.stdin is None or command.stdin.unknown is not None:
         raise Inexact("what it is fed is known only when it runs")
     outcomes = [
@@ -149,6 +151,15 @@ def _tee(command: Command) -> Outcome:
     if tasks:
         return Converted(tasks)
     return outcomes[0] if outcomes else Dropped("writing.terminal", "it only prints")
+
+
+def _keyring(command: Command, operands: Sequence[Word]) -> Task:
+    """`curl URL | gpg --dearmor | tee KEYRING`: made once, and not again while it is there."""
+    if len(operands) != 1 or not any(word.text == "--dearmor" for word in command.feeds[-1].args):
+        raise Inexact("what it is fed is known only when it runs")
+    target = absolute(command, operands[0])
+    name = f"Make the keyring {shortened(target.label)}"
+    return guards.run(command, name, "repositories_apt.keyring", creates=target)
 
 
 def _truncate(command: Command) -> Outcome:
