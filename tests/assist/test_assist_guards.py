@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Text, Unknown, Variable, Word
+from goldsmith.assist.known_effects import written
 from goldsmith.assist.tasks import Inexact
 from tests.assist.given import check, command, shown
 
@@ -34,10 +35,20 @@ def test_only_what_the_words_name_is_written_by_readers_of_streams() -> None:
     assert "xmllint --format a.xml >/etc/out.xml" in str(shown(task.args["cmd"]))
     asking = guards.guarded(command("nproc"), "no rule")
     assert (asking.kind, asking.changed_when) == ("guard", False)
-    assert guards.written(command("gpg --dearmor -o /usr/share/keyrings/a.gpg")) == (Word.of("/usr/share/keyrings/a.gpg"),)
-    assert guards.written(command("gpg --import a.key")) is None
-    assert guards.written(command("tee /a", feeds=(command("frob"),))) is None
+    assert written(command("gpg --dearmor -o /usr/share/keyrings/a.gpg")) == (Word.of("/usr/share/keyrings/a.gpg"),)
+    assert written(command("gpg --import a.key")) is None
+    assert written(command("tee /a", feeds=(command("frob"),))) is None
     assert guards.guarded(command("frob > /a"), "no rule").kind == "shell"
+
+
+def test_what_a_program_says_tells_whether_it_changed_something() -> None:
+    task = guards.guarded(command("gpg --batch --import a.key"), "no rule")
+    assert (task.kind, task.changed_when) == ("guard", "told_1.stderr is search('imported: [1-9]')")
+    assert guards.guarded(command("conda install -y x"), "no rule").kind == "guard"
+    assert guards.guarded(command("conda create -n x"), "no rule").kind == "shell"
+    assert written(command("aws s3 cp s3://bucket/a /tmp/a")) == (Word.of("/tmp/a"),)
+    assert written(command("aws s3 cp --recursive s3://bucket/a /tmp/a")) is None
+    assert written(command("tee -a /a", feeds=(command("uname -r"),))) == (Word.of("/a"),)
 
 
 def test_words_that_nobody_knows_make_the_shell_stop() -> None:

@@ -62,7 +62,7 @@ QUERIES = _names("""
     mokutil mountpoint netstat nm nproc nslookup nvidia-smi objdump pathchk pgrep pidof ping pinfo printenv ps pstree readelf
     readlink realpath repoquery resolvectl rpmquery ss sestatus stat systemd-analyze systemd-cat systemd-detect-virt
     systemd-escape tasklist top tree tty uname uptime users vmstat w whereis which who whoami getenforce rpm2cpio logname
-    selinuxenabled
+    selinuxenabled deborphan modinfo needs-restarting pkg-config rpmdev-vercmp vercmp virt-what
     """)
 """Programs that only look; `hostname NAME`, `date -s` and the actions of `find` are told apart below."""
 
@@ -87,6 +87,7 @@ SUBCOMMANDS: Mapping[str, frozenset[str]] = {
         blame cat-file describe diff grep log ls-files ls-remote ls-tree name-rev rev-list rev-parse shortlog show
         show-ref status
         """),
+    "dkms": frozenset({"status"}),
     "docker": frozenset({"images", "info", "inspect", "logs", "port", "ps", "stats", "top", "version", "search", "history"}),
     "podman": frozenset({"images", "info", "inspect", "logs", "ps", "version", "search"}),
     "pip": frozenset({"list", "show", "freeze", "check", "search", "index", "debug"}),
@@ -133,6 +134,9 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "modprobe": re.compile(r"-[nDc]\S*|--(?:dry-run|show-\S+|version|resolve-alias)"),
     "chage": re.compile(r"-l|--list"),
     "passwd": re.compile(r"-S|--status"),
+    "localedef": re.compile(r"--list-archive|--help"),
+    "npm": re.compile(r"-v|--version"),
+    "vmware-toolbox-cmd": re.compile(r"-v|stat|info"),
     "debconf-show": re.compile(r".*"),
     "chkconfig": re.compile(r"--list"),
     "getsebool": re.compile(r".*"),
@@ -164,6 +168,10 @@ _CURL_ACTS = re.compile(
     r"-[a-zA-Z]*[oOTJ]\S*|-[dFX]\S*|--(?:output|remote-name|upload-file|data|form|request|json)[\w=-]*(?:=.*)?", re.DOTALL
 )
 """Options by which curl does more than print what it is given."""
+_READING_VERB = re.compile(r"(?:describe|get|list|head|filter|lookup|search)(?:-\S+)?|ls|show|help")
+_CLOUDS: Mapping[str, int] = {"aws": 2, "az": 4, "gcloud": 4, "oci": 4}
+"""Clients of clouds, and how many operands name the service and what is asked of it: `aws ec2 describe-tags`."""
+
 _FIND_ACTIONS = frozenset({"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"})
 _TOLD_APART = _names("hostname date find env command sed awk gawk yq dmesg sysctl semanage curl wget")
 
@@ -183,6 +191,10 @@ def effect(name: str, args: Sequence[str | None]) -> Effect:
         return _told_apart(name, [item or "" for item in args])
     if name in FILTERS or name in QUERIES:
         return "query"
+    if name in _CLOUDS:
+        return "query" if _asks_cloud(name, args) else "state"
+    if name in ("docker", "docker-compose") and "version" in args[:2] and args[:1] != ["run"]:
+        return "query"
     pattern = _PATTERNS.get(name)
     if pattern is not None and args and pattern.fullmatch(args[0] or ""):
         return "query"
@@ -190,6 +202,17 @@ def effect(name: str, args: Sequence[str | None]) -> Effect:
     if name in SUBCOMMANDS and (first in SUBCOMMANDS[name] or (args and args[0] in SUBCOMMANDS[name])):
         return "query"
     return "state"
+
+
+def _asks_cloud(name: str, args: Sequence[str | None]) -> bool:
+    """Whether the verb only reads; what reads into a file has a redirection, or copies."""
+    operands: list[str] = []
+    for item in args:
+        if item is None or item.startswith("-"):
+            break
+        operands.append(item)
+    verbs = operands[1 : _CLOUDS[name]]
+    return any(_READING_VERB.fullmatch(verb) for verb in verbs) and "get-object" not in verbs
 
 
 def _told_apart(name: str, args: Sequence[str]) -> Effect:

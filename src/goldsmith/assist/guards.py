@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from goldsmith.assist import counted
-from goldsmith.assist.commands import Argument, Command, Redirect, Text, Unknown, Variable, Word
+from goldsmith.assist.commands import Argument, Command, Text, Unknown, Variable, Word
+from goldsmith.assist.known_effects import is_descriptor, telling, written
 from goldsmith.assist.tasks import Inexact, Kind, Task
 
 
@@ -102,28 +103,17 @@ def guarded(command: Command, reason: str) -> Task:
             become_user=command.user,
             notes=(*notes, unknown),
         )
+    told = telling(command)
+    if told is not None:
+        register = registered(command, "told")
+        changed = told.replace("RESULT", register)
+        return run(command, name, "residue.told", changed_when=changed, register=register, notes=notes)
     outputs = written(command)
     if outputs is None:
         return run(command, name, "residue.shell", kind="shell", notes=(*notes, "unproven: runs every time"))
     if not outputs:
         return run(command, name, "residue.reads", changed_when=False, notes=notes)
     return _checked(command, name, outputs, notes)
-
-
-def written(command: Command) -> tuple[Word, ...] | None:
-    """The files that the command writes, where its words name all of them; None where it may change more."""
-    outputs: list[Word] = []
-    for part in (*command.feeds, command):
-        effect = counted.effect(part.name, [word.text for word in part.args])
-        if effect == "state":
-            named = _named_outputs(part)
-            if named is None:
-                return None
-            outputs += named
-        elif effect == "control" and part.name not in (":", "true", "false", "test", "[", "[["):
-            return None
-        outputs += [part.path(item.target) for item in part.redirects if ">" in item.operator and not _is_descriptor(item)]
-    return tuple(outputs)
 
 
 def shell_text(command: Command) -> Word:
@@ -165,14 +155,9 @@ def _simple(command: Command) -> Word:
         text = text + Word.of(" ") + quoted(word)
     for redirect in command.redirects:
         fd = "" if redirect.fd == (0 if redirect.operator in ("<", "<>") else 1) else str(redirect.fd)
-        target = redirect.target if _is_descriptor(redirect) else quoted(redirect.target)
+        target = redirect.target if is_descriptor(redirect) else quoted(redirect.target)
         text = text + Word.of(f" {fd}{redirect.operator}") + target
     return text
-
-
-def _is_descriptor(redirect: Redirect) -> bool:
-    text = redirect.target.text or ""
-    return redirect.operator in (">&", "<&") and (text.isdigit() or text == "-")
 
 
 # What ansible-lint wants a module for. Where no module says the same, a shell runs the command.
@@ -256,53 +241,6 @@ def _checked(command: Command, name: str, outputs: Sequence[Word], notes: tuple[
         become_user=command.user,
         notes=notes,
     )
-
-
-# Options whose value is the one file that a command writes; "=" where it stands in the same word (`of=FILE`).
-_OUTPUTS: Mapping[str, tuple[str, ...]] = {
-    "gpg": ("-o", "--output"),
-    "dd": ("of=",),
-    "grub2-mkconfig": ("-o", "--output"),
-    "grub-mkconfig": ("-o", "--output"),
-    "openssl": ("-out",),
-    "envsubst": (),
-    "base64": (),
-    "ssh-keyscan": (),
-    "kubectl": (),
-    "helm": (),
-    "virt-what": (),
-    "sort": ("-o", "--output"),
-}
-
-
-def _named_outputs(command: Command) -> list[Word] | None:
-    options = _OUTPUTS.get(command.name)
-    if options is None or _writes_more(command):
-        return None
-    found: list[Word] = []
-    for index, word in enumerate(command.args):
-        for option in options:
-            if word.text == option and index + 1 < len(command.args):
-                found.append(command.path(command.args[index + 1]))
-            elif option.endswith("=") and word.startswith(option):
-                found.append(command.path(word.after(option)))
-            elif option.startswith("--") and word.startswith(option + "="):
-                found.append(command.path(word.after(option + "=")))
-    to_file = any(">" in item.operator and not _is_descriptor(item) for item in command.redirects)
-    return found if found or to_file else None
-
-
-def _writes_more(command: Command) -> bool:
-    words = [word.text or "" for word in command.args]
-    if command.name == "gpg":
-        return not any(word in ("--dearmor", "--enarmor", "-d", "--decrypt", "--export") for word in words)
-    if command.name == "openssl":
-        return words[:1] not in (["x509"], ["pkcs12"], ["rsa"], ["pkey"], ["ec"], ["pkcs7"], ["enc"], ["crl2pkcs7"], ["rand"])
-    if command.name == "kubectl":
-        return words[:1] != ["completion"] and "--dry-run=client" not in words
-    if command.name == "helm":
-        return words[:1] not in (["completion"], ["template"], ["show"])
-    return False
 
 
 def _brief(command: Command) -> str:
