@@ -11,6 +11,8 @@ from goldsmith.assist.commands import Argument, Text, Variable, Word
 
 _TOKEN = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?<![\w.])[A-Za-z_]\w*(?!\s*=[^=])""")
 """A text of an expression, or a name in it that is neither an attribute nor the keyword of a call."""
+_STRING = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _ESCAPED = re.compile(r"\{[{%#]|[}%#]\}|\r")
 
 
@@ -47,27 +49,50 @@ class Names:
                 return plain(_encodable(argument))
             case Word():
                 text = argument.text
-                return plain(_encodable(text)) if text is not None else self.template(argument)
+                return plain(_encodable(text)) if text is not None else self.template(argument, in_playbook=True)
             case Mapping():
                 return {key: self.node(value) for key, value in argument.items()}
             case _:
                 return [self.node(item) for item in argument]
 
-    def template(self, word: Word) -> str:
-        """A word as a template. Raises `ValueError` when a piece of it is unknown."""
-        return "".join(self._piece(piece) for piece in word.pieces)
+    def template(self, word: Word, *, in_playbook: bool = False) -> str:
+        """A word as a template, of a file unless it is to stand in a playbook. Raises `ValueError` for an unknown piece."""
+        return "".join(self._piece(piece, in_playbook) for piece in word.pieces)
 
-    def _piece(self, piece: object) -> str:
+    def _piece(self, piece: object, in_playbook: bool) -> str:
         match piece:
             case Text(value=value):
                 return _ESCAPED.sub(lambda found: f"{{{{ {_quoted(found[0])} }}}}", _encodable(value))
             case Variable(expression=expression):
-                return f"{{{{ {self.expression(expression)} }}}}"
+                text = self.expression(expression)
+                return f"{{{{ {as_in_playbook(text) if in_playbook else text} }}}}"
         raise ValueError(getattr(piece, "reason", "unknown"))
 
 
+def as_in_playbook(expression: str) -> str:
+    """An expression for the templates of a playbook, where Ansible takes every backslash of a text for itself.
+
+    In conditions and in files of templates it does not, and Jinja's escapes hold.
+    """
+    return _STRING.sub(lambda found: found[0] if "\\" not in found[0] else _unescaped(found[0]), expression)
+
+
+def _unescaped(literal: str) -> str:
+    text = re.sub(r"(?s)\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), literal[1:-1])
+    parts = [_part(part) for part in re.split(r"(\r|\\+(?=['\r]|\Z)|')", text) if part]
+    return parts[0] if len(parts) == 1 else f"({' ~ '.join(parts)})"
+
+
+def _part(text: str) -> str:
+    if text == "\r":
+        return "'%c' | format(13)"
+    if text.strip("\\") == "":
+        return " ~ ".join(["'%c' | format(92)"] * len(text))
+    return '"\'"' if text == "'" else f"'{text}'"
+
+
 def _quoted(text: str) -> str:
-    return "'\\r'" if text == "\r" else f"'{text}'"
+    return "'%c' | format(13)" if text == "\r" else f"'{text}'"
 
 
 def _encodable(text: str) -> str:
