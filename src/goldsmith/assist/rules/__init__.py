@@ -7,6 +7,7 @@ from functools import cache, partial
 from importlib import import_module
 
 from goldsmith.assist.commands import Command
+from goldsmith.assist.rules.installers import by_name, is_known
 from goldsmith.assist.tasks import Inexact, Outcome, Residue, Rule
 
 FAMILIES: tuple[str, ...] = (
@@ -19,6 +20,7 @@ FAMILIES: tuple[str, ...] = (
     "files",
     "finding",
     "firewall",
+    "installers",
     "kernel",
     "languages",
     "mounts",
@@ -31,6 +33,7 @@ FAMILIES: tuple[str, ...] = (
     "refresh",
     "registration",
     "repositories_apt",
+    "runtime",
     "sealing",
     "security",
     "services",
@@ -45,7 +48,7 @@ FAMILIES: tuple[str, ...] = (
 
 def rule_for(name: str) -> Rule | None:
     """The rule for commands of this name (without a directory), or None where there is none. It raises nothing."""
-    rule = _rules().get(name)
+    rule = _rules().get(name) or (by_name if is_known(name) else None)
     return partial(_outcome, rule) if rule else None
 
 

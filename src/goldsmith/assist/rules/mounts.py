@@ -71,16 +71,29 @@ def _umount(command: Command) -> Outcome:
         -t= --types=
         """
     ).parse(command)
-    parsed.only("-d", "-n", "-v", "-q")
     if not parsed.operands:
         raise Inexact("it names no path")
+    if parsed.has("-l", "-f", "-R") or any(path.startswith("/dev/") for path in parsed.operands):
+        return _umount_found(command, parsed)
+    parsed.only("-d", "-n", "-v", "-q")
     tasks = []
     for path in parsed.operands:
-        if path.startswith("/dev/") or path.glob:
-            raise Inexact("a module unmounts by one path, not by a device")
+        if path.glob:
+            raise Inexact("which paths are meant is known only on the machine")
         args: dict[str, Argument] = {"path": command.path(path), "state": "unmounted"}
         tasks.append(Task(f"Unmount {path.label}", _MODULE, args, "mounts.umount"))
     return Converted(tuple(tasks))
+
+
+def _umount_found(command: Command, parsed: Parsed) -> Outcome:
+    """In ways that the module does not know: where something is mounted."""
+    if len(parsed.operands) != 1 or parsed.has("-a", "-A"):
+        raise Inexact("a task unmounts one path, or one device")
+    path = parsed.operands[0]
+    known = guards.registered(command, "mounted")
+    words: list[str | Word] = ["findmnt", path]
+    look = guards.query(command, f"Look whether {path.label} is mounted", "mounts.findmnt", words, register=known)
+    return Converted((look, guards.run(command, f"Unmount {path.label}", "mounts.umount-found", when=(f"{known}.rc == 0",))))
 
 
 def _swapon(command: Command) -> Outcome:

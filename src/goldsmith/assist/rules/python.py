@@ -135,6 +135,10 @@ def _python(command: Command) -> Outcome:
             command, "Look for pip", "python.pip-known", [_pip_program(command), "-m", "pip", "--version"], register=known
         )
         return Converted((look, guards.run(command, "Install pip", "python.ensurepip", when=(f"{known}.rc != 0",))))
+    if words and words[0].label.rpartition("/")[2] == "get-pip.py":
+        known = guards.registered(command, "pip")
+        changed = f"'Successfully installed' in {known}.stdout"
+        return Converted((guards.run(command, "Install pip", "python.get-pip", changed_when=changed, register=known),))
     raise Inexact("what a program of Python does is not known")
 
 

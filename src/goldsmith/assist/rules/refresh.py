@@ -57,6 +57,7 @@ _REFRESHES: Mapping[str, str] = {
     "mktexlsr": "the index of TeX",
     "install-info": "the index of info pages",
     "kernel-install": "the kernels that can be booted",
+    "build-locale-archive": "the locales",
     "update-shells": "the list of shells",
 }
 # First words without which these programs do something else, or nothing.

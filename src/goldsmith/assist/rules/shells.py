@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from goldsmith.assist import guards
 from goldsmith.assist.commands import Command, Word
+from goldsmith.assist.rules.installers import installed
 from goldsmith.assist.tasks import Converted, Inexact, Outcome, Rule
 
 _DOWNLOADERS = {"curl": "-o", "wget": "-O"}
@@ -16,6 +17,9 @@ _DOWNLOADERS = {"curl": "-o", "wget": "-O"}
 
 def _reads_script(command: Command) -> Outcome:
     """`bash`, `bash -`, `bash -s -- ARGUMENTS`, with `-e` and the like."""
+    script = next((word for word in command.args if not word.startswith("-")), None)
+    if not command.feeds and script is not None and not any(word.text in ("-c", "-s", "-o") for word in command.args[:1]):
+        return installed(command, script)
     if len(command.feeds) != 1 or command.feeds[0].name not in _DOWNLOADERS or command.redirects:
         raise Inexact(f"what {command.name} runs is known only when the script runs")
     options, arguments = _split(command)

@@ -172,7 +172,21 @@ def _apply(command: Command, inside: Command) -> Outcome:
     return Converted((look, guards.run(command, f"Apply {label}", "sources.git-apply", when=(f"{known}.rc != 0",))))
 
 
+def _large_files(command: Command, inside: Command) -> Outcome:
+    """`git lfs install` writes filters into the user's settings."""
+    if [word.text for word in inside.args if not word.startswith("-")] != ["install"]:
+        raise Inexact("no module does what git lfs does")
+    known = guards.registered(command, "lfs")
+    scope = "--system" if any(word.text == "--system" for word in inside.args) else "--global"
+    words: list[str | Word] = ["git", "config", scope, "filter.lfs.clean"]
+    look = guards.query(inside, "Look for the filters of large files", "sources.git-lfs-state", words, register=known)
+    return Converted(
+        (look, guards.run(command, "Set the filters of large files", "sources.git-lfs", when=(f"{known}.rc != 0",)))
+    )
+
+
 _VERBS = {
+    "lfs": _large_files,
     "clone": _clone,
     "checkout": _checkout,
     "switch": _checkout,

@@ -199,6 +199,28 @@ def _crudini(command: Command) -> Outcome:
     return Converted((Task(name, "community.general.ini_file", args, "system.crudini"),))
 
 
+def _localedef(command: Command) -> Outcome:
+    """A locale that `locale -a` lists was made before."""
+    operands, left = [], list(command.args)
+    while left:
+        word = left.pop(0)
+        if word.text in ("-i", "-f", "-A", "-u", "--inputfile", "--charmap"):
+            del left[:1]
+        elif not word.startswith("-"):
+            operands.append(word)
+    known = guards.registered(command, "locales")
+    words: list[str | Word] = ["locale", "-a"]
+    look = guards.query(command, "Look up the locales", "system.locales", words, register=known)
+    if len(operands) != 1:
+        raise Inexact("it makes several locales, or none")
+    wanted = guards.expression(operands[0])
+    if any(word.text == "--delete-from-archive" for word in command.args):
+        when = f"({wanted}) in {known}.stdout_lines"
+        return Converted((look, guards.run(command, f"Remove the locale {operands[0].label}", "system.locale", when=(when,))))
+    when = f"({wanted}) | replace('UTF-8', 'utf8') not in {known}.stdout_lines"
+    return Converted((look, guards.run(command, f"Make the locale {operands[0].label}", "system.locale", when=(when,))))
+
+
 def _mktemp(command: Command) -> Outcome:
     """Another name each time, and nothing that stays in an image."""
     return Converted((guards.run(command, "Make a temporary name", "system.mktemp", changed_when=False),))
@@ -206,6 +228,7 @@ def _mktemp(command: Command) -> Outcome:
 
 RULES: Mapping[str, Rule] = {
     "mktemp": _mktemp,
+    "localedef": _localedef,
     "hostnamectl": _hostnamectl,
     "hostname": _hostname,
     "timedatectl": _timedatectl,
