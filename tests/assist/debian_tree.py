@@ -76,6 +76,7 @@ def make_debian_tree(root: Path) -> None:
     _accounts(root)
     _database(root, wanted)
     (root / "etc/resolv.conf").touch()
+    (root / "etc/machine-id").touch()
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")
     make_repository(root / REPOSITORY)

@@ -49,6 +49,30 @@ def test_nothing_is_folded_past_a_task_that_may_look_at_the_file() -> None:
     assert len(folded([_copy(1), other, chmod], {})) == 2
 
 
+def test_what_lies_in_a_directory_does_not_keep_its_mode_from_the_task_that_makes_it() -> None:
+    made = task(1, "file", {"path": "/home/a/.ssh", "state": "directory", "mode": "0755"})
+    inside = _copy(2, "/home/a/.ssh/authorized_keys")
+    modes = [
+        task(3, "file", {"path": "/home/a/.ssh", "mode": "0700"}),
+        task(4, "file", {"path": inside.args["dest"], "mode": "0600"}),
+    ]
+
+    directory, file = folded([made, inside, *modes], {})
+
+    assert (directory.args["mode"], file.args["mode"]) == ("0700", "0600")
+    inherits = task(3, "file", {"path": "/home/a/.ssh", "mode": "2700"})
+    assert len(folded([made, inside, inherits], {})) == 3
+
+
+def test_nothing_is_given_to_an_account_before_it_is_there() -> None:
+    made = task(1, "file", {"path": "/srv/app", "state": "directory", "mode": "0755"})
+    account = task(2, "user", {"name": "app"})
+
+    for owner in ({"owner": "app"}, {"group": "app"}):
+        assert len(folded([made, account, task(3, "file", {"path": "/srv/app", **owner})], {})) == 3
+    assert len(folded([made, account, task(3, "file", {"path": "/srv/app", "mode": "0700"})], {})) == 2
+
+
 def test_nothing_is_folded_across_conditions_and_loops() -> None:
     chmod = task(2, "file", {"path": "/etc/motd", "mode": "0600"}, context=when("a == 'b'"))
     recursive = task(2, "file", {"path": "/etc/motd", "mode": "0600", "recurse": True})

@@ -105,7 +105,7 @@ def test_selinux_capabilities_and_access_lists() -> None:
         "state": "directory",
         "recurse": True,
     }
-    assert arguments("setcap cap_net_raw=+ep /usr/bin/x")["capability"] == "cap_net_raw+ep"
+    assert arguments("setcap cap_net_raw=+ep /usr/bin/x")["capability"] == "cap_net_raw=ep"
     assert len(tasks("setcap cap_a,cap_b+ep /usr/bin/x")) == 2
     assert arguments("setfacl -m u:bob:rwx /srv") == {
         "path": "/srv",

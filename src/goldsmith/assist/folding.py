@@ -74,13 +74,37 @@ def _maker_of(task: Task, before: Sequence[Task]) -> int | None:
     path = _only_attributes(task)
     if path is None:
         return None
+    gives_away = not task.args.keys().isdisjoint({"owner", "group"})
     for place in range(len(before) - 1, -1, -1):
         maker = before[place]
+        if _is_indifferent(maker, task, path):
+            continue
         if _path(maker) == path and maker.module in _MAKERS and maker.args.get("state", "") not in ("absent", "link", "hard"):
             return place if _same_context(maker, task) and not maker.register else None
-        if maker.module in _SHELLS or mentions(maker, path):
+        # Accounts, and packages that bring some, must be there before something is given to them.
+        if maker.module in _SHELLS or mentions(maker, path) or (gives_away and maker.module not in _MAKERS):
             return None
     return None
+
+
+def _is_indifferent(between: Task, task: Task, path: Word) -> bool:
+    """Whether root does a task alike before and after a path gets its mode or owner: a file in a directory, a directory above."""
+    other, text = _path(between), path.text
+    if (
+        between.module not in _MAKERS
+        or between.become_user
+        or between.args.get("recurse")
+        or other is None
+        or other.text is None
+    ):
+        return False
+    mode = str(task.args.get("mode", "755"))
+    if text is None or not re.fullmatch(r"0?[0-7]{3}", mode) or between.args.get("state") == "absent":
+        return False
+    above = between.module == FILE and text.startswith(f"{other.text}/")
+    below = other.text.startswith(f"{text}/")
+    rest = replace(between, args={name: value for name, value in between.args.items() if name not in ("path", "dest")})
+    return (above or below) and not mentions(rest, path)
 
 
 def _only_attributes(task: Task) -> Word | None:

@@ -122,9 +122,18 @@ def _common(one: bytes, other: bytes) -> re.Pattern[bytes] | None:
 def _common_line(one: bytes, other: bytes) -> bytes:
     if one == other:
         return re.escape(one)
-    start = _shared(one, other)
+    # Two random words may begin with the same sign, and a third one does not: only whole words count.
+    start = _to_boundary(one, _shared(one, other))
     end = min(_shared(one[::-1], other[::-1]), min(len(one), len(other)) - start)
+    end = _to_boundary(one[::-1], end)
     return re.escape(one[:start]) + b"[^\n]*" + re.escape(one[len(one) - end :])
+
+
+def _to_boundary(line: bytes, length: int) -> int:
+    """At most `length`, so that no word of letters and digits is cut in two there."""
+    while 0 < length < len(line) and line[length - 1 : length].isalnum() and line[length : length + 1].isalnum():
+        length -= 1
+    return length
 
 
 def _shared(one: bytes, other: bytes) -> int:

@@ -6,6 +6,5 @@ groupadd --system svc
 useradd -m -u 3001 -g ops -s /bin/bash -c "Operator" op
 useradd -r -M -d /nonexistent -s /usr/sbin/nologin svc -g svc
 usermod -aG mail op
-useradd -m -k /dev/null temporary
-userdel -r temporary
+userdel games
 passwd -l op

@@ -112,7 +112,9 @@ def _setcap(command: Command) -> Outcome:
         if match is None:
             raise Inexact(f"the module does not know the capabilities {clause}")
         for name in match[1].split(","):
-            args: dict[str, Argument] = {"path": path, "capability": name + match[2], "state": "present"}
+            # On a file without any, adding is setting, and getcap tells it so: the module compares the signs.
+            given = f"={match[2][1:]}" if match[2].startswith("+") else match[2]
+            args: dict[str, Argument] = {"path": path, "capability": name + given, "state": "present"}
             tasks.append(Task(f"Give {name} to {path.label}", "community.general.capabilities", args, "security.capabilities"))
     return Converted(tuple(tasks))
 
