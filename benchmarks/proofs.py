@@ -19,6 +19,7 @@ from tests.assist.debian_tree import make_debian_tree
 from tests.assist.proof_workbench import SCRIPT, claim_of, ground_on, named, write_role, wrong_tasks
 
 from goldsmith.assist.convert import Options, convert
+from goldsmith.assist.divergences import read_divergences
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proof import Proof, prove, run_originals
 from goldsmith.assist.runs import Ground
@@ -77,7 +78,8 @@ def convert_and_prove(path: Path, ground: Ground, output: Path) -> tuple[Proof, 
     ledger = trial.trace()
     made = convert(trial.scripts, Options(name=path.stem, ledger=ledger))
     write_files(made.files, output, force=True)
-    return prove(trial.claim(made, output, ledger), ground), made.shares
+    answers = read_divergences(path.with_suffix(".divergences.yml"))
+    return prove(trial.claim(made, output, ledger, answers), ground), made.shares
 
 
 def needs_of(path: Path) -> list[str]:

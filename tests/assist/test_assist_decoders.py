@@ -293,3 +293,43 @@ def test_the_loaders_cache_tells_which_libraries_it_knows(tmp_path: Path) -> Non
 
     assert same == {"semantic"}
     assert cut == {"unexplained"}
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_clone_is_its_commits_and_references_however_they_are_packed(tmp_path: Path) -> None:
+    def git(*words: str, cwd: Path) -> None:
+        identity = ("-c", "user.name=nobody", "-c", "user.email=nobody@test")
+        subprocess.run(["git", *identity, *words], cwd=cwd, check=True, capture_output=True)
+
+    source = tmp_path / "source"
+    source.mkdir()
+    git("init", "-q", "-b", "main", cwd=source)
+    for number in (1, 2):
+        (source / "a").write_text(str(number))
+        git("add", ".", cwd=source)
+        git("commit", "-q", "-m", f"{number}", cwd=source)
+    clones = {
+        "whole": ["clone", "-q", str(source), "c"],
+        "packed": ["clone", "-q", f"file://{source}", "c"],
+        "shallow": ["clone", "-q", "--depth=1", f"file://{source}", "c"],
+        "another": ["clone", "-q", str(source), "c"],
+    }
+    trees = {}
+    for name, words in clones.items():
+        place = tmp_path / name
+        (place / "opt").mkdir(parents=True)
+        git(*words, cwd=place / "opt")
+        trees[name] = place
+    git("update-ref", "refs/heads/main", "HEAD~1", cwd=trees["another"] / "opt/c")
+
+    def found(one: str, other: str) -> set[str]:
+        return {item.verdict for item in judged(StackedTree([trees[one]]), StackedTree([trees[other]]))}
+
+    assert found("whole", "packed") == {"semantic"}
+    assert "unexplained" in found("whole", "shallow")
+    assert "unexplained" in found("whole", "another")
+    pack = next((trees["packed"] / "opt/c/.git/objects/pack").glob("*.pack"))
+    pack.chmod(0o644)
+    pack.write_bytes(pack.read_bytes()[:-1] + b"x")
+    pack.chmod(0o444)
+    assert "unexplained" in found("whole", "packed")

@@ -88,7 +88,7 @@ def _maker_of(task: Task, before: Sequence[Task]) -> int | None:
 
 
 def _is_indifferent(between: Task, task: Task, path: Word) -> bool:
-    """Whether root does a task alike before and after a path gets its mode or owner: a file in a directory, a directory above."""
+    """Whether root does a task alike before a path gets its mode or owner and after: a file in it, a directory above."""
     other, text = _path(between), path.text
     if (
         between.module not in _MAKERS

@@ -20,6 +20,7 @@ _FORMATS = (
     "debconf",
     "dpkg",
     "fstab",
+    "git",
     "initramfs",
     "ld_cache",
     "limits",
