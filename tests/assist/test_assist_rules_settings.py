@@ -37,7 +37,7 @@ def test_mounts_leave_fstab_alone() -> None:
     assert arguments("mount --bind /a /b")["opts"] == "bind"
     assert arguments("mount -o remount,rw /") == {"path": "/", "state": "remounted", "opts": "rw"}
     assert arguments("umount /mnt") == {"path": "/mnt", "state": "unmounted"}
-    for line in ("mount -a", "mount /mnt", "mount --make-rslave /x", "umount -l /mnt", "umount /dev/sdb1"):
+    for line in ("mount -a", "mount /mnt", "mount --make-rslave /x", "umount -a"):
         assert residue(line)
 
 
@@ -124,6 +124,20 @@ def test_keys_are_made_once() -> None:
     made = task("openssl req -x509 -nodes -newkey rsa:2048 -keyout /etc/k -out /etc/c -subj /CN=x")
     assert shown(made.args["creates"]) == "/etc/c" and made.kind == "guard"
     assert residue("openssl s_server")
+
+
+def test_installers_are_guarded_by_what_they_always_make() -> None:
+    for line, made in {
+        "sh /mnt/VBoxLinuxAdditions.run --nox11": "/usr/sbin/VBoxService",
+        "vmware-install.pl -d": "/usr/bin/vmware-toolbox-cmd",
+        "bash conda.sh -b -p /opt/conda": "/opt/conda/bin/conda",
+    }.items():
+        assert shown(task(line).args["creates"]) == made
+    assert "leaves behind" in residue("bash setup.sh")
+    assert "enabled" in tasks("amazon-linux-extras install epel -y")[1].when[0]
+    assert "stdout_lines" in tasks("localedef -i en_US -f UTF-8 en_US.UTF-8")[1].when[0]
+    assert task("pkill -f agent").changed_when is False
+    assert tasks("umount --lazy /tmp")[1].when == ("mounted_1.rc == 0",)
 
 
 def test_what_is_made_again_and_what_sealing_does() -> None:

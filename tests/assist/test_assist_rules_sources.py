@@ -109,6 +109,17 @@ def test_xargs_acts_on_what_a_pipeline_names() -> None:
     assert residue("xargs rm -f") and residue("xargs rm -f", feeds=(command("apt-get update"),))
 
 
+def test_environments_and_servers_are_asked_first() -> None:
+    assert tasks("conda config --set always_yes true")[1].when == (
+        "('always_yes: true') | lower not in conda_1.stdout | lower",
+    )
+    assert "already installed" in str(task("conda install -y -c conda-forge x").changed_when)
+    assert dropped("conda clean -a") and residue("conda create -n x") and residue("pm2 save")
+    assert shown(task("pm2 startup systemd -u mean --hp /home/mean").args["creates"]) == "/etc/systemd/system/pm2-mean.service"
+    assert "stdout.split()" in tasks("rabbitmq-plugins enable rabbitmq_management")[1].when[0]
+    assert "stdout_lines" in tasks("createdb -O bob shop")[1].when[0]
+
+
 def test_containers_and_registrations() -> None:
     assert arguments("docker pull redis:7") == {"name": "redis:7"}
     assert arguments("docker run -d -p 80:80 -e A=b --name web --restart unless-stopped img serve") == {

@@ -108,6 +108,7 @@ SUBCOMMANDS: Mapping[str, frozenset[str]] = {
     "gsettings": frozenset({"get", "list-schemas", "list-keys", "list-recursively", "range", "describe", "writable"}),
     "semodule": frozenset({"-l", "--list", "--list-modules"}),
     "swapon": frozenset({"-s", "--show", "--summary"}),
+    "ollama": frozenset({"list", "ls", "show", "ps"}),
     "rustup": frozenset({"show", "which"}),
     "conda": frozenset({"list", "info", "search"}),
     "go": frozenset({"env", "version", "list"}),
@@ -159,6 +160,11 @@ _PATTERNS: Mapping[str, re.Pattern[str]] = {
     "kill": re.compile(r"-0|-l"),
     "git": re.compile(r"--version"),
     "zypper": re.compile(r"--version"),
+    "node": re.compile(r"-v"),
+    "yarn": re.compile(r"-v"),
+    "php": re.compile(r"-[vmi]"),
+    "ruby": re.compile(r"-v"),
+    "perl": re.compile(r"-[vV]"),
     "java": re.compile(r"-version|--version"),
     "update-alternatives": re.compile(r"--(?:list|display|query|get-selections)"),
 }
@@ -171,6 +177,12 @@ _CURL_ACTS = re.compile(
 _READING_VERB = re.compile(r"(?:describe|get|list|head|filter|lookup|search)(?:-\S+)?|ls|show|help")
 _CLOUDS: Mapping[str, int] = {"aws": 2, "az": 4, "gcloud": 4, "oci": 4}
 """Clients of clouds, and how many operands name the service and what is asked of it: `aws ec2 describe-tags`."""
+
+_PRINTS = re.compile(r"\s*(?:(?:import|from)\s[^;\n]*[;\n]\s*)*print\b.*", re.DOTALL)
+_ACTS = re.compile(
+    r"\b(?:open|exec|eval|compile|system|popen|subprocess|socket|urllib|requests|shutil|write\w*|remove|unlink|mkdir|rename)\b"
+)
+"""A program of Python that imports and prints, and names nothing that acts."""
 
 _FIND_ACTIONS = frozenset({"-delete", "-exec", "-execdir", "-ok", "-okdir", "-fprint", "-fprint0", "-fprintf", "-fls"})
 _TOLD_APART = _names("hostname date find env command sed awk gawk yq dmesg sysctl semanage curl wget")
@@ -193,6 +205,8 @@ def effect(name: str, args: Sequence[str | None]) -> Effect:
         return "query"
     if name in _CLOUDS:
         return "query" if _asks_cloud(name, args) else "state"
+    if re.fullmatch(r"python[\d.]*", name) and len(args) > 1 and args[0] == "-c":
+        return "query" if _PRINTS.fullmatch(args[1] or "?") and not _ACTS.search(args[1] or "") else "state"
     if name in ("docker", "docker-compose") and "version" in args[:2] and args[:1] != ["run"]:
         return "query"
     pattern = _PATTERNS.get(name)

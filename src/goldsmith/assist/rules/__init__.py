@@ -14,6 +14,7 @@ FAMILIES: tuple[str, ...] = (
     "archives",
     "builds",
     "containers",
+    "environments",
     "copying",
     "downloads",
     "edits",

@@ -79,14 +79,9 @@ def _extras(command: Command) -> Outcome:
         raise Inexact("a task takes one topic of amazon-linux-extras")
     topic = words[1].partition("=")[0]
     known = guards.registered(command, "extras")
-    look = guards.query(
-        command,
-        "Look up the topics of Amazon Linux",
-        "installers.extras-state",
-        ["amazon-linux-extras", "list"],
-        register=known,
-    )
-    when = f"{known}.stdout is not search('(?m)^.*\\s{re.escape(topic)}=?\\S*\\s+enabled')"
+    asking: list[str | Word] = ["amazon-linux-extras", "list"]
+    look = guards.query(command, "Look up the topics of Amazon Linux", "installers.extras-state", asking, register=known)
+    when = f"{known}.stdout is not search(' {topic.replace('.', '[.]')}=?[^ ]* +enabled')"
     return Converted((look, guards.run(command, f"Take {topic} from the extras", "installers.extras", when=(when,))))
 
 
