@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from goldsmith.assist.arguments import variables_in
 from goldsmith.assist.commands import Block, Command, Place, Word
 from goldsmith.assist.conversion import Conversion, Fate, Line, conversion_json
-from goldsmith.assist.deciding import Decision, decide
+from goldsmith.assist.deciding import Decision, decide, seen_to_change
 from goldsmith.assist.flow import commands_of
 from goldsmith.assist.folding import folded
 from goldsmith.assist.guards import quoted
 from goldsmith.assist.handlers import placed
 from goldsmith.assist.installing import with_fetched_programs
-from goldsmith.assist.observed import effects_of, guarded_by, told
+from goldsmith.assist.observed import changes_files, effects_of, guarded_by, told
 from goldsmith.assist.role import Input, Role, ScriptTasks, role_files, role_name
 from goldsmith.assist.scope import Input as ScriptInput
 from goldsmith.assist.secret_places import is_credential
@@ -59,7 +59,11 @@ def convert(scripts: Sequence[Script], options: Options) -> Conversion:
     shells = {script.path: _shell_options(script) for script in scripts}
     vault = Vault()
     decisions = [
-        _settled(decide(vault.stored(_expected(command, shells, texts)), shells[command.place.file]), vault, options.ledger)
+        _settled(
+            _decided(vault.stored(_expected(command, shells, texts)), shells[command.place.file], options.ledger),
+            vault,
+            options.ledger,
+        )
         for command in reading.commands
     ]
     decisions += [_whole(refused, texts[refused.path]) for refused in reading.refused if refused.is_accepted_by_bash]
@@ -148,6 +152,12 @@ def _once(decisions: Sequence[Decision]) -> list[Task]:
             ids = (*found[place].command_ids, decision.command.id)
             found[place] = replace(found[place], command_ids=ids)
     return found
+
+
+def _decided(command: Command, shell: ShellOptions, ledger: Ledger | None) -> Decision:
+    decision = decide(command, shell)
+    is_quiet = decision.fate == "silent" and not decision.tasks and not command.context.dead and command.effect != "control"
+    return seen_to_change(decision, shell) if ledger is not None and is_quiet and changes_files(command, ledger) else decision
 
 
 def _settled(decision: Decision, vault: Vault, ledger: Ledger | None) -> Decision:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from goldsmith.assist.shell_blocks import ShellOptions, block_task, label
 from goldsmith.assist.task_yaml import NO_PROGRAM
 from goldsmith.assist.tasks import Converted, Dropped, Inexact, Residue, Task
 
+_SUM = re.compile(r"(?:sha\d+|md5|b2)sum")
 STAT = "ansible.builtin.stat"
 _FOR_PROMPTS = frozenset(
     {
@@ -62,6 +64,8 @@ def decide(command: Command, options: ShellOptions) -> Decision:
         return _hindered(command, context.obstacle, options)
     if (looked := _file_test(command)) is not None:
         return _decided(command, (_placed(looked, command),), counts)
+    if (verified := _verification(command)) is not None:
+        return _decided(command, (verified,), counts)
     rule = rule_for(command.name)
     outcome = rule(command) if rule else None
     match outcome:
@@ -87,6 +91,23 @@ def _unruled(command: Command, reason: str, options: ShellOptions) -> Decision:
     task = _placed(task, command)
     fate: Fate = "guard" if task.kind == "guard" else "shell"
     return Decision(command, fate, command.effect == "state", (task,), task.rule, reason)
+
+
+def seen_to_change(decision: Decision, options: ShellOptions) -> Decision:
+    """What reading took for a mere query, and a traced run saw change something: it is a task after all."""
+    return _unruled(decision.command, "it changed files in the traced run", options)
+
+
+def _verification(command: Command) -> Task | None:
+    """`sha256sum -c`: it changes nothing, and a script must not go on where it fails."""
+    checks = any(re.fullmatch(r"-[a-z]*c[a-z]*|--check", word.text or "") for word in command.args)
+    if not (checks and _SUM.fullmatch(command.name)) or command.context.registers:
+        return None
+    try:
+        task = guards.run(command, f"Verify {label(command)}", "downloads.verify", changed_when=False)
+    except Inexact:
+        return None
+    return _placed(task, command)
 
 
 def _hindered(command: Command, reason: str, options: ShellOptions) -> Decision:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from goldsmith.assist.commands import Argument, Command, Word
+from goldsmith.assist.folded import merged, same_context
 from goldsmith.assist.folded_modes import joined_mode
 from goldsmith.assist.tasks import Task
+from goldsmith.assist.temporary_files import without_temporary_files
 
 FILE = "ansible.builtin.file"
 _MAKERS = frozenset(f"ansible.builtin.{name}" for name in ("copy", "template", "get_url", "file", "lineinfile", "blockinfile"))
@@ -32,26 +34,8 @@ Commands: TypeAlias = Mapping[int, Command]
 def folded(tasks: Sequence[Task], commands: Commands) -> tuple[Task, ...]:
     """The tasks with idioms as one task each; it carries the places and commands of all that it does."""
     result = _without_needless_questions(tasks, commands)
-    result = _with_attributes(result)
+    result = without_temporary_files(_with_attributes(result))
     return tuple(_with_packages(result))
-
-
-def merged(task: Task, earlier: Task, later: Task) -> Task:
-    """The task as the one that does what two did."""
-    return replace(
-        task,
-        places=_unique([*earlier.places, *later.places]),
-        command_ids=_unique([*earlier.command_ids, *later.command_ids]),
-        notes=_unique([*earlier.notes, *later.notes]),
-        notify=_unique([*earlier.notify, *later.notify]),
-    )
-
-
-_T = TypeVar("_T")
-
-
-def _unique(items: Sequence[_T]) -> tuple[_T, ...]:
-    return tuple(item for place, item in enumerate(items) if item not in items[:place])
 
 
 # ── mode and owner of what was just made ──────────────────────────────────────────────────────────────────────────────
@@ -80,7 +64,7 @@ def _maker_of(task: Task, before: Sequence[Task]) -> int | None:
         if _is_indifferent(maker, task, path):
             continue
         if _path(maker) == path and maker.module in _MAKERS and maker.args.get("state", "") not in ("absent", "link", "hard"):
-            return place if _same_context(maker, task) and not maker.register else None
+            return place if same_context(maker, task) and not maker.register else None
         # Accounts, and packages that bring some, must be there before something is given to them.
         if maker.module in _SHELLS or mentions(maker, path) or (gives_away and maker.module not in _MAKERS):
             return None
@@ -142,7 +126,7 @@ def _with_packages(tasks: Sequence[Task]) -> list[Task]:
 
 
 def _joined_packages(first: Task, second: Task) -> Task | None:
-    if first.module != second.module or first.module not in _PACKAGES or not _same_context(first, second):
+    if first.module != second.module or first.module not in _PACKAGES or not same_context(first, second):
         return None
     if first.register or second.register or first.loop or second.loop or first.changed_when != second.changed_when:
         return None
@@ -270,11 +254,3 @@ def mentions(task: Task, path: Word) -> bool:
 def _parents(path: str) -> list[str]:
     parts = path.rstrip("/").split("/")
     return ["/".join(parts[:end]) for end in range(len(parts) - 1, 1, -1)]
-
-
-def _same_context(first: Task, second: Task) -> bool:
-    one, two = first.context, second.context
-    same = (one.conditions, one.loop, one.may_fail, one.retries) == (two.conditions, two.loop, two.may_fail, two.retries)
-    return (
-        same and first.when == second.when and first.become_user == second.become_user and not (one.registers or two.registers)
-    )

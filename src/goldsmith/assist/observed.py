@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from goldsmith.assist.commands import Argument, Text, Word
+from goldsmith.assist.commands import Argument, Command, Text, Word
 from goldsmith.assist.guards import quoted
 from goldsmith.assist.tasks import Task
 
@@ -24,6 +24,16 @@ _SHOWN = 6
 def effects_of(task: Task, name: str, ledger: Ledger) -> tuple[Effect, ...]:
     """What the commands of a task did in the traced run."""
     return tuple(effect for place in task.places for effect in ledger.at(place, name))
+
+
+def changes_files(command: Command, ledger: Ledger) -> bool:
+    """Whether a command itself was seen to change a part of the image; what others on its line did is none of it."""
+    effects = [
+        effect
+        for effect in ledger.at(command.place, command.name)
+        if effect.command.split()[:1] == [command.name] and not effect.approximate
+    ]
+    return any(not path.startswith(_PASSING) for effect in effects for path in effect.touched)
 
 
 def guarded_by(task: Task, effects: Sequence[Effect], ledger: Ledger) -> Task:
