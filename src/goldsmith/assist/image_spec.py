@@ -6,6 +6,7 @@ build find those. Fields that it does not have are refused.
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -13,7 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$")]
 Package = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+._-]{1,80}$")]
 Path = Annotated[str, Field(pattern=r"^/[^\s\"'\\{}]+$")]
-Sentence = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f]*\S[^\x00-\x1f]*$")]
+Sentence = Annotated[
+    str, Field(min_length=1, max_length=400, pattern=r"^[^\s\x00-\x1f\x7f-\x9f]([^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*\S)?$")
+]
+"""One line without space around it."""
 Distribution: TypeAlias = Literal["debian", "ubuntu"]
 GateName: TypeAlias = Literal["boot", "hardening", "patches", "secrets", "vulnerabilities"]
 
@@ -198,12 +202,18 @@ class ImageSpec(_Part):
     roles: tuple[RoleSpec, ...] = ()
     scripts: tuple[ScriptSpec, ...] = ()
     hardening: HardeningSpec | None = None
-    ports: tuple[Annotated[str, Field(pattern=r"^(tcp|udp)/\d{1,5}$")], ...] = ()
+    ports: tuple[Annotated[str, Field(pattern=r"^(tcp|udp)/\d{1,5}$")], ...] = ("tcp/22",)
+    """All that listens, ssh too; the boot gate compares."""
     gates: tuple[GateName, ...] = ("secrets", "boot")
     channels: tuple[ChannelSpec, ...] = ()
     first_boot: tuple[FirstBootSpec, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     open_questions: tuple[OpenQuestion, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_normal(cls, values: object) -> object:
+        return _normal(values)
 
     @model_validator(mode="after")
     def _agrees(self) -> ImageSpec:
@@ -242,3 +252,15 @@ class ImageSpec(_Part):
             "gate": list(self.gates),
             "first_boot": [item.name for item in self.first_boot],
         }
+
+
+def _normal(value: object, name: str = "") -> object:
+    """All texts but contents of files in the normal form C, in which HCL reads them back."""
+    match value:
+        case str():
+            return value if name == "content" else unicodedata.normalize("NFC", value)
+        case dict():
+            return {key: _normal(item, str(key)) for key, item in value.items()}
+        case list() | tuple():
+            return [_normal(item) for item in value]
+    return value

@@ -28,6 +28,7 @@ COMMANDS = {
     "convert": "Write an Ansible role that does what shell scripts do",
     "copies": "Show and note where a version has copies outside of the store",
     "doctor": "Show what this machine can do, and what provides the rest",
+    "draft": "Draft a template, its role and tests, from words, flags, a file or answers",
     "expire": "Delete versions that nothing keeps, or show which they are",
     "explain": "Show what to fix first, and why",
     "export": "Write the disk of a version to a file",

@@ -143,6 +143,27 @@ def lists_package(lists: Path, name: str) -> bool:
     return False
 
 
+def fields_of(lists: Path, name: str) -> tuple[dict[str, str], ...]:
+    """The fields of each package of this name that the indexes list, the oldest suite first."""
+    found: list[dict[str, str]] = []
+    for path in sorted(lists.glob("*_Packages")):
+        with _mapped(path) as data:
+            for match in re.finditer(rb"(?m)^Package: " + re.escape(name.encode()) + rb"\n", data):
+                end = data.find(b"\n\n", match.start())
+                stanza = data[match.start() : end if end >= 0 else len(data)].decode(errors="replace")
+                found.append({item[1]: item[2] for item in re.finditer(r"(?m)^([A-Za-z0-9-]+): *(.*)$", stanza)})
+    return tuple(found)
+
+
+def package_names(lists: Path) -> frozenset[str]:
+    """The names of all packages in the indexes."""
+    found: set[bytes] = set()
+    for path in lists.glob("*_Packages"):
+        with _mapped(path) as data:
+            found.update(re.findall(rb"(?m)^Package: (\S+)", data))
+    return frozenset(name.decode(errors="replace") for name in found)
+
+
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
     """A file's content; mapped, because an index of a whole distribution has 50 MB."""

@@ -23,7 +23,17 @@ from goldsmith.gates.boot.early import Early, examine_early
 from goldsmith.gates.boot.judging import answered, judge_budget, judge_clone, judge_pair, resolvers, wanted
 from goldsmith.gates.boot.record import Clone
 from goldsmith.gates.boot.timings import read_timings
-from goldsmith.gates.boot.user_tests import Outcome, UserTests, judge_checks, need_testinfra, read_tests, run_pytest, together
+from goldsmith.gates.boot.user_tests import (
+    Outcome,
+    UserTests,
+    every_tests,
+    judge_checks,
+    named_tests,
+    need_testinfra,
+    read_tests,
+    run_pytest,
+    together,
+)
 from goldsmith.gates.boot.waterfall import draw
 from goldsmith.gates.boot.ways_in import choose
 from goldsmith.gates.contract import Facts, Finding, Floor, Gate, Skipped, Subject
@@ -79,7 +89,7 @@ class Boot(Gate[BootConfig]):
             raise _not_bootable(subject)
         if "kernel" not in subject.boot:
             raise _no_kernel(subject)
-        tests = read_tests(subject.root, config.tests)
+        tests = read_tests(subject.root, named_tests(config.tests, subject.image))
         if tests.python:
             need_testinfra()
         early = examine_early(subject, Journal(subject.cache / "journal"), tests.checks)
@@ -95,11 +105,12 @@ class Boot(Gate[BootConfig]):
 
     def check_files(self, config: BootConfig, root: Path) -> None:
         """Read the user's tests; those in Python are not run, and need not be able to run here."""
-        read_tests(root, config.tests)
+        for name in every_tests(root, config.tests):
+            read_tests(root, name)
 
     def data_digests(self, subject: Subject, config: BootConfig) -> Sequence[str]:
         """What the user's tests and the settings of the hardening gate are: when they change, the image is booted again."""
-        found = [read_tests(subject.root, config.tests).digest] if config.tests else []
+        found = [read_tests(subject.root, named_tests(config.tests, subject.image)).digest] if config.tests else []
         hardening = subject.settings.get("hardening")
         return [*found, config_digest(hardening)] if hardening is not None else found
 

@@ -69,6 +69,23 @@ class Outcome:
                 )
 
 
+IMAGE = "{image}"
+"""Stands for an image's name in `tests`: each image has tests of its own."""
+
+
+def named_tests(tests: str, image: str) -> str:
+    """Where the tests of an image are."""
+    return tests.replace(IMAGE, image)
+
+
+def every_tests(root: Path, tests: str) -> tuple[str, ...]:
+    """Where tests are, for each image that has some; the name itself when there are none, so that this is told."""
+    if IMAGE not in tests:
+        return (tests,)
+    found = sorted(str(path.relative_to(root)) for path in root.glob(tests.replace(IMAGE, "*")))
+    return tuple(found) or (tests,)
+
+
 def read_tests(root: Path, name: str) -> UserTests:
     """The tests below `root / name`, a directory or one file. Raises `UserError` with every fault of the files in YAML.
 
