@@ -130,6 +130,7 @@ def report(measured: Sequence[Measured]) -> None:
             print(f"  crash in {item.name}: {crash}")
     _table("by set: left over", _by_set(measured))
     _table("left over, by reason", Counter(_reason(line) for line in lines if line.fate == "shell"))
+    _table("guards, by rule", Counter(line.rule for line in lines if line.fate == "guard"))
     _table("left over, by name", Counter(line.name or "(no name)" for line in lines if line.fate == "shell"))
     if any(item.lint for item in measured):
         _table("ansible-lint", sum((Counter(item.lint) for item in measured), Counter()))

@@ -75,7 +75,8 @@ def make_debian_tree(root: Path) -> None:
         _copy(path, root / path.lstrip("/"))
     _accounts(root)
     _database(root, wanted)
-    (root / "etc/resolv.conf").touch()
+    for name in ("resolv.conf", "environment"):
+        (root / "etc" / name).touch()
     (root / "etc/machine-id").touch()
     (root / "etc/hosts").write_text("127.0.0.1 localhost\n")
     (root / "etc/sudoers").write_text("root ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n")

@@ -113,16 +113,7 @@ def _meta(spec: ImageSpec) -> Node:
 def _tasks(spec: ImageSpec) -> Iterator[Task]:
     role = role_name(spec)
     if isinstance(spec.start, Archive):
-        drop_in = "/etc/systemd/resolved.conf.d"
-        yield (
-            "",
-            {
-                "name": "Make the directory of the resolver",
-                "ansible.builtin.file": {"path": drop_in, "state": "directory", "mode": "0755"},
-            },
-        )
-        quiet: Node = {"dest": f"{drop_in}/10-quiet.conf", "content": "[Resolve]\nLLMNR=no\nMulticastDNS=no\n", "mode": "0644"}
-        yield "It would listen for names of neighbours.", {"name": "Ask only name servers", "ansible.builtin.copy": quiet}
+        yield from _network()
     if spec.packages:
         install: Node = {
             "name": f"{{{{ {role}_packages | map(attribute='package') | list }}}}",
@@ -194,6 +185,28 @@ def _tasks(spec: ImageSpec) -> Iterator[Task]:
                 "loop": f"{{{{ {role}_services }}}}",
             },
         )
+
+
+def _network() -> Iterator[Task]:
+    """A system from the archive has no address until something asks for one, and answers the names of neighbours."""
+    files: list[Node] = [
+        {"path": "network/80-dhcp.network", "content": "[Match]\nType=ether\n\n[Network]\nDHCP=yes\n"},
+        {"path": "resolved.conf.d/10-quiet.conf", "content": "[Resolve]\nLLMNR=no\nMulticastDNS=no\n"},
+    ]
+    place = "/etc/systemd/{{ item.path }}"
+    make: Node = {"path": f"{place[:-2].rstrip()} | dirname }}}}", "state": "directory", "mode": "0755"}
+    yield "", {"name": "Make the directories of the network", "ansible.builtin.file": make, "loop": files}
+    copy: Node = {"dest": place, "content": "{{ item.content }}", "mode": "0644"}
+    yield (
+        "Each card gets its address by DHCP; only name servers are asked.",
+        {
+            "name": "Configure the network",
+            "ansible.builtin.copy": copy,
+            "loop": files,
+        },
+    )
+    on: Node = {"name": "systemd-networkd.service", "enabled": True}
+    yield "", {"name": "Have the network at boot", "ansible.builtin.systemd_service": on}
 
 
 def _tests(spec: ImageSpec) -> Node:
