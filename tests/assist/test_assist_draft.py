@@ -118,6 +118,17 @@ def test_what_is_rendered_says_what_was_meant(values: dict[str, Json], start: tu
         assert not path.endswith(".hcl") or format_source(text) == text
 
 
+def test_an_image_that_is_to_be_hardened_gets_the_role_that_hardens() -> None:
+    hardened: dict[str, Json] = {"gates": ["secrets", "boot", "hardening"], "hardening": {"profile": "baseline"}}
+
+    playbook = render(spec(**hardened))["web/playbook.yml"]
+
+    assert "goldsmith.image.hardening" in playbook and "hardening_ssh_root_login: prohibit-password" in playbook
+    assert "goldsmith.image.hardening" not in render(spec())["web/playbook.yml"]
+    listed: Json = {"name": "goldsmith.image.hardening", "version": "1.0", "vars": {}}
+    assert render(spec(**hardened, roles=[listed]))["web/playbook.yml"].count("goldsmith.image.hardening") == 1
+
+
 def test_a_draft_is_tried_before_it_is_written(tmp_path: Path) -> None:
     (tmp_path / "agent.sh").write_text("#!/bin/sh\ntrue\n")
     (tmp_path / "x.conf").write_text("x\n")

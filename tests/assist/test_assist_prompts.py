@@ -131,6 +131,15 @@ def test_values_are_checked_and_all_faults_are_told(tmp_path: Path) -> None:
     assert codes == ["prompt.input", "prompt.input", "prompt.unfilled", "prompt.unknown-input"]
 
 
+def test_an_input_that_is_missing_is_told_with_an_example_for_the_shell(tmp_path: Path) -> None:
+    prompt = mine(tmp_path, inputs={"text": {"type": "list", "example": ["var.a", "var.b"]}, "who": {"default": "a"}})
+
+    with pytest.raises(UserError) as caught:
+        fill(prompt, {})
+
+    assert '-fill text=\'["var.a", "var.b"]\'' in str(caught.value.diagnostics[0].next)
+
+
 def test_secret_inputs_are_hidden_at_every_level(tmp_path: Path) -> None:
     filled = fill(mine(tmp_path), {"text": "password=hunter22x", "key": "plain"}, hides=False)
 

@@ -10,6 +10,7 @@ from typing import Any
 from goldsmith.assist.ansible_yaml import Unsafe, load
 from goldsmith.assist.image_spec import ImageSpec
 from goldsmith.assist.spec_project import FILE
+from goldsmith.assist.spec_role import HARDENING_ROLE
 from goldsmith.hcl import SourceFile, parse
 from goldsmith.hcl.ast import Expression, Literal, ObjectConstructor, Template, TupleConstructor
 from goldsmith.hcl.body import Block
@@ -114,6 +115,8 @@ class _Reader:
             name = role["role"]
             is_collection = name.count(".") == 2
             key = name.rpartition(".")[0] if is_collection else name
+            if name == HARDENING_ROLE and key not in (item["name"] for item in listed.get("collections", [])):
+                continue
             version = next(
                 item["version"] for item in listed["collections" if is_collection else "roles"] if item["name"] == key
             )

@@ -7,6 +7,7 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from goldsmith.assist.instructions import GIVEN, render
@@ -138,7 +139,7 @@ def _nonce(data: str) -> str:
 
 
 def _missing(prompt: Prompt, input: Input) -> Diagnostic:
-    example = as_text(input.example).splitlines()[0] if input.example is not None else "…"
+    example = quote(input.example if isinstance(input.example, str) else json.dumps(input.example)) if input.example else "…"
     return Diagnostic(
         code="prompt.unfilled",
         what=f'the prompt "{prompt.id}" needs "{input.name}"',

@@ -8,6 +8,8 @@ from goldsmith.assist.ansible_yaml import Node, document, plain, task_list
 from goldsmith.assist.image_spec import Archive, CloudImage, ImageSpec
 
 Task = tuple[str, Mapping[str, Node]]
+HARDENING_ROLE = "goldsmith.image.hardening"
+"""It comes with Goldsmith, and meets the gate `hardening`."""
 _UNIT = """\
 [Unit]
 Description={{ item.name }}, once, when the machine boots for the first time
@@ -62,7 +64,16 @@ def _play(spec: ImageSpec) -> Node:
         if role.vars:
             given["vars"] = {name: plain(value) if isinstance(value, str) else value for name, value in role.vars.items()}
         roles.append(given)
+    if _is_hardened_by_us(spec):
+        # The boot gate logs in as root, by a key that is in no image; a cloud's image has an account for that.
+        login: dict[str, Node] = {} if isinstance(spec.start, CloudImage) else {"hardening_ssh_root_login": "prohibit-password"}
+        roles.append({"role": HARDENING_ROLE, **({"vars": login} if login else {})})
     return {"name": f"Make {spec.name}", "hosts": "all", "become": True, "gather_facts": bool(spec.roles), "roles": roles}
+
+
+def _is_hardened_by_us(spec: ImageSpec) -> bool:
+    """Whether the playbook ends with `HARDENING_ROLE` because hardening is wanted, and not because the role is listed."""
+    return spec.hardening is not None and HARDENING_ROLE not in (role.name for role in spec.roles)
 
 
 def _requirements(spec: ImageSpec) -> Node:
