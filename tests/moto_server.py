@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -27,6 +28,8 @@ def moto_server() -> Iterator[str]:
             assert server.stderr is not None
             for line in server.stderr:
                 if found := re.search(r"Running on (http://\S+)", line):
+                    # It tells of each request, and stands still once nobody reads that.
+                    Thread(target=lambda stream: all(map(bool, stream)), args=(server.stderr,), daemon=True).start()
                     yield found[1]
                     break
             else:

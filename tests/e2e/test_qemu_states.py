@@ -43,7 +43,10 @@ source "qemu" "vm" {
 build {
   sources = ["qemu.vm"]
   provisioner "shell" {
-    inline = ["exec 3<>/dev/tcp/$${PACKER_HTTP_ADDR%%:*}/$${PACKER_HTTP_ADDR#*:}; echo 'GET /hello' >&3; cat <&3 > /srv/first"]
+    inline = [
+      "exec 3<>/dev/tcp/$${PACKER_HTTP_ADDR%%:*}/$${PACKER_HTTP_ADDR#*:}",
+      "printf 'GET /hello HTTP/1.0\\\\n\\\\n' >&3; cat <&3 > /srv/first",
+    ]
     inline_shebang = "/bin/bash -e"
   }
   provisioner "shell" {
