@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -78,10 +79,13 @@ def make_host_key(tree: Path) -> None:
 
 
 class SshServer:
-    """Listens on a port of 127.0.0.1. A context manager: all that it started ends with it."""
+    """Listens on a port of 127.0.0.1. A context manager: all that it started ends with it, as does its own /tmp."""
 
     def __init__(self, tree: Path) -> None:
         self._tree = tree
+        self._tmp = tempfile.TemporaryDirectory(prefix="ssh-server-")
+        self.tmp = Path(self._tmp.name)
+        self.tmp.chmod(0o1777)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._servers: list[subprocess.Popen[bytes]] = []
@@ -96,6 +100,7 @@ class SshServer:
         self._thread.join(5)
         self._listener.close()
         self.drop()
+        self._tmp.cleanup()
 
     def drop(self) -> None:
         """Cut all connections, as a machine does that goes down."""
@@ -106,6 +111,7 @@ class SshServer:
 
     def _serve(self) -> None:
         mounts = f"mount -t proc proc {self._tree}/proc && mount --rbind /dev {self._tree}/dev"
+        mounts += f" && mount --bind {self.tmp} {self._tree}/tmp"
         inside = f"{mounts} && exec chroot {self._tree} /usr/sbin/sshd -i -f /etc/ssh/test_config"
         command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside]
         while True:

@@ -86,16 +86,14 @@ def test_a_step_that_fails_there_ends_the_build(server: SshServer, tmp_path: Pat
     assert "non-zero exit status: 3" in done.stdout + done.stderr
 
 
-def test_a_step_that_loses_the_connection_is_a_fault_unless_it_is_expected(
-    server: SshServer, tree: Path, tmp_path: Path
-) -> None:
+def test_a_step_that_loses_the_connection_is_a_fault_unless_it_is_expected(server: SshServer, tmp_path: Path) -> None:
     lost = 'inline = ["touch /tmp/going", "sleep 30"]'
-    with dropping(server, tree / "tmp" / "going"):
+    with dropping(server, server.tmp / "going"):
         done = build(server, tmp_path, f'provisioner "shell" {{\n {lost}\n }}')
     assert (done.returncode, "disconnected" in done.stdout + done.stderr) == (1, True)
 
     after = 'provisioner "shell" { inline = ["echo and on"] }'
-    with dropping(server, tree / "tmp" / "going"):
+    with dropping(server, server.tmp / "going"):
         done = build(server, tmp_path, f'provisioner "shell" {{\n {lost}\n expect_disconnect = true\n }}', after)
     assert (done.returncode, "and on" in done.stdout) == (0, True), done.stdout
 
@@ -107,7 +105,8 @@ def dropping(server: SshServer, sign: Path) -> Iterator[None]:
 
     def wait() -> None:
         deadline = time.monotonic() + 30
-        while not sign.exists() and time.monotonic() < deadline:
+        while not sign.exists():
+            assert time.monotonic() < deadline, f"{sign} did not come"
             time.sleep(0.05)
         server.drop()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import py_compile
 import re
 import secrets
 import shutil
@@ -25,11 +26,18 @@ PLACE = "/run/goldsmith/python"
 
 INTERPRETER = f"{PLACE}/bin/python3"
 
+_WARM_SOURCE = Path(__file__).with_name("warm_python.py")
+_WARM = "warm_python.pyc"
 _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # Through the loader, Python would take the loader for itself; --argv0 gives it a name from which it finds its modules.
+# A program that comes by standard input, as Ansible's modules do, is run by a Python that is warm.
 _WRAPPER = f"""#!/bin/sh
-exec {PLACE}/bin/loader --library-path {PLACE}/bin --argv0 {INTERPRETER} {PLACE}/bin/python{_VERSION} -B "$@"
+python() {{
+    exec {PLACE}/bin/loader --library-path {PLACE}/bin --argv0 {INTERPRETER} {PLACE}/bin/python{_VERSION} -B "$@"
+}}
+[ $# -gt 0 ] || python -I -S {PLACE}/bin/{_WARM}
+python "$@"
 """
 
 
@@ -58,6 +66,7 @@ def _programs(directory: Path, executable: Path, stdlib: Path) -> Path:
         for library in libraries:
             shutil.copy(library, made / library.name)
         shutil.copy(executable, made / f"python{_VERSION}")
+        py_compile.compile(str(_WARM_SOURCE), str(made / _WARM), doraise=True)
         (made / "python3").write_text(_WRAPPER)
         (made / "python3").chmod(0o755)
         _rename_unless_there(made, target)
@@ -68,7 +77,7 @@ def _programs(directory: Path, executable: Path, stdlib: Path) -> Path:
 
 def _identity(executable: Path) -> str:
     stat = executable.stat()
-    told = f"{executable} {stat.st_size} {stat.st_mtime_ns} {sys.version} {_WRAPPER}"
+    told = f"{executable} {stat.st_size} {stat.st_mtime_ns} {sys.version} {_WRAPPER} {_WARM_SOURCE.read_text()}"
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
