@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from goldsmith.assist.commands import Word
-from goldsmith.assist.expressions import atom, computed, expression_of, unknown
+from goldsmith.assist.expressions import atom, computed, number_of, unknown
 from goldsmith.assist.syntax import Arithmetic, ArithmeticBinary, ArithmeticUnary, ShellWord
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -37,7 +37,7 @@ class Calculator:
         word = self.evaluate(node)
         if word.text is not None:
             return int(word.text) != 0
-        expression = expression_of(word)
+        expression = number_of(word)
         if expression is None:
             return None
         return expression.removesuffix(" | int").strip() if expression.endswith(") | int") else f"{atom(expression)} | int != 0"
@@ -45,8 +45,8 @@ class Calculator:
     def _leaf(self, word: Word, depth: int) -> Word:
         text = word.text
         if text is None:
-            expression = expression_of(word)
-            return unknown(word.unknown or "") if expression is None else computed(f"{atom(expression)} | int")
+            expression = number_of(word)
+            return unknown(word.unknown or "") if expression is None else computed(f"{atom(expression)} | int", is_number=True)
         number = _number(text.strip())
         if number is not None:
             return Word.of(str(number))
@@ -63,12 +63,14 @@ class Calculator:
         if value.text is not None:
             number = int(value.text)
             return Word.of(str({"-": -number, "+": number, "!": int(not number), "~": ~number}[node.operator]))
-        expression = expression_of(value)
+        expression = number_of(value)
         if expression is None:
             return value
         if node.operator == "!":
-            return computed(f"({atom(expression)} == 0) | int")
-        return computed(f"-{atom(expression)}") if node.operator == "-" else unknown("it is a sum over bits")
+            return computed(f"({atom(expression)} == 0) | int", is_number=True)
+        if node.operator == "-":
+            return computed(f"-{atom(expression)}", is_number=True)
+        return unknown("it is a sum over bits")
 
     def _binary(self, node: ArithmeticBinary) -> Word:
         operator = node.operator
@@ -91,26 +93,26 @@ class Calculator:
         found = self.condition(condition)
         if isinstance(found, bool):
             return self.evaluate(arms.left if found else arms.right)
-        one, two = expression_of(self.evaluate(arms.left)), expression_of(self.evaluate(arms.right))
+        one, two = number_of(self.evaluate(arms.left)), number_of(self.evaluate(arms.right))
         if found is None or one is None or two is None:
             return unknown("a part of a sum is not known")
-        return computed(f"{atom(one)} if {atom(found)} else {atom(two)}")
+        return computed(f"{atom(one)} if {atom(found)} else {atom(two)}", is_number=True)
 
     def _apply(self, operator: str, left: Word, right: Word) -> Word:
         if left.text is not None and right.text is not None:
             number = _calculate(operator, int(left.text), int(right.text))
             return unknown("a sum that bash refuses") if number is None else Word.of(str(number))
-        one, two = expression_of(left), expression_of(right)
+        one, two = number_of(left), number_of(right)
         if one is None or two is None:
             return unknown(left.unknown or right.unknown or "")
         one, two = (_as_number(word, text) for word, text in ((left, one), (right, two)))
         if operator in _SYMBOLIC:
-            return computed(f"{one} {_SYMBOLIC[operator]} {two}")
+            return computed(f"{one} {_SYMBOLIC[operator]} {two}", is_number=True)
         if operator in _COMPARES:
-            return computed(f"({one} {operator} {two}) | int")
+            return computed(f"({one} {operator} {two}) | int", is_number=True)
         if operator in ("&&", "||"):
             word = "and" if operator == "&&" else "or"
-            return computed(f"({one} != 0 {word} {two} != 0) | int")
+            return computed(f"({one} != 0 {word} {two} != 0) | int", is_number=True)
         return unknown("it is a sum over bits") if operator != "," else right
 
     def _store(self, node: Arithmetic, value: Word) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from goldsmith.assist.commands import Word
 from goldsmith.assist.expressions import unknown
 from goldsmith.assist.pieces import merged
-from goldsmith.assist.scope import Array, Value
+from goldsmith.assist.scope import Array, Value, elements_of, is_counted
 from goldsmith.assist.syntax import Assignment, Declaration, Element
 from goldsmith.assist.values import Values
 
@@ -47,7 +47,7 @@ def _declare_one(values: Values, item: Assignment, variant: str, options: str, *
     scope = values.scope
     known = scope.variables.get(item.name)
     if is_local and scope.calls and item.name not in scope.local:
-        scope.local[item.name] = scope.variables.get(item.name, _ABSENT)
+        scope.local[item.name] = scope.variables.get(item.name, ABSENT)
     if "A" in options and (not isinstance(known, Array) or not known.is_named):
         scope.variables[item.name] = Array({}, is_named=True)
     elif "a" in options and not isinstance(known, Array):
@@ -73,14 +73,14 @@ def _assign_word(values: Values, item: Assignment, variant: str, options: str, *
             values.scope.variables[name] = Word.of(value)
 
 
-_ABSENT: Value = Array({}, is_named=True)
+ABSENT: Value = Array({}, is_named=True)
 """A name that was not set before a function made it local."""
 
 
 def restore(variables: dict[str, Value | None], local: dict[str, Value | None]) -> None:
     """After a function: its local names are what they were outside."""
     for name, old in local.items():
-        if old is _ABSENT:
+        if old is ABSENT:
             variables.pop(name, None)
         else:
             variables[name] = old
@@ -103,7 +103,7 @@ def _array(values: Values, elements: Sequence[Element], old: Value | None, *, is
     if isinstance(old, Array):
         items.update(old.items)
     elif isinstance(old, Word) and old.pieces:
-        items["0"] = old
+        items["0"] = elements_of(old)
     position = int(_next_key(Array(items))) if items and not is_named else 0
     for element in elements:
         if element.index is not None:
@@ -120,14 +120,17 @@ def _array(values: Values, elements: Sequence[Element], old: Value | None, *, is
 
 
 def _element(values: Values, item: Assignment, old: Value | None) -> Value:
-    array = old if isinstance(old, Array) else Array({"0": old} if isinstance(old, Word) and old.pieces else {})
+    array = old if isinstance(old, Array) else Array({"0": elements_of(old)} if isinstance(old, Word) and old.pieces else {})
     assert item.index is not None
     key = values.index(item.index, is_named=array.is_named)
     if key is None:
         return unknown("an array with a key that is not known")
     new = values.join(item.value)
     before = array.items.get(key, Word(()))
-    return Array({**array.items, key: merged([*before.pieces, *new.pieces]) if item.is_append else new}, array.is_named)
+    items = {**array.items, key: merged([*before.pieces, *new.pieces]) if item.is_append else new}
+    if not is_counted(array.items.values()):
+        return unknown("an array of which nobody knows how many elements it has")
+    return Array(items if array.is_named else dict(sorted(items.items(), key=lambda pair: int(pair[0]))), array.is_named)
 
 
 def _next_key(array: Array) -> str:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from goldsmith.assist.commands import Condition, Text, Word
-from goldsmith.assist.conditions import Truth, opposite
-from goldsmith.assist.expressions import either
-from goldsmith.assist.names import nodes
+from goldsmith.assist.commands import Condition, Word
+from goldsmith.assist.conditions import opposite
+from goldsmith.assist.counted import effect
+from goldsmith.assist.expressions import Truth
+from goldsmith.assist.names import assigned_names, nodes
+from goldsmith.assist.output import either_output
 from goldsmith.assist.pieces import merged
 from goldsmith.assist.pipelines import Pipelines
 from goldsmith.assist.scope import Scope
@@ -30,8 +32,8 @@ from goldsmith.assist.syntax import (
 )
 from goldsmith.assist.walk import NOWHERE
 
-_IDLE = frozenset({":", "true", "echo", "printf", "sleep", "logger", "set", "cat", "shift"})
-_QUIET = _IDLE | {"exit", "return", "break", "continue", "let", "test", "[", "date", "local", "false"}
+_IDLE = frozenset({":", "true", "echo", "printf", "sleep", "logger", "cat"})
+_QUIET = _IDLE | {"exit", "return", "break", "continue", "let", "set", "shift", "test", "[", "date", "local", "false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,11 @@ class Branches(Pipelines):
 
     def and_or(self, statement: Statement, command: Binary) -> Status:
         """Walk `a && b` and `a || b`."""
+        before, outside = len(self.exits), self.conditions
         is_and = command.operator == "&&"
         left, right = command.left, command.right
         if not is_and and self.is_fatal((right,)) and self._is_single(left):
-            status = self.one(left)
+            status = self.tested(lambda: self.one(left))
             if isinstance(status, Ran):
                 self.recorder.update(status.id, may_fail=self.is_tested)
                 return True
@@ -72,6 +75,9 @@ class Branches(Pipelines):
             return status
         else:
             status = self.tested(lambda: self.one(left))
+        if self.is_gone or self.leaves(before):
+            self.is_gone = True
+            return status
         if self._checks_call((left,)) and self._ends_early((right,)):
             return True
         truth = self.truth(status)
@@ -79,7 +85,9 @@ class Branches(Pipelines):
         source = self.tree.excerpt(left.span)
         other: Status = not is_and
         said = _Said(source if is_and else f"! {source}", left.span, statement)
-        return self._branch(taken, lambda: self.one(right), lambda: other, said)
+        joined = self._branch(taken, lambda: self.one(right), lambda: other, said)
+        self.conditions = outside
+        return joined
 
     def _checks_call(self, condition: Sequence[Statement]) -> bool:
         """Whether a condition counts the arguments of a script, of which nobody says how it is called."""
@@ -100,7 +108,7 @@ class Branches(Pipelines):
 
     def if_(self, command: If, statement: Statement) -> Status:
         """Walk `if`."""
-        before = len(self.exits)
+        before, outside = len(self.exits), self.conditions
         status = self.tested(lambda: self.statements(command.condition))
         if self.is_gone or self.leaves(before):
             self.is_gone = True
@@ -120,7 +128,9 @@ class Branches(Pipelines):
             return self.if_(otherwise, statement) if isinstance(otherwise, If) else self.statements(otherwise)
 
         said = _Said(self.tree.excerpt(whole), whole, statement)
-        return self._branch(truth, lambda: self.statements(command.then), second, said)
+        joined = self._branch(truth, lambda: self.statements(command.then), second, said)
+        self.conditions = outside
+        return joined
 
     def case(self, command: Case, statement: Statement) -> Status:
         """Walk `case`."""
@@ -172,7 +182,7 @@ class Branches(Pipelines):
             before.join(truth, one.scope, two.scope)
         self.is_gone = one.is_gone and two.is_gone
         if self.captured is not None:
-            self.captured.append(_either_output(truth, one.output, two.output))
+            self.captured.append(either_output(truth, one.output, two.output))
         return Joined(truth, one.status, two.status)
 
     def _arm(self, walk: Callable[[], Status], before: Scope, condition: Condition) -> _Arm:
@@ -203,6 +213,8 @@ class Branches(Pipelines):
         match statement.command:
             case Call(words=()):
                 return names is _QUIET
+            case Call(words=words) if names is _IDLE and self._does_more(statement):
+                return False
             case Call(words=words):
                 name = words[0].literal
                 if name in self.scope.functions and name not in self.scope.calls:
@@ -222,6 +234,12 @@ class Branches(Pipelines):
                 return names is _QUIET
         return False
 
+    def _does_more(self, statement: Statement) -> bool:
+        """Whether the words of a command set variables, or run what changes the machine."""
+        inside = [node for node in nodes(statement) if isinstance(node, Call) and node is not statement.command and node.words]
+        names = [call.words[0].literal for call in inside]
+        return bool(assigned_names(statement)) or any(name is None or effect(name, ()) == "state" for name in names)
+
     def is_fatal(self, statements: Sequence[Statement]) -> bool:
         """Whether statements only say something and then end the script with a failure."""
         if not statements or not all(self.is_quiet(item) for item in statements[:-1]):
@@ -240,19 +258,3 @@ class Branches(Pipelines):
                     self.scope.calls = kept
                     return found
         return False
-
-
-def _either_output(truth: Truth, first: Word, second: Word) -> Word:
-    """What one of two arms printed."""
-    condition = truth if isinstance(truth, str) else None
-    ends = [word.pieces[-1].value if word.pieces and isinstance(word.pieces[-1], Text) else "" for word in (first, second)]
-    if all(end.endswith("\n") for end in ends):
-        one, two = (_without_end(word) for word in (first, second))
-        return merged([*either(condition, one, two).pieces, Text("\n")])
-    return either(condition, first, second)
-
-
-def _without_end(word: Word) -> Word:
-    last = word.pieces[-1]
-    assert isinstance(last, Text)
-    return merged([*word.pieces[:-1], Text(last.value[:-1])])

@@ -28,9 +28,10 @@ class Variable:
 
     expression: str
     """Jinja without its braces: "web_version", "item", "kernel_release.stdout"."""
-    kind: Literal["input", "fact", "loop", "registered", "computed"]
+    kind: Literal["input", "fact", "loop", "registered", "computed", "number", "lines"]
     """An input of the script (a default of the role), a fact of the machine, an item of a loop, what a task registered; or
-    an expression over such, such as the two values of a branch."""
+    an expression over such, such as the two values of a branch. A number is no text for Jinja: `1 == '1'` does not hold.
+    Lines stand only in what is being printed: the text, and a line feed after it unless it is empty."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import eq, ge, gt, le, lt, ne
-from typing import TypeAlias
 
 from goldsmith.assist.commands import Text, Word
 from goldsmith.assist.counted import FILE_TESTS
-from goldsmith.assist.expressions import any_of, atom, both, computed, expression_of, negated, quoted
+from goldsmith.assist.expressions import Truth, any_of, atom, both, computed, expression_of, negated, number_of, quoted
 from goldsmith.assist.patterns import CLASSES
 from goldsmith.assist.scope import Array
 from goldsmith.assist.syntax import Parameter, ShellWord, Test, TestBinary, TestUnary
 from goldsmith.assist.values import Values
-
-Truth: TypeAlias = bool | str | None
-"""Known, an expression, or not to be told."""
 
 _NUMERIC: Mapping[str, str] = {"-eq": "==", "-ne": "!=", "-lt": "<", "-le": "<=", "-gt": ">", "-ge": ">="}
 _COMPARISONS: Mapping[str, Callable[[int, int], bool]] = {
@@ -193,7 +189,8 @@ class Conditions:
 
     def _unary(self, operator: str, word: Word) -> Truth:
         if operator == "-n":
-            return self.is_text(word)
+            # Unquoted and empty it is no word at all: `[ -n $X ]` asks whether "-n" is a text.
+            return True if word.is_split and len(word.pieces) == 1 and word.unknown is None else self.is_text(word)
         if operator == "-z":
             return opposite(self.is_text(word))
         if operator == "-v":
@@ -256,7 +253,7 @@ def _number(word: Word) -> int | str | None:
     text = word.text
     if text is not None:
         return int(text) if re.fullmatch(r"\s*[-+]?\d+\s*", text) else 0 if not text.strip() else None
-    expression = expression_of(word)
+    expression = number_of(word)
     if expression is None:
         return None
     return expression if expression.endswith("| int") and "(" not in expression else f"{atom(expression)} | int"

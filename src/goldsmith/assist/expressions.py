@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import TypeAlias
 
 from goldsmith.assist.commands import Text, Unknown, Variable, Word
 
 _SIMPLE = re.compile(r"[A-Za-z_][\w.]*(?:\['\w+'\])*|'[^'\\]*'|\d+")
+Truth: TypeAlias = bool | str | None
+"""Known, an expression, or not to be told."""
 LONGEST = 2_000
 """Characters of an expression; one that grows beyond is given up."""
 
@@ -24,10 +27,19 @@ def atom(expression: str) -> str:
     return f"({expression})"
 
 
+def number_of(word: Word) -> str | None:
+    """The value of a word for a sum or a comparison of numbers, which may be a number already; None where it is not known."""
+    piece = word.pieces[0] if len(word.pieces) == 1 else None
+    return piece.expression if isinstance(piece, Variable) and piece.kind == "number" else expression_of(word)
+
+
 def expression_of(word: Word) -> str | None:
-    """The value of a word as an expression, or None where it is not known."""
+    """The value of a word as an expression that is a text, or None where it is not known."""
     if not word.pieces:
         return "''"
+    first = word.pieces[0]
+    if len(word.pieces) == 1 and isinstance(first, Variable) and first.kind == "number":
+        return f"{atom(first.expression)} | string"
     parts = []
     for piece in word.pieces:
         if isinstance(piece, Unknown):
@@ -39,11 +51,11 @@ def expression_of(word: Word) -> str | None:
     return joined if len(joined) <= LONGEST else None
 
 
-def computed(expression: str, source: str = "") -> Word:
+def computed(expression: str, source: str = "", *, is_number: bool = False) -> Word:
     """A word that is worth an expression."""
     if len(expression) > LONGEST:
         return unknown("its value is put together from too many parts", source)
-    return Word((Variable(expression, "computed"),), source)
+    return Word((Variable(expression, "number" if is_number else "computed"),), source)
 
 
 def unknown(reason: str, source: str = "") -> Word:

@@ -91,7 +91,9 @@ def fact(name: str, args: Sequence[Word], scope: Scope) -> Word | None:
     key = (name, *(text for text in texts if text is not None))
     if key in _CONSTANTS and scope.user is None:
         return Word.of(_CONSTANTS[key])
-    return Word((Variable(_COMMANDS[key], "fact"),)) if key in _COMMANDS else None
+    if key not in _COMMANDS:
+        return None
+    return Word((Variable(_COMMANDS[key], "number" if name == "nproc" else "fact"),))
 
 
 def _part_of_path(name: str, args: Sequence[Word]) -> Word | None:

@@ -141,6 +141,8 @@ class _Walker(Loops):
             status = self.tested(lambda: self._walked(statement))
         else:
             status = self._walked(statement)
+            if _may_end_script(statement):
+                self.stop_on_failure(status)
         self.span = outer
         return Opposite(status) if statement.is_negated else status
 
@@ -191,6 +193,14 @@ class _Walker(Loops):
             case Coprocess(statement=beside):
                 return self.opaque(statement, "it is a process beside the script", lambda: self.one(beside))
         return True
+
+
+def _may_end_script(statement: Statement) -> bool:
+    """Whether `set -e` looks at the status: that of other compound statements is one of a statement in them."""
+    match statement.command:
+        case Call() | TestCommand() | ArithmeticCommand() | Group(is_subshell=True) | Binary(operator="|" | "|&"):
+            return True
+    return False
 
 
 class _Remarks:

@@ -12,7 +12,7 @@ from goldsmith.assist.branches import Branches
 from goldsmith.assist.commands import Loop, Text, Variable, Word
 from goldsmith.assist.expressions import atom, computed, expression_of, quoted, unknown
 from goldsmith.assist.names import assigned_names, nodes
-from goldsmith.assist.statuses import Status
+from goldsmith.assist.statuses import Ran, Status
 from goldsmith.assist.syntax import Binary, Call, For, ForArithmetic, Group, If, Parameter, Statement, While
 from goldsmith.assist.wrappers import Peeled
 
@@ -22,6 +22,8 @@ _ATTEMPTS, _SECONDS = 60, 5
 """Of a loop that tries without an end, and of one that does not say how long it waits."""
 _LEAVES = frozenset({"break", "return", "exit"})
 _ITEM = "item"
+_NO_FRAME = -1
+"""What no loop of Ansible can do: leave the rounds that follow."""
 
 
 class Loops(Branches):
@@ -110,7 +112,7 @@ class Loops(Branches):
             self.scope.whole |= {_ITEM}
         before = dict(scope.variables)
         self._set(name, Word((Variable(_ITEM, "loop"),)))
-        status = self._round_frames(body)
+        status = self._round_frames(body, breaks=_NO_FRAME)
         walked, self.scope = self.scope, scope
         self.loop, self.captured = None, captured
         ran = self.recorder.since(mark)
@@ -131,7 +133,7 @@ class Loops(Branches):
             scope.variables[key] = unknown("it is what the last round of a loop left")
         scope.functions.update(walked.functions)
         self.is_gone = False
-        return [status]
+        return [status if isinstance(status, bool | Ran) else None]
 
     def _set(self, name: str, item: Word) -> bool:
         self.scope.variables[name] = item
@@ -141,10 +143,10 @@ class Loops(Branches):
         self._set(name, item)
         return self._round_frames(body)
 
-    def _round_frames(self, body: Sequence[Statement]) -> Status:
-        """Walk a body whose `break` and `continue` end the same round."""
+    def _round_frames(self, body: Sequence[Statement], breaks: int | None = None) -> Status:
+        """Walk a body whose `continue`, and unless another frame is given `break`, end the one round that is walked."""
         kept = self.loop_frames
-        self.loop_frames = (*kept, (self.frames + 1, self.frames + 1))
+        self.loop_frames = (*kept, (self.frames + 1 if breaks is None else breaks, self.frames + 1))
         status = self.in_frame(lambda: self.statements(body))
         self.loop_frames = kept
         return status
@@ -291,16 +293,13 @@ class Loops(Branches):
             return self._as_whole("REPLY", "a loop has too many rounds", body, statement)
 
         def begin(line: str) -> bool:
-            variables = self.scope.variables
-            kept = variables.get("IFS")
-            variables["IFS"] = separators
-            state_commands.run(self.values, "read", args, Word.of(line + "\n"))
-            variables.pop("IFS")
-            if kept is not None:
-                variables["IFS"] = kept
-            return True
+            return state_commands.run(self.values, "read", args, Word.of(line + "\n"), {"IFS": separators})
 
-        return self._unrolled([partial(begin, line) for line in lines], body)
+        def end() -> bool:
+            state_commands.run(self.values, "read", args, Word(()), {})
+            return False
+
+        return self._unrolled([*(partial(begin, line) for line in lines), end], body)
 
     def _later_lines(
         self, stdin: Word, args: tuple[Word, ...], separators: Word, body: Sequence[Statement], statement: Statement

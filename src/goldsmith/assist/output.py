@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from goldsmith.assist import escapes
-from goldsmith.assist.commands import Piece, Text, Word
-from goldsmith.assist.expressions import unknown
+from goldsmith.assist.commands import Piece, Text, Variable, Word
+from goldsmith.assist.expressions import Truth, atom, either, expression_of, unknown
 from goldsmith.assist.pieces import merged
 
 _DIRECTIVE = re.compile(r"%(?:%|([-+ #0]*)(\*|\d+)?(?:\.(\d+))?([a-zA-Z]))")
 _MOST = 1_000
+_ONE_VALUE = re.compile(r"%s(?:\\n|[\s,])*")
+"""A format that lists values: `printf '%s\\n' $PACKAGES`."""
 
 
 def echo(args: Sequence[Word], *, is_bash: bool) -> Word:
@@ -47,6 +49,8 @@ def printf(args: Sequence[Word]) -> Word:
     if format is None:
         return rest[0] if len(rest) == 1 else unknown("the format of printf is not known")
     values = rest[1:]
+    if any(word.is_split for word in values) and _ONE_VALUE.fullmatch(format):
+        return unknown("how many values printf is given is not known")
     pieces: list[Piece] = []
     for _ in range(_MOST):
         found = _formatted(format, values)
@@ -58,6 +62,46 @@ def printf(args: Sequence[Word]) -> Word:
         if not values or not used:
             return merged(pieces)
     return unknown("printf prints too much")
+
+
+def text_of(printed: Iterable[Word]) -> Word:
+    """What was printed piece by piece, as one text."""
+    pieces = [piece for word in printed for piece in word.pieces]
+    return merged([*(settled(piece) for piece in pieces[:-1]), *_last_lines(pieces[-1])] if pieces else ())
+
+
+def either_output(truth: Truth, first: Word, second: Word) -> Word:
+    """What one of two branches printed."""
+    condition = truth if isinstance(truth, str) else None
+    one, two = _without_end(first), _without_end(second)
+    if one is None or two is None:
+        return either(condition, *(merged(settled(piece) for piece in word.pieces) for word in (first, second)))
+    found = either(condition, one, two)
+    if all(isinstance(word.pieces[-1], Text) for word in (first, second) if word.pieces) and first.pieces and second.pieces:
+        return merged([*found.pieces, Text("\n")])
+    expression = expression_of(found)
+    return found if expression is None else Word((Variable(expression, "lines"),)) if found.pieces else found
+
+
+def settled(piece: Piece) -> Piece:
+    """A piece of what is printed, where more follows."""
+    if not isinstance(piece, Variable) or piece.kind != "lines":
+        return piece
+    return Variable(f"({atom(piece.expression)} ~ '\\n' if {piece.expression} else '')", "computed")
+
+
+def _last_lines(piece: Piece) -> tuple[Piece, ...]:
+    if not isinstance(piece, Variable) or piece.kind != "lines":
+        return (piece,)
+    return Variable(piece.expression, "registered"), Text("\n")
+
+
+def _without_end(printed: Word) -> Word | None:
+    """Without the line feed at its end, or None where there is none."""
+    if not printed.pieces:
+        return printed
+    *before, last = text_of([printed]).pieces
+    return merged([*before, Text(last.value[:-1])]) if isinstance(last, Text) and last.value.endswith("\n") else None
 
 
 def _formatted(format: str, values: Sequence[Word]) -> tuple[list[Piece], int] | None:

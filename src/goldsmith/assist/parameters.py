@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from goldsmith.assist.arithmetic import Calculator
 from goldsmith.assist.commands import Text, Word
 from goldsmith.assist.expressions import atom, computed, expression_of, quoted, unknown
 from goldsmith.assist.inputs import Inputs
-from goldsmith.assist.pieces import Fragment, joined
-from goldsmith.assist.scope import Array, Scope, Value, scalar
+from goldsmith.assist.pieces import Atom, Fragment, joined
+from goldsmith.assist.scope import Array, Scope, Value, elements_of, is_counted, scalar
 from goldsmith.assist.syntax import Arithmetic, Parameter, ShellWord
 
 
@@ -53,7 +54,7 @@ class Reading:
         if part.operation in (":-", "-", ":=", "=", ":?", "?", ":+", "+"):
             return self._with_default(base)
         if base is None:
-            return Word(())
+            return Array({}) if self._is_list() else Word(())
         if isinstance(base, Array):
             if part.slice is not None:
                 return self._array_slice(base)
@@ -68,10 +69,9 @@ class Reading:
         if part.name in ("@", "*"):
             return value
         if part.index is None:
-            return scalar(value) if value is not None else None
-        key = part.index.literal if isinstance(part.index, ShellWord) else None
-        if key in ("@", "*"):
-            return Array({"0": value}) if isinstance(value, Word) else value
+            return scalar(value) if isinstance(value, Word) or (value is not None and "0" in value.items) else None
+        if self._is_list():
+            return Array({"0": elements_of(value)}) if isinstance(value, Word) else value
         if not isinstance(value, Array):
             return (
                 value
@@ -83,10 +83,17 @@ class Reading:
         found = self._values.index(part.index, is_named=value.is_named)
         if found is None:
             return unknown("an element of an array whose key is not known")
+        if not value.is_named and not is_counted(value.items.values()):
+            return unknown("an element of an array of which nobody knows how many elements it has")
         if found.startswith("-") and not value.is_named:
             keys = list(value.items)
             found = keys[int(found)] if -int(found) <= len(keys) else ""
         return value.items.get(found)
+
+    def _is_list(self) -> bool:
+        """`$@`, `${name[@]}`: any number of words."""
+        index = self._part.index
+        return self._part.name in ("@", "*") or (isinstance(index, ShellWord) and index.literal in ("@", "*"))
 
     def _has_default(self) -> bool:
         return self._part.operation in (":-", "-", ":=", "=", ":?", "?", ":+", "+")
@@ -102,14 +109,14 @@ class Reading:
                     )
                 }
             )
-        key = part.index.literal if isinstance(part.index, ShellWord) else None
         base = self._values.value(part.name)
-        if key in ("@", "*"):
-            return (
-                Array({str(number): Word.of(name) for number, name in enumerate(base.items)})
-                if isinstance(base, Array)
-                else Word.of("0")
-            )
+        if self._is_list():
+            if isinstance(base, Word) and base.text is None:
+                return unknown(f"whether {part.name} is an array is not known")
+            if isinstance(base, Array) and not is_counted(base.items.values()):
+                return Array({"0": elements_of(unknown("an array of which nobody knows how many elements it has"))})
+            keys = base.items if isinstance(base, Array) else ("0",) if base is not None else ()
+            return Array({str(number): Word.of(key) for number, key in enumerate(keys)})
         name = scalar(base).text if base is not None else None
         if name is None or not re.fullmatch(r"\w+", name):
             return unknown(f"the variable that ${{!{part.name}}} names is not known")
@@ -123,13 +130,13 @@ class Reading:
         if isinstance(base, Array):
             return (
                 Word.of(str(len(base.items)))
-                if not any(word.is_split for word in base.items.values())
+                if is_counted(base.items.values())
                 else unknown("the length of an array is not known")
             )
         if base.text is not None:
             return Word.of(str(len(base.text)))
         expression = expression_of(base)
-        return base if expression is None else computed(f"{atom(expression)} | length")
+        return base if expression is None else computed(f"{atom(expression)} | length", is_number=True)
 
     def _with_default(self, base: Value | None) -> Word | Array | list[Fragment]:
         part, operation = self._part, self._part.operation
@@ -140,6 +147,9 @@ class Reading:
         elif base is not None and not base.pieces and not counts_empty:
             base = None
         kind = operation[-1]
+        if base is None and kind == "+" and self._is_outside():
+            base = self._values.inputs.bare(part.name)
+            counts_empty = counts_empty and base is None
         if isinstance(base, Word) and base.text is None and not counts_empty:
             return self._maybe_empty(base, kind)
         if kind == "+":
@@ -148,11 +158,16 @@ class Reading:
             return base
         return self._of_default(kind)
 
+    def _is_outside(self) -> bool:
+        """Whether the script itself never sets the parameter, so that its environment or its call may."""
+        part, scope = self._part, self._values.scope
+        is_unset = part.name not in scope.variables and part.index is None
+        return is_unset and (not part.name.isdigit() or scope.positionals is None)
+
     def _of_default(self, kind: str) -> Word | list[Fragment]:
         """The parameter has no value of the script's."""
         part, values = self._part, self._values
-        is_unset = part.name not in values.scope.variables and part.index is None
-        is_outside = is_unset and (not part.name.isdigit() or values.scope.positionals is None)
+        is_outside = self._is_outside()
         if kind == "?":
             return values.inputs.required(part.name) if is_outside else unknown(f"the script stops: {part.name} has no value")
         atoms = values.operand(part.operand, self._place)
@@ -187,14 +202,14 @@ class Reading:
             self._values.write(self._part.name, found)
         return found
 
-    def _array_slice(self, base: Array) -> Array | Word:
+    def _array_slice(self, base: Array) -> Array:
         part = self._part
         assert part.slice is not None
         offset = self._values.calculator.evaluate(part.slice.offset).text
         length = self._values.calculator.evaluate(part.slice.length).text if part.slice.length is not None else ""
         words = list(base.items.values())
-        if offset is None or length is None or any(word.is_split for word in words):
-            return unknown("a part of an array whose bounds are not known")
+        if offset is None or length is None or not is_counted(words):
+            return Array({"0": elements_of(unknown("a part of an array whose bounds are not known"))})
         first = int(offset)
         if part.name in ("@", "*"):
             words = [Word.of(self._values.scope.script), *words]
@@ -205,6 +220,8 @@ class Reading:
     def _changed(self, word: Word) -> Word:
         """After a cut, a replacement or a change of case."""
         part = self._part
+        if not is_counted([word]) and (part.slice or part.replacement or part.operation):
+            return elements_of(unknown("a change of each of several words"))
         if part.slice is not None:
             return self._slice(word)
         if part.replacement is not None:
@@ -231,7 +248,7 @@ class Reading:
             if start < 0 or start > len(text):
                 return Word(())
             end = len(text) if not length else start + int(length) if int(length) >= 0 else len(text) + int(length)
-            return Word.of(text[start:end])
+            return Word.of(text[start:end]) if end >= start else unknown("a part of a text whose end is before its beginning")
         expression = expression_of(word)
         if expression is None:
             return word
@@ -244,7 +261,8 @@ class Reading:
             if first >= 0 or first + int(length) < 0
             else ""
         )
-        return computed(f"{atom(expression)}[{first}:{end_text}]")
+        found = f"{atom(expression)}[{first}:{end_text}]"
+        return computed(found if first >= 0 else f"{found} if {atom(expression)} | length >= {-first} else ''")
 
     def _cut(self, word: Word) -> Word:
         operation = self._part.operation
@@ -269,8 +287,12 @@ class Reading:
         anchor = ""
         if not change.is_all and pattern is not None and (first := _first(pattern)) in ("#", "%"):
             anchor, plain = first, plain[1:] if not plain.startswith("\\") else plain[2:]
-        if not plain:
+        if not plain and not anchor:
             return word
+        if plain and word.text is None and re.fullmatch(plain, ""):
+            return unknown("a replacement in a value that may be empty")
+        if _has_ampersand(self._values.operand(change.text, "plain")):
+            return unknown("`&` in a replacement is the text itself, or, since bash 5.2, what was matched")
         if word.text is not None and text.text is not None:
             return Word.of(_replace_known(word.text, plain, text.text, anchor, is_all=change.is_all))
         value, other = expression_of(word), expression_of(text)
@@ -282,7 +304,10 @@ class Reading:
             return computed(f"{atom(value)} | replace({quoted(literal)}, {other}{count})")
         if text.text is None or not (anchor or change.is_all):
             return unknown("a replacement by a pattern in a value that is known later")
-        regex = {"#": rf"^(?:{plain})", "%": rf"(?:{plain})\Z", "": plain}[anchor]
+        if anchor == "%":
+            return _substituted(word, rf"(?s)^(.*?)(?:{plain})\Z", r"\g<1>" + text.text.replace("\\", r"\\"))
+        # Of `*`, Python finds the empty rest at the end once more.
+        regex = rf"(?s)^(?:{plain})" if anchor else rf"(?s)(?=.)(?:{plain})"
         return _substituted(word, regex, text.text.replace("\\", r"\\"))
 
     def _cased(self, word: Word) -> Word:
@@ -301,6 +326,13 @@ class Reading:
         return computed(f"{value} | {method}" if len(operation) == 2 else f"({value}[:1] | {method}) ~ {value}[1:]")
 
 
+def _has_ampersand(fragments: Iterable[Fragment]) -> bool:
+    return any(
+        isinstance(item, Atom) and not item.is_quoted and isinstance(item.piece, Text) and "&" in item.piece.value
+        for item in fragments
+    )
+
+
 def _first(pattern: ShellWord) -> str:
     part = pattern.parts[0] if pattern.parts else None
     value = getattr(part, "value", "")
@@ -308,7 +340,7 @@ def _first(pattern: ShellWord) -> str:
 
 
 def _replace_known(text: str, regex: str, new: str, anchor: str, *, is_all: bool) -> str:
-    whole = {"#": rf"\A(?:{regex})", "%": rf"(?:{regex})\Z", "": regex}[anchor]
+    whole = {"#": rf"\A(?:{regex})", "%": rf"(?:{regex})\Z", "": rf"(?=.)(?:{regex})" if text else rf"\A(?:{regex})"}[anchor]
     return re.sub(whole, lambda _: new, text, count=0 if is_all else 1, flags=re.DOTALL)
 
 

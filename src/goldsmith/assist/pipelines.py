@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import partial
 
 from goldsmith.assist import counted
-from goldsmith.assist.commands import Command, Redirect, Text, Variable, Word
+from goldsmith.assist.commands import Command, Condition, Redirect, Text, Variable, Word
 from goldsmith.assist.expressions import unknown
 from goldsmith.assist.names import assigned_names
+from goldsmith.assist.scope import elements_of
 from goldsmith.assist.simple_commands import Given, SimpleCommands
-from goldsmith.assist.statuses import Ran, Status
+from goldsmith.assist.statuses import Exit, Ran, Status
 from goldsmith.assist.syntax import Binary, Call, Group, Statement, While
 from goldsmith.assist.walk import writes
 from goldsmith.assist.wrappers import Peeled, name_of, peel
@@ -252,12 +253,18 @@ class Pipelines(SimpleCommands):
             self.scope.variables[name] = unknown(reason)
         self.in_frame(walk)
         inside, self.scope = self.scope, scope
+        left = {item.frame for item in self.exits[len(exits) :]} - {0}
         for name in names | {name for name, value in inside.variables.items() if scope.variables.get(name) != value}:
             scope.variables[name] = unknown(f"it is set where {reason}")
         if inside.directory != scope.directory:
             scope.directory = unknown(f"the directory is changed where {reason}")
+        if inside.positionals != scope.positionals:
+            scope.positionals = (elements_of(unknown(f"the arguments are changed where {reason}")),)
         scope.functions.update(inside.functions)
-        self.exits, self.captured, self.is_gone = exits, captured, False
+        scope.exported |= inside.exported
+        unsure = Condition(None, f"nothing leaves the statement of line {statement.span.line}", self.here(statement.span))
+        self.exits = [*exits, *(Exit(frame, (*self.conditions, unsure), None) for frame in sorted(left))]
+        self.captured, self.is_gone = captured, False
         self.print(unknown(f"it is printed where {reason}"))
         self.obstacle, self.block = kept, block
         return None

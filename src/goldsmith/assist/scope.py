@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -26,6 +26,16 @@ Value: TypeAlias = Word | Array
 def scalar(value: Value) -> Word:
     """A value without an index: of an array, its element 0."""
     return value if isinstance(value, Word) else value.items.get("0", Word(()))
+
+
+def elements_of(value: Word) -> Word:
+    """A value as the elements of an array: one that nobody knows may be any number of them."""
+    return value if value.unknown is None else replace(value, is_split=True)
+
+
+def is_counted(words: Iterable[Word]) -> bool:
+    """Whether each of the words is one argument: none is split, and none is a pattern of paths, when the play runs."""
+    return not any(word.is_split or word.glob for word in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,7 @@ def _join_elements(condition: str | None, first: Word | None, second: Word | Non
     there = first if first is not None else second
     assert there is not None
     if there.text is None or not re.fullmatch(r"[^\s*?\[]+", there.text):
-        return unknown("it is an array that differs between branches")
+        return elements_of(unknown("it is an array that differs between branches"))
     found = either(condition, first or Word(()), second or Word(()))
     return replace(found, is_split=True)
 
@@ -141,5 +151,5 @@ def _join_positionals(
     condition: str | None, first: tuple[Word, ...] | None, second: tuple[Word, ...] | None
 ) -> tuple[Word, ...] | None:
     if first is None or second is None or len(first) != len(second):
-        return (unknown("the number of arguments differs between branches"),)
+        return (elements_of(unknown("the number of arguments differs between branches")),)
     return tuple(either(condition, one, two) for one, two in zip(first, second, strict=True))

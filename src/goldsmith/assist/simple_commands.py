@@ -88,8 +88,10 @@ class SimpleCommands(Walk):
             special = self._special.get(name)
             if special is not None:
                 return special(given)
-        if peeled.wrappers[:1] != ("sudo",) and state_commands.run(self.values, name, given.args, given.stdin or self.stdin):
-            return True
+        if peeled.wrappers[:1] != ("sudo",):
+            stdin = given.stdin or self.stdin
+            if state_commands.run(self.values, name, given.args, stdin, given.environment):
+                return True
         found = self._other_script(name, first, given)
         if found is not None:
             return found()
@@ -223,17 +225,13 @@ class SimpleCommands(Walk):
     def _exit(self, given: Given) -> Status:
         code = given.args[0].text if given.args else "0"
         is_failure = code != "0"
-        if is_failure and self.shell_frame == 1:
-            self.record("exit", given.peeled, (), None, effect="control")
-            self.exits.append(Exit(0, self.conditions, False))
-        else:
-            self.exits.append(Exit(self.shell_frame, self.conditions, not is_failure))
+        self.leave_shell(given.peeled, is_failure=is_failure)
         return not is_failure
 
     def _return(self, given: Given) -> Status:
         code = given.args[0].text if given.args else "0"
         status: Status = code == "0" if code is not None else None
-        self.exits.append(Exit(self.function_frame, self.conditions, status))
+        self.exits.append(Exit(max(self.function_frame, self.shell_frame), self.conditions, status))
         return status
 
     def _leave_loop(self, given: Given, which: int) -> Status:

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from goldsmith.assist.assignments import declare
+from goldsmith.assist.assignments import ABSENT, declare, restore
 from goldsmith.assist.commands import Text, Word
-from goldsmith.assist.expressions import unknown
+from goldsmith.assist.expressions import atom, computed, expression_of, unknown
 from goldsmith.assist.output import printf
-from goldsmith.assist.scope import Array
+from goldsmith.assist.scope import Array, elements_of, is_counted
 from goldsmith.assist.syntax import Assignment, Declaration
 from goldsmith.assist.values import Values
 
@@ -36,12 +36,19 @@ _IDLE = (
 _LONG_OPTIONS = {"errexit": "e", "nounset": "u", "xtrace": "x", "noglob": "f", "allexport": "a", "verbose": "v"}
 
 
-def run(values: Values, name: str, args: Sequence[Word], stdin: Word | None) -> bool:
-    """Do what such a command does to the scope; False where the name is none of theirs."""
+def run(values: Values, name: str, args: Sequence[Word], stdin: Word | None, environment: Mapping[str, Word]) -> bool:
+    """Do what such a command does to the scope; False where the name is none of theirs.
+
+    `environment` holds for the command alone, as in `IFS=: read -r a b`.
+    """
     action = _ACTIONS.get(name)
     if action is None:
         return False
+    variables = values.scope.variables
+    outside = {name: variables.get(name, ABSENT) for name in environment}
+    variables.update(environment)
     action(values, list(args), stdin)
+    restore(variables, outside)
     return True
 
 
@@ -141,8 +148,8 @@ def _shift(values: Values, args: list[Word], _: Word | None) -> None:
     count = args[0].text if args else "1"
     if positionals is None:
         return
-    if count is None or not count.isdigit() or any(word.is_split for word in positionals):
-        values.scope.positionals = (Word(unknown("the arguments after a shift").pieces, is_split=True),)
+    if count is None or not count.isdigit() or not is_counted(positionals):
+        values.scope.positionals = (elements_of(unknown("the arguments after a shift")),)
     elif int(count) <= len(positionals):
         values.scope.positionals = positionals[int(count) :]
 
@@ -168,13 +175,16 @@ def _read(values: Values, args: list[Word], stdin: Word | None) -> None:
     if text is None or (separator not in (" \t\n", "") and len(names) > 1 and len(separator or "") > 1):
         reason = "it is read when the script runs"
         if stdin is not None and len(names) == 1 and not is_array:
-            values.write(names[0], Word(stdin.pieces[:-1]) if stdin.pieces[-1:] == (Text("\n"),) else stdin)
+            values.write(names[0], _first_line(stdin, separator))
             return
         for name in names:
             values.write(name, unknown(reason))
         return
     line = text.split("\n", 1)[0]
-    line = line if is_raw else re.sub(r"\\(.)", r"\1", line)
+    if "\\" in line and not is_raw:
+        for name in names:
+            values.write(name, unknown("read joins what backslashes quote"))
+        return
     fields = split_fields(line, separator or "", 0 if is_array else len(names))
     if is_array:
         values.scope.variables[names[0]] = Array({str(number): Word.of(field) for number, field in enumerate(fields)})
@@ -183,15 +193,31 @@ def _read(values: Values, args: list[Word], stdin: Word | None) -> None:
         values.write(name, Word.of(fields[number] if number < len(fields) else ""))
 
 
+def _first_line(text: Word, separator: str | None) -> Word:
+    """The first line of what is known when the play runs."""
+    expression = expression_of(text)
+    if expression is None or separator not in (" \t\n", ""):
+        return text if expression is None else unknown("it is read when the script runs")
+    line = f"{atom(expression)}.split('\\n')[0]"
+    return computed(f"{line}.strip(' \\t')" if separator else line)
+
+
 def split_fields(line: str, separators: str, most: int) -> list[str]:
     """The fields of a line as `read` splits it; at most so many, the last one with the rest of the line, or all for 0."""
-    if not separators:
-        return [line]
-    spaces = "".join(char for char in separators if char.isspace())
-    if spaces == separators:
-        stripped = line.strip(spaces)
-        return re.split(f"[{re.escape(spaces)}]+", stripped, maxsplit=max(0, most - 1)) if most != 1 else [stripped]
-    return line.split(separators[0], max(0, most - 1) or -1) if most != 1 else [line]
+    spaces = "".join(char for char in separators if char in " \t\n")
+    others = "".join(char for char in separators if char not in spaces)
+    rest = line.strip(spaces) if spaces else line
+    if not separators or not rest:
+        return [rest] if rest else []
+    some = f"[{re.escape(spaces)}]" if spaces else "(?!)"
+    delimiter = re.compile(f"(?:{some})*[{re.escape(others)}](?:{some})*|{some}+" if others else f"{some}+")
+    fields: list[str] = []
+    while rest and (match := delimiter.search(rest)) is not None:
+        if len(fields) == most - 1:
+            return [*fields, rest[: match.start()] if match.end() == len(rest) else rest]
+        fields.append(rest[: match.start()])
+        rest = rest[match.end() :]
+    return [*fields, rest] if rest else fields
 
 
 def _names_of_read(args: list[Word]) -> tuple[list[str], bool, bool]:

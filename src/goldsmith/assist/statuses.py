@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from goldsmith.assist.commands import Condition
-from goldsmith.assist.conditions import Truth, conjunction, disjunction, opposite
+from goldsmith.assist.conditions import conjunction, disjunction, opposite
+from goldsmith.assist.expressions import Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,18 @@ def truth_of(status: Status, ask: Callable[[int], Truth]) -> Truth:
             return conjunction(status.condition, first)
         return disjunction(conjunction(status.condition, first), conjunction(opposite(status.condition), second))
     return status
+
+
+def fails_by_itself(status: Status) -> Truth:
+    """Whether a status is a failure that no command's own failure is; None where that cannot be told."""
+    if isinstance(status, Ran):
+        return False
+    if isinstance(status, Opposite):
+        return truth_of(status.status, lambda _: None)
+    if isinstance(status, Joined):
+        first = conjunction(status.condition, fails_by_itself(status.first))
+        return disjunction(first, conjunction(opposite(status.condition), fails_by_itself(status.second)))
+    return opposite(status)
 
 
 def holds(conditions: Sequence[Condition]) -> Truth:

@@ -10,12 +10,12 @@ from typing import Literal, TypeAlias
 from goldsmith.assist import escapes, parameters
 from goldsmith.assist.arithmetic import Calculator
 from goldsmith.assist.braces import expand_braces
-from goldsmith.assist.commands import Piece, Text, Variable, Word
+from goldsmith.assist.commands import Piece, Text, Unknown, Variable, Word
 from goldsmith.assist.expressions import atom, computed, expression_of, unknown
 from goldsmith.assist.inputs import Inputs
 from goldsmith.assist.patterns import has_pattern, regex_of
 from goldsmith.assist.pieces import Atom, FieldEnd, Fragment, Nothing, joined, merged
-from goldsmith.assist.scope import Array, Scope, Value, scalar
+from goldsmith.assist.scope import Array, Scope, Value, is_counted, scalar
 from goldsmith.assist.syntax import (
     Arithmetic,
     ArithmeticExpansion,
@@ -105,7 +105,7 @@ class Values:
     def value(self, name: str, *, has_default: bool = False) -> Value | None:
         """What a name stands for: a special parameter, a variable, an input; None where it is not set."""
         special = self._special(name)
-        if special is not None:
+        if special is not None or (name.isdigit() and self.scope.positionals is not None):
             return special
         if name in self.scope.variables:
             return self.scope.variables[name]
@@ -124,7 +124,7 @@ class Values:
             case "#":
                 return (
                     Word.of(str(len(self._positionals())))
-                    if _is_counted(self._positionals())
+                    if is_counted(self._positionals())
                     else unknown("the number of arguments is not known")
                 )
             case "-":
@@ -148,7 +148,7 @@ class Values:
         words = self.scope.positionals
         if words is None:
             return None
-        if not _is_counted(words[:number]):
+        if not is_counted(words[:number]):
             return _of_list(words, number)
         return words[number - 1] if number <= len(words) else None
 
@@ -215,7 +215,10 @@ class Values:
         if isinstance(found, Array):
             return _elements(found, is_quoted, is_star=part.name == "*" or _index(part) == "*", words=found.items.values())
         if isinstance(found, list):
-            return [replace(atom, is_quoted=True) if is_quoted and isinstance(atom, Atom) else atom for atom in found]
+            return [
+                replace(item, is_quoted=item.is_quoted or is_quoted, is_expanded=True) if isinstance(item, Atom) else item
+                for item in found
+            ]
         atoms: list[Fragment] = [Atom(piece, is_quoted, True) for piece in found.pieces]
         return atoms if atoms or not is_quoted else [Atom(Text(""), True, True)]
 
@@ -235,10 +238,6 @@ class Values:
         return self._inputs
 
 
-def _is_counted(words: Sequence[Word]) -> bool:
-    return not any(word.is_split for word in words)
-
-
 def _of_list(words: Sequence[Word], number: int) -> Word:
     """The argument of a number where some of the words are split when the play runs."""
     parts = []
@@ -256,11 +255,15 @@ def _index(part: Parameter) -> str | None:
 
 def _elements(array: Array, is_quoted: bool, is_star: bool, words: Iterable[Word]) -> list[Fragment]:
     found: list[Fragment] = []
+    if is_star and is_quoted and not is_counted(array.items.values()):
+        return [Atom(piece, True, True) for piece in unknown("how many words are joined is not known").pieces]
     for number, word in enumerate(words):
         if number:
             found.append(Atom(Text(" "), True, True) if is_star and is_quoted else FieldEnd())
-        if word.is_split:
-            found += [Atom(piece, False, True) for piece in word.pieces]
+        if word.glob:
+            found += [Atom(piece, not isinstance(piece, Text), False) for piece in word.pieces]
+        elif word.is_split:
+            found += [Atom(piece, isinstance(piece, Text), True) for piece in word.pieces]
         else:
             found += [Atom(piece, is_quoted, True) for piece in word.pieces or ((Text(""),) if is_quoted else ())]
     return found or ([Nothing()] if is_quoted and not is_star else [])
@@ -323,7 +326,9 @@ def _fields(atoms: Sequence[Fragment], whole: frozenset[str]) -> list[Word]:
 
 
 def _may_split(piece: Piece, whole: frozenset[str]) -> bool:
-    return isinstance(piece, Variable) and piece.kind != "fact" and piece.expression not in whole
+    return isinstance(piece, Unknown) or (
+        isinstance(piece, Variable) and piece.kind not in ("fact", "number") and piece.expression not in whole
+    )
 
 
 def _split(fields: _Fields, text: str) -> None:

@@ -8,16 +8,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from goldsmith.assist import counted
+from goldsmith.assist import counted, output
 from goldsmith.assist.commands import Block, Command, Condition, Context, Loop, Place, Redirect, Text, Variable, Word
-from goldsmith.assist.conditions import Conditions, Truth, opposite
-from goldsmith.assist.expressions import either, unknown
+from goldsmith.assist.conditions import Conditions, opposite
+from goldsmith.assist.expressions import Truth, either, unknown
 from goldsmith.assist.inputs import Inputs
-from goldsmith.assist.pieces import merged
 from goldsmith.assist.recorder import Recorder
 from goldsmith.assist.scope import Definition, Scope, scalar
 from goldsmith.assist.state_commands import resolved
-from goldsmith.assist.statuses import Exit, Ran, Status, holds, status_of_frame, truth_of
+from goldsmith.assist.statuses import Exit, Ran, Status, fails_by_itself, holds, status_of_frame, truth_of
 from goldsmith.assist.syntax import Span, Statement, Substitution, Tree
 from goldsmith.assist.values import Values
 from goldsmith.assist.wrappers import Peeled
@@ -59,6 +58,8 @@ class Walk:
         self.block: Block | None = None
         self.is_tested = False
         """What looks at a status follows, so a failure does not end the script."""
+        self.is_substituted = False
+        """In `$(…)` bash goes on after a failure, also under `set -e`."""
         self.redirects: tuple[Redirect, ...] = ()
         """Of the groups around: where the output of a command goes that says nothing else."""
         self.stdin: Word | None = None
@@ -162,6 +163,27 @@ class Walk:
         self.scope, self.traps, self.shell_frame = scope, traps, shell
         return status
 
+    def stop_on_failure(self, status: Status) -> None:
+        """End the script, as `set -e` does, where a statement fails that is no command: `[ -n "$NAME" ]`, `(( a < b ))`."""
+        if "e" not in self.scope.options or self.is_tested or self.is_substituted or self.is_gone:
+            return
+        failure = fails_by_itself(status)
+        if failure is None or failure is False:
+            return
+        kept, source = self.conditions, self.tree.excerpt(self.span)
+        if isinstance(failure, str):
+            self.conditions = (*kept, Condition(failure, f"! ({source})", self.here()))
+        self.leave_shell(Peeled((Word.of("exit"), Word.of("1"))), is_failure=True)
+        self.conditions = kept
+
+    def leave_shell(self, peeled: Peeled, *, is_failure: bool) -> None:
+        """`exit`: a failure of the script itself is one of the play."""
+        if is_failure and self.shell_frame == 1:
+            self.record("exit", peeled, (), None, effect="control")
+            self.exits.append(Exit(0, self.conditions, False))
+        else:
+            self.exits.append(Exit(self.shell_frame, self.conditions, not is_failure))
+
     def tested(self, walk: Callable[[], Status]) -> Status:
         """Walk what a condition, `!`, `&&` or `||` looks at."""
         kept, self.is_tested = self.is_tested, True
@@ -203,7 +225,7 @@ class Walk:
         kept, self.captured = self.captured, []
         redirects, self.redirects = self.redirects, ()
         walk()
-        found = merged([piece for word in self.captured for piece in word.pieces])
+        found = output.text_of(self.captured)
         self.captured, self.redirects = kept, redirects
         return found
 
@@ -222,9 +244,10 @@ class Walk:
             status.append(self.in_subshell(lambda: self.statements(part.statements)))
             return status[0]
 
-        gone = self.is_gone
+        gone, is_inside = self.is_gone, self.is_substituted
+        self.is_substituted = self.scope.is_bash
         found = without_last_line_feeds(self.output_of(walk))
-        self.stdin, self.is_gone = stdin, gone
+        self.stdin, self.is_gone, self.is_substituted = stdin, gone, is_inside
         self.substituted = status[0]
         return found
 
@@ -257,7 +280,7 @@ class Walk:
         if command.context.obstacle or command.context.dead:
             return unknown(command.context.obstacle or command.context.dead)
         name = self.recorder.register(command.id)
-        return Word((Variable(f"{name}.stdout", "registered"), Text("\n")))
+        return Word((Variable(f"{name}.stdout", "lines"),))
 
     def prepare(
         self,
