@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import TypeAlias
+from types import TracebackType
+from typing import Self, TypeAlias
 
+from goldsmith.assist.marks import Mark, Marks, is_whiteout, mark_of
 from goldsmith.images.tree import OVERLAY_PREFIXES, is_kept, lowers_of, shown
 
 LARGEST_KEPT = 64 << 10
@@ -22,8 +24,6 @@ _TICK_NS = 20_000_000
 """A file that changed twice within one tick of the kernel's clock can look the same: 10 ms at worst, and as much to spare."""
 _MOST_LINES = 2_000
 
-_Mark: TypeAlias = tuple[int, int, int, int, int, int, int, int]
-"""Mode, user, group, size, time of content, time of change, device, number of links."""
 _Attributes: TypeAlias = tuple[tuple[str, bytes], ...]
 
 
@@ -79,7 +79,7 @@ class Changes:
 class _Before:
     """What the tree showed under a path at the look before."""
 
-    mark: _Mark
+    mark: Mark
     content: bytes | None
     attributes: _Attributes
     place: bytes | None
@@ -90,55 +90,58 @@ class Watch:
     """Looks at a tree that an overlay of `lowers` (lowest first) and `upper` shows, and at directories that lie beside it.
 
     `beside` are places that are mounted over the tree, such as "tmp", and where they are on the host; they start empty.
+    `shown` is where the overlay is mounted, if looks are to be at what the kernel reports and no more (see `marks`).
     Times of directories do not count: they change with what is in them, which is told anyway.
     """
 
-    def __init__(self, upper: Path, lowers: Sequence[Path], beside: Mapping[str, Path], hidden: str) -> None:
+    def __init__(
+        self, upper: Path, lowers: Sequence[Path], beside: Mapping[str, Path], hidden: str, shown: Path | None = None
+    ) -> None:
         """`hidden` is a directory, such as "run/goldsmith", that is no business of the script."""
-        self._hidden = os.fsencode(hidden)
-        self._upper = os.fsencode(upper)
-        self._beside = {os.fsencode(f"{name}/"): os.fsencode(place) for name, place in beside.items()}
         self._lowers: dict[bytes, Sequence[bytes]] = {b"": [os.fsencode(path) for path in reversed(lowers)]}
-        self._seen: dict[bytes, _Mark] = {}
         self._contents: dict[bytes, bytes] = {}
         self._attributes: dict[bytes, _Attributes] = {}
         self._opaque: set[bytes] = set()
         self._fresh: set[bytes] = set()
         """Paths that changed so shortly before the last look that a further change might not show in their times."""
-        self.look()
+        self._marks = Marks(upper, beside, hidden, shown)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._marks.close()
 
     def look(self) -> Changes:
-        """What differs from the look before; the first one, which is made with the watch, tells nothing."""
+        """What differs from the look before; the first one tells what differs from when the watch was made."""
         started_ns = time.time_ns()
-        found: dict[bytes, _Mark] = {}
-        _collect(self._upper, b"", found, self._hidden)
-        for prefix, place in self._beside.items():
-            _collect(place, prefix, found, self._hidden)
-        before, self._seen = self._seen, found
-        # Most looks find nothing new: comparing the items as sets costs no line of Python for each path.
-        differing = {path for path, _ in found.items() - before.items()}
-        differing |= {path for path in self._fresh - differing if path in found and self._is_rewritten(path)}
-        gone = {path for path in before.keys() - found.keys() if not _is_whiteout(before[path])}
-        changes = self._sorted(differing, gone, before)
-        for path in before.keys() - found.keys():
+        before, seen = self._marks.examine(), self._marks.seen
+        differing = {path for path, mark in before.items() if path in seen and seen[path] != mark}
+        same = ((self._fresh | before.keys()) - differing) & self._contents.keys() & seen.keys()
+        differing |= {path for path in same if self._is_rewritten(path)}
+        gone = {path: mark for path, mark in before.items() if mark is not None and path not in seen}
+        changes = self._sorted(differing, {path for path, mark in gone.items() if not is_whiteout(mark)}, before)
+        for path in gone:
             self._forget(path)
             self._opaque.discard(path)
         for path in differing:
-            self._remember(path, found[path])
-        self._fresh = {path for path in differing if found[path][5] > started_ns - _TICK_NS and path in self._contents}
+            self._remember(path, seen[path])
+        self._fresh = {path for path in differing if seen[path][5] > started_ns - _TICK_NS and path in self._contents}
         return changes
 
     # ── from marks to changes ─────────────────────────────────────────────────────────────────────────────────────────
 
-    def _sorted(self, differing: set[bytes], gone: set[bytes], before: Mapping[bytes, _Mark]) -> Changes:
+    def _sorted(self, differing: set[bytes], gone: set[bytes], before: Mapping[bytes, Mark | None]) -> Changes:
         added: list[bytes] = []
         changed: list[Changed] = []
         removed = set(gone)
-        replaced = {path for path in differing if stat.S_ISDIR(self._seen[path][0]) and self._is_opaque(path)} - self._opaque
+        replaced = {
+            path for path in differing if stat.S_ISDIR(self._marks.seen[path][0]) and self._is_opaque(path)
+        } - self._opaque
         self._opaque |= replaced
         for path in differing:
-            new, old = self._seen[path], self._before(path, before.get(path))
-            if _is_whiteout(new):
+            new, old = self._marks.seen[path], self._before(path, before.get(path))
+            if is_whiteout(new):
                 removed |= {path} if old is not None else set()
             elif old is None:
                 added.append(path)
@@ -153,45 +156,45 @@ class Watch:
             removed=tuple(sorted(map(_told, _topmost(removed)))),
         )
 
-    def _before(self, path: bytes, mark: _Mark | None) -> _Before | None:
+    def _before(self, path: bytes, mark: Mark | None) -> _Before | None:
         if mark is not None:
-            if _is_whiteout(mark):
+            if is_whiteout(mark):
                 return None
             return _Before(mark, self._contents.get(path), self._attributes.get(path, ()), None)
         head, _, name = path.rpartition(b"/")
-        if any(path.startswith(prefix) for prefix in self._beside) or self._is_hidden(head):
+        if self._marks.is_beside(path) or self._is_hidden(head):
             return None
         entry = lowers_of(self._lowers_of(head), name)[0]
         if entry is None:
             return None
         content = _small_content(entry.place, entry.status.st_mode, entry.status.st_size)
-        return _Before(_mark(entry.status), content, entry.xattrs, entry.place)
+        return _Before(mark_of(entry.status), content, entry.xattrs, entry.place)
 
-    def _fields(self, path: bytes, old: _Before, new: _Mark) -> tuple[str, ...]:
+    def _fields(self, path: bytes, old: _Before, new: Mark) -> tuple[str, ...]:
         if stat.S_IFMT(old.mark[0]) != stat.S_IFMT(new[0]) or old.mark[6] != new[6]:
             return ("type",)
         names = ("mode", "owner", "group")
         fields = [name for number, name in enumerate(names) if old.mark[number] != new[number]]
-        if _attributes(self._place(path)) != old.attributes:
+        if _attributes(self._marks.place(path)) != old.attributes:
             fields.append("attributes")
         if not stat.S_ISDIR(new[0]) and self._has_other_content(path, old, new):
             fields.insert(0, "content")
         is_touched = not stat.S_ISDIR(new[0]) and old.mark[4] != new[4]
         return tuple(fields) or (("time",) if is_touched else ())
 
-    def _has_other_content(self, path: bytes, old: _Before, new: _Mark) -> bool:
+    def _has_other_content(self, path: bytes, old: _Before, new: Mark) -> bool:
         if old.mark[3] != new[3]:
             return True
-        now = _small_content(self._place(path), new[0], new[3])
+        now = _small_content(self._marks.place(path), new[0], new[3])
         if old.content is not None and now is not None:
             return old.content != now
         if old.mark[4] == new[4] or not stat.S_ISREG(new[0]):
             return False
-        return old.place is None or not filecmp.cmp(old.place, self._place(path), shallow=False)
+        return old.place is None or not filecmp.cmp(old.place, self._marks.place(path), shallow=False)
 
     def _lines(self, path: bytes, old: _Before, fields: tuple[str, ...]) -> tuple[int, int] | None:
-        mark = self._seen[path]
-        now = _small_content(self._place(path), mark[0], mark[3])
+        mark = self._marks.seen[path]
+        now = _small_content(self._marks.place(path), mark[0], mark[3])
         if "content" not in fields or old.content is None or now is None or not stat.S_ISREG(mark[0]):
             return None
         one, other = old.content.splitlines(keepends=True), now.splitlines(keepends=True)
@@ -202,11 +205,11 @@ class Watch:
 
     # ── what is remembered ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _remember(self, path: bytes, mark: _Mark) -> None:
+    def _remember(self, path: bytes, mark: Mark) -> None:
         self._forget(path)
-        if _is_whiteout(mark):
+        if is_whiteout(mark):
             return
-        place = self._place(path)
+        place = self._marks.place(path)
         if attributes := _attributes(place):
             self._attributes[path] = attributes
         if not stat.S_ISDIR(mark[0]) and not path.startswith(_NOT_KEPT):
@@ -219,17 +222,11 @@ class Watch:
         self._attributes.pop(path, None)
 
     def _is_rewritten(self, path: bytes) -> bool:
-        mark = self._seen[path]
-        return _small_content(self._place(path), mark[0], mark[3]) != self._contents.get(path)
-
-    def _place(self, path: bytes) -> bytes:
-        for prefix, place in self._beside.items():
-            if path.startswith(prefix):
-                return place + b"/" + path.removeprefix(prefix)
-        return self._upper + b"/" + path
+        mark = self._marks.seen[path]
+        return _small_content(self._marks.place(path), mark[0], mark[3]) != self._contents.get(path)
 
     def _is_opaque(self, path: bytes) -> bool:
-        return any(_attribute(self._place(path), f"{prefix}opaque") == b"y" for prefix in OVERLAY_PREFIXES)
+        return any(_attribute(self._marks.place(path), f"{prefix}opaque") == b"y" for prefix in OVERLAY_PREFIXES)
 
     def _is_hidden(self, directory: bytes) -> bool:
         """Whether nothing of the layers below shows in a directory."""
@@ -240,40 +237,6 @@ class Watch:
             head, _, name = directory.rpartition(b"/")
             self._lowers[directory] = lowers_of(self._lowers_of(head), name)[1]
         return self._lowers[directory]
-
-
-def _collect(directory: bytes, prefix: bytes, found: dict[bytes, _Mark], hidden: bytes) -> None:
-    """The marks of all that is below a directory. What goes while it is looked at is not there."""
-    try:
-        with os.scandir(directory) as listing:
-            for item in listing:
-                try:
-                    status = item.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                path = prefix + item.name
-                found[path] = _mark(status)
-                if item.is_dir(follow_symlinks=False) and path != hidden:
-                    _collect(item.path, path + b"/", found, hidden)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-
-
-def _mark(status: os.stat_result) -> _Mark:
-    return (
-        status.st_mode,
-        status.st_uid,
-        status.st_gid,
-        status.st_size,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_rdev,
-        status.st_nlink,
-    )
-
-
-def _is_whiteout(mark: _Mark) -> bool:
-    return stat.S_ISCHR(mark[0]) and mark[6] == 0
 
 
 def _small_content(place: bytes, mode: int, size: int) -> bytes | None:

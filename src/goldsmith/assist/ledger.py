@@ -117,10 +117,12 @@ def trace(
         _need_bash(sandbox, parent)
         sandbox.put_tree(staged, SCRIPTS)
         beside = {name: sandbox.place(f"/{name}") for name in _BESIDE}
-        watch = Watch(upper, parent.lowers, beside, _OURS)
         names = {script.path: script.path for script in scripts}
         observer = Observer(upper, parent.lowers)
-        with Tracer(pipes, watch, observer, names, options.patience_s, stopping) as tracer:
+        with (
+            Watch(upper, parent.lowers, beside, _OURS, sandbox.place("/")) as watch,
+            Tracer(pipes, watch, observer, names, options.patience_s, stopping) as tracer,
+        ):
             if options.proxy is not None:
                 options.proxy.listener = tracer.reached
             code, faults = _run(entries, posix, sandbox, tracer, options, cancellation, stopping)
