@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from tests.machines.machine_workbench import BUSYBOX, can_make_sandboxes
 GOLDSMITH = Path(__file__).parents[2] / ".venv/bin/goldsmith"
 EPOCH = 1_700_000_000
 
+IMPATIENT = """
+import sys
+from goldsmith.cli import main
+from goldsmith.registry import sqlite
+
+sqlite.BUSY_MS = int(sys.argv.pop(1))
+main()
+"""
 PROJECT = """
 image "base" {
   template = "base"
@@ -63,12 +72,15 @@ class SmallProject:
     cache: Path
     environment: dict[str, str] = field(default_factory=dict)
 
-    def goldsmith(self, *arguments: str, code: int | None = 0, mounts: str = "") -> str:
+    def goldsmith(self, *arguments: str, code: int | None = 0, mounts: str = "", patience_ms: int | None = None) -> str:
         """Run a command, check its exit code and return what it printed.
 
         `mounts` are shell commands that run before it in a mount namespace of their own: the host sees none of them.
+        `patience_ms` is how long it waits for whoever else writes to the registry, in place of half a minute.
         """
         command = [str(GOLDSMITH), *arguments]
+        if patience_ms is not None:
+            command = [sys.executable, "-c", IMPATIENT, str(patience_ms), *arguments]
         if mounts:
             command = ["unshare", "--mount", "sh", "-ec", f'{mounts}\nexec "$@"', "sh", *command]
         environment = {**os.environ, "GOLDSMITH_CACHE": str(self.cache), "PACKER_NO_COLOR": "1", **self.environment}

@@ -156,24 +156,27 @@ def _run(site: Site, seed: int, seconds: float, only: Sequence[str] = ()) -> Non
     Racer(site, seed, only).run(seconds)
 
 
-def race_and_kill(site: Site, rounds: int, seed: int) -> None:
-    """Pairs of racers; one is killed after a while, the other before a random statement or file operation of its own."""
-    chance = random.Random(seed)
-    for number in range(rounds):
-        place = chance.randint(1, 400)
-        children = [
-            fork(partial(_run, site, seed + 2 * number, 5)),
-            fork(dying_at(site, place, partial(_race_with, site, seed + 2 * number + 1))),
-        ]
-        time.sleep(0.1 + chance.random() * 0.2)
-        for child in children:
-            kill(child)
-        assert site.faults() == []
+def race_and_kill(site: Site, seconds: float, seed: int, processes: int = 4) -> int:
+    """Always so many racers, of which one after the other is killed: half of them after a while, half before a random
+    statement or file operation of their own. Gives how many were; what they left is for the caller to judge."""
+    chance, racers, killed = random.Random(seed), list[int](), 0
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        racers = [racer for racer in racers if os.waitpid(racer, os.WNOHANG)[0] == 0]
+        while len(racers) < processes:
+            seed, killed = seed + 1, killed + 1
+            dying = dying_at(site, chance.randint(1, 400), partial(_race_with, site, seed, seconds))
+            racers.append(fork(dying if seed % 2 else partial(_run, site, seed, seconds)))
+        time.sleep(chance.uniform(0.1, 0.8))
+        kill(racers.pop(0))
+    for racer in racers:
+        kill(racer)
+    return killed
 
 
-def _race_with(site: Site, seed: int, registry: Registry) -> None:
+def _race_with(site: Site, seed: int, seconds: float, registry: Registry) -> None:
     registry.close()
-    Racer(site, seed).run(5)
+    Racer(site, seed).run(seconds)
 
 
 class Racer:
