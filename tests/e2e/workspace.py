@@ -19,6 +19,8 @@ class Workspace:
     root: Path
     cache: Path
     environment: dict[str, str] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    """Words before the commands, as `nsenter`."""
 
     def write(self, name: str, text: str) -> Path:
         """Write a file below the project."""
@@ -30,8 +32,7 @@ class Workspace:
     def goldsmith(self, *arguments: str, code: int | None = 0, timeout: float = 1500) -> str:
         """Run a command, check its exit code and return what it printed."""
         done = subprocess.run(
-            [GOLDSMITH, *arguments],
-            cwd=self.root,
+            [*self.before, "env", f"--chdir={self.root}", GOLDSMITH, *arguments],
             env=self.env(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
