@@ -19,6 +19,7 @@ settings.register_profile(
 settings.load_profile("goldsmith")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow tests that share what takes long run in one process (`--dist loadgroup`): those of a file, all of the fleet."""
     for item in items:

@@ -110,7 +110,7 @@ def _nested(pairs: Sequence[Json]) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for pair in pairs:
         name = str(pair["bucket"] if "bucket" in pair else pair["key"])
-        value = _nested(pair["pairs"]) if "bucket" in pair else pair["value"]
+        value = _nested(pair["pairs"]) if "bucket" in pair else pair.get("value")
         if isinstance(value, dict) and isinstance(found.get(name), dict):
             _merge(found[name], value)
         else:
