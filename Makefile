@@ -7,7 +7,7 @@ demo:
 
 test: moto sigstore
 	@.venv/bin/pytest -n 2 --dist worksteal -m "not slow"
-	@.venv/bin/pytest -n 2 --dist loadgroup -m slow
+	@.venv/bin/pytest -n 2 --dist loadfile -m slow
 
 # A server that answers as AWS does, for the tests of what talks to AWS. It has an environment of its own (180 MB).
 moto:

@@ -6,6 +6,7 @@ import os
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped] # it has no types
 
 # Machines and their load differ, so no example has a deadline, and slow generation is no fault of a test. Fixtures that are
 # shared by the examples of a test are meant: each example makes its own place in them.
@@ -19,10 +20,14 @@ settings.register_profile(
 settings.load_profile("goldsmith")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow tests that share what takes long run in one process (`--dist loadgroup`): those of a file, all of the fleet."""
-    for item in items:
-        if item.get_closest_marker("slow"):
-            fixtures = item.fixturenames if isinstance(item, pytest.Function) else []
-            item.add_marker(pytest.mark.xdist_group("fleet" if "fleet" in fixtures else item.nodeid.partition("::")[0]))
+class BySharing(LoadFileScheduling):  # type: ignore[misc]
+    """Tests of a file run in one process, and all end-to-end tests, which share a fleet that takes minutes to make."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return "tests/e2e" if scope.startswith("tests/e2e/") else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> BySharing | None:
+    """The scheduler of `--dist loadfile`."""
+    return BySharing(config, log) if config.getvalue("dist") == "loadfile" else None
