@@ -16,10 +16,14 @@ class Qmp:
     def __init__(self, path: Path, timeout_s: float = 10.0) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.settimeout(timeout_s)
-        self._socket.connect(str(path))
         self._lines = self._socket.makefile("rb")
-        self._read()
-        self.execute("qmp_capabilities")
+        try:
+            self._socket.connect(str(path))
+            self._read()
+            self.execute("qmp_capabilities")
+        except BaseException:
+            self.close()
+            raise
 
     def execute(self, command: str, arguments: Mapping[str, object] | None = None) -> object:
         """Run a command and return its answer. Raises `MachineError` with code `vm.refused` or `vm.gone`."""
