@@ -12,21 +12,16 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.assist.debian_tree import make_debian_tree
-from tests.assist.proof_workbench import SCRIPT, claim_of, ground_on, named, write_role, wrong_tasks
+from tests.assist.proof_workbench import SCRIPT, claim_of, convert_and_prove, ground_on, named, write_role, wrong_tasks
 
-from goldsmith.assist.convert import Options, convert
-from goldsmith.assist.divergences import read_divergences
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proof import Proof, prove, run_originals
 from goldsmith.assist.runs import Ground
-from goldsmith.assist.script_set import read_scripts
 from goldsmith.assist.stacked import StackedTree
-from goldsmith.assist.trial import Trial
-from goldsmith.assist.writing_out import write_files
 from goldsmith.hcl.diagnostics import GoldsmithError
 
 SCRIPTS = Path(__file__).parents[1] / "tests/assist/scripts"
@@ -70,16 +65,6 @@ def _scripts(ground: Ground, place: Path, words: list[str]) -> Iterator[bool]:
             continue
         _tell(path.name, proof, time.monotonic() - started, ", ".join(f"{n} {fate}" for fate, n in shares.items()))
         yield proof.verdict == "proven"
-
-
-def convert_and_prove(path: Path, ground: Ground, output: Path) -> tuple[Proof, Mapping[str, int]]:
-    """The proof of one script, traced and converted, and what became of its commands."""
-    trial = Trial(scripts=read_scripts([path]), ground=ground)
-    ledger = trial.trace()
-    made = convert(trial.scripts, Options(name=path.stem, ledger=ledger))
-    write_files(made.files, output, force=True)
-    answers = read_divergences(path.with_suffix(".divergences.yml"))
-    return prove(trial.claim(made, output, ledger, answers), ground), made.shares
 
 
 def needs_of(path: Path) -> list[str]:

@@ -7,10 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from goldsmith.assist.convert import Options, convert
+from goldsmith.assist.divergences import read_divergences
 from goldsmith.assist.parent import Parent
-from goldsmith.assist.proof import Claim
+from goldsmith.assist.proof import Claim, Proof, prove
 from goldsmith.assist.runs import Ground
+from goldsmith.assist.script_set import read_scripts
 from goldsmith.assist.shell import Script
+from goldsmith.assist.trial import Trial
+from goldsmith.assist.writing_out import write_files
 from goldsmith.events import ignore
 from goldsmith.machines.cancellation import Cancellation
 from goldsmith.project import Request, Session
@@ -176,3 +181,13 @@ def ground_on(parent: Parent, place: Path) -> Iterator[Ground]:
     """Where runs take place; nothing of them is left."""
     with Session(None, place, Request(), ignore, Cancellation()) as session:
         yield Ground(parent=parent, session=session, emit=ignore, within_s=120)
+
+
+def convert_and_prove(path: Path, ground: Ground, output: Path) -> tuple[Proof, Mapping[str, int]]:
+    """The proof of one script, traced and converted, and what became of its commands."""
+    trial = Trial(scripts=read_scripts([path]), ground=ground)
+    ledger = trial.trace()
+    made = convert(trial.scripts, Options(name=path.stem, ledger=ledger))
+    write_files(made.files, output, force=True)
+    answers = read_divergences(path.with_suffix(".divergences.yml"))
+    return prove(trial.claim(made, output, ledger, answers), ground), made.shares

@@ -24,13 +24,14 @@ from goldsmith.hcl.diagnostics import UserError
 from goldsmith.images.merge import copy_layer
 from goldsmith.provisioners.ansible import find_ansible
 from tests.assist.debian_tree import debian_parent
-from tests.assist.proof_workbench import HANDLERS, SCRIPT, TASKS, claim_of, ground_on, named, write_role
+from tests.assist.proof_workbench import HANDLERS, SCRIPT, TASKS, claim_of, convert_and_prove, ground_on, named, write_role
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(find_ansible() is None, reason="ansible-playbook is not installed"),
 ]
 TODAY = date(2026, 11, 26)
+SCRIPTS = Path(__file__).with_name("scripts")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,15 @@ def test_a_role_that_does_the_same_is_proven_and_certified(ground: Ground, tmp_p
     refused = replace(proof, verdict="refused")
     assert certify(refused, claim, ground, signer) is None
     assert not path.exists()
+
+
+# All of them take minutes: `python -m benchmarks.proofs`.
+@pytest.mark.parametrize("name", ["09-touch-links", "17-installers"])
+def test_what_is_converted_is_proven(name: str, ground: Ground, tmp_path: Path) -> None:
+    proof, shares = convert_and_prove(SCRIPTS / f"{name}.sh", ground, tmp_path / "role")
+
+    assert (proof.verdict, proof.shortcomings) == ("proven", ())
+    assert shares and "shell" not in shares
 
 
 def test_a_wrong_role_is_refused_with_its_task_and_a_diff(ground: Ground, originals: Originals, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from goldsmith.assist.folding import folded
 from goldsmith.assist.guards import quoted
 from goldsmith.assist.handlers import placed
 from goldsmith.assist.installing import with_fetched_programs
-from goldsmith.assist.observed import changes_files, effects_of, guarded_by, told
+from goldsmith.assist.observed import as_seen, changes_files, effects_of, guarded_by, told
 from goldsmith.assist.role import Input, Role, ScriptTasks, role_files, role_name
 from goldsmith.assist.scope import Input as ScriptInput
 from goldsmith.assist.secret_places import is_credential
@@ -168,11 +168,19 @@ def _settled(decision: Decision, vault: Vault, ledger: Ledger | None) -> Decisio
         if task.kind == "shell" and isinstance(script, Word):
             task = replace(task, args={**task.args, "cmd": vault.script(script, decision.command)})
         if ledger is not None:
-            task = guarded_by(task, effects_of(task, decision.command.name, ledger), ledger)
+            effects = effects_of(task, decision.command.name, ledger)
+            task = guarded_by(as_seen(task, decision.command, effects), effects, ledger)
         tasks.append(replace(task, notes=tuple(vault.hidden(note) for note in task.notes)))
-    is_guarded = decision.fate == "shell" and tasks and all(task.kind == "guard" for task in tasks)
-    fate: Fate = "guard" if is_guarded else decision.fate
-    return replace(decision, fate=fate, tasks=tuple(tasks), reason=vault.hidden(decision.reason))
+    return replace(decision, fate=_fate(decision, tasks), tasks=tuple(tasks), reason=vault.hidden(decision.reason))
+
+
+def _fate(decision: Decision, tasks: Sequence[Task]) -> Fate:
+    """What became of the command after what was observed: guards may have come, and a module may have gone."""
+    if decision.fate not in ("shell", "module") or not tasks:
+        return decision.fate
+    if all(task.kind == "guard" for task in tasks):
+        return "guard"
+    return "shell" if any(task.kind == "shell" for task in tasks) else decision.fate
 
 
 def _inputs(given: Sequence[ScriptInput], vault: Vault) -> tuple[Input, ...]:

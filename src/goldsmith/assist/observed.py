@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from goldsmith.assist.commands import Argument, Command, Text, Word
-from goldsmith.assist.guards import quoted
+from goldsmith.assist.guards import quoted, run
 from goldsmith.assist.tasks import Task
 
 if TYPE_CHECKING:
@@ -34,6 +35,31 @@ def changes_files(command: Command, ledger: Ledger) -> bool:
         if effect.command.split()[:1] == [command.name] and not effect.approximate
     ]
     return any(not path.startswith(_PASSING) for effect in effects for path in effect.touched)
+
+
+def as_seen(task: Task, command: Command, effects: Sequence[Effect]) -> Task:
+    """The task; or the command as it stands, where its build was seen not to leave what tells that it is done."""
+    touched = {path for effect in effects for path in effect.touched if not path.startswith(_PASSING)}
+    if not task.rule.startswith("builds.") or not touched or task.kind not in ("module", "guard"):
+        return task
+    done = _done(task)
+    if done is None or any(done in effect.added for effect in effects):
+        return task
+    plain = run(command, task.name, task.rule, kind="shell")
+    return replace(task, module=plain.module, args=plain.args, kind="shell", changed_when=True, environment=plain.environment)
+
+
+def _done(task: Task) -> str | None:
+    """The file that tells that a build is done; empty where its name is not known, None where something else tells."""
+    made = task.args.get("creates")
+    if isinstance(made, Word):
+        return made.text
+    if task.module != "community.general.make":
+        return None
+    directory, target = task.args.get("chdir"), task.args.get("target")
+    if not isinstance(directory, Word) or not isinstance(target, Word) or directory.text is None or target.text is None:
+        return ""
+    return posixpath.join(directory.text, target.text)
 
 
 def guarded_by(task: Task, effects: Sequence[Effect], ledger: Ledger) -> Task:
