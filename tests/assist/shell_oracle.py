@@ -11,9 +11,10 @@ import re
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from os.path import normpath
 from pathlib import Path
 
 import jinja2
@@ -94,7 +95,11 @@ def run(given: Given) -> Ran | None:
             )
         except subprocess.TimeoutExpired:
             return None
-        return Ran(tuple(_events(marks.read_bytes())), done.returncode, _BROKEN.search(done.stderr) is not None)
+        return Ran(
+            tuple(_events(marks.read_bytes().replace(os.fsencode(script), b"script"))),
+            done.returncode,
+            _BROKEN.search(done.stderr) is not None,
+        )
 
 
 def _function(kind: str, answers: Mapping[str, Answer]) -> str:
@@ -165,18 +170,12 @@ class _Play:
     def compare(self) -> Belief:
         places = {0}
         """How many of bash's calls may be accounted for."""
-        for obstacle, group in groupby(
-            self._reading.commands, lambda item: bool(item.context.obstacle) and not item.context.dead
-        ):
-            commands = list(group)
-            if obstacle:
-                places = self._anything(commands, places)
-                # Where bash came to no later call, it may have left the script here.
-                self._may_end |= len(self._ran.events) in places and any(item.name == "exit" for item in commands)
+        commands = [item for item in self._reading.commands if not item.context.dead]
+        for is_vague, group in groupby(commands, lambda item: bool(item.context.obstacle) or _is_mixed(item, commands)):
+            if is_vague:
+                places = self._anything(list(group), places)
                 continue
-            for command in commands:
-                if command.context.dead:
-                    continue
+            for command in group:
                 places, ends = self._step(command, places)
                 if ends or self._belief.faults:
                     return self._end(places)
@@ -184,13 +183,16 @@ class _Play:
 
     def _end(self, places: set[int]) -> Belief:
         events = self._ran.events
-        if self._may_end:
+        is_vague = self._belief.vague > 0 or any(item.context.obstacle for item in self._reading.commands)
+        is_cut_short = len(events) in places and self._ran.code != 0 and is_vague and "set -e" in self._given.text
+        if self._may_end or is_cut_short:
+            # Of a status that nobody knows, conversion does not say that `set -e` ends the script there.
             self._belief.faults = []
         elif not self._belief.faults and len(events) not in places:
             self._belief.faults.append(f"conversion ends after {max(places)} calls, bash goes on: {events[max(places)]}")
         return self._belief
 
-    def _anything(self, commands: Iterable[Command], places: set[int]) -> set[int]:
+    def _anything(self, commands: Sequence[Command], places: set[int]) -> set[int]:
         """What stays shell as a whole may make any of its calls, and end the script."""
         marks = [(item.args[0].text if item.args else None) for item in commands if item.name in MARKS.values()]
         found = set(places)
@@ -199,6 +201,8 @@ class _Play:
                 place += 1
                 found.add(place)
         self._belief.vague += len(marks)
+        # Where bash came to no later call, it may have left the script here.
+        self._may_end |= len(self._ran.events) in found and any(item.name == "exit" for item in commands)
         return found
 
     def _step(self, command: Command, places: set[int]) -> tuple[set[int], bool]:
@@ -230,6 +234,7 @@ class _Play:
             self._belief.vague += 1
             return places | after, False
         if not after:
+            after = places
             place = max(places)
             seen = self._ran.events[place] if place < len(self._ran.events) else "the end"
             self._belief.faults.append(f"conversion runs {self._shown(command)} (line {command.place.line}), bash: {seen}")
@@ -250,6 +255,11 @@ class _Play:
 
     def _matched(self, command: Command, items: Sequence[object], place: int) -> int | None:
         """How many calls a command is, where bash made them here."""
+        if command.context.retries is not None:
+            tries = 0
+            while place + tries < len(self._ran.events) and self._is(command, self._ran.events[place + tries]):
+                tries += 1
+            return tries or None
         for number, item in enumerate(items):
             if command.context.loop is not None:
                 self._context[command.context.loop.variable] = item
@@ -265,7 +275,7 @@ class _Play:
         if not _fits(patterns, list(event.args)):
             return False
         directory, exported = self._known(command.directory), command.environment.get(_EXPORTED)
-        if directory is not None and directory != event.directory:
+        if directory is not None and normpath(f"/{directory.strip('/')}") != event.directory:
             return False
         if exported is not None and (value := self._known(exported)) is not None and value != (event.exported or ""):
             return False
@@ -334,6 +344,12 @@ class _Play:
 def _result(answer: Answer) -> Mapping[str, object]:
     text = answer.output.rstrip("\n")
     return {"rc": answer.code, "failed": answer.code != 0, "stdout": text, "stdout_lines": text.split("\n") if text else []}
+
+
+def _is_mixed(command: Command, commands: Sequence[Command]) -> bool:
+    """Whether a command is one of several in a loop: a role does each for all items before the next."""
+    loop = command.context.loop
+    return loop is not None and sum(item.context.loop is loop for item in commands) > 1
 
 
 def _fits(patterns: Sequence[list[str] | str], args: list[str]) -> bool:

@@ -121,7 +121,7 @@ class _Author(Words):
         ]
 
     def _state(self) -> Lines:
-        options = ("set +e", "set -e", "set +u", "set -f; set +f") if self._has_flow else (":",)
+        options = ("set +u", "set -f; set +f") if self._has_flow else (":",)
         return [
             self._pick(
                 lambda: f"set -- {self._several(self._word, 0, 3)}",
@@ -179,8 +179,8 @@ class _Author(Words):
             lambda: f"( {self._condition(depth - 1)} )",
         )
 
-    def _test_alone(self, _: int) -> Lines:
-        return [self._condition(1)]
+    def _test_alone(self, depth: int) -> Lines:
+        return [self._one("set +e", "set -e", *[self._condition(1)] * 5) if depth == _DEEPEST else self._condition(1)]
 
     # Compound commands
 
@@ -199,7 +199,7 @@ class _Author(Words):
         return [*lines, "fi"]
 
     def _case(self, depth: int) -> Lines:
-        lines = [f"case {self._one(self._word(), '$' + self._name())} in"]
+        lines = [f"case {self._one(self._scalar(), '$' + self._name())} in"]
         for _ in range(self._random.randint(1, 3)):
             patterns = "|".join(self._one(*PATTERNS) for _ in range(self._random.randint(1, 2)))
             lines += [f"{patterns})", *self._block(depth), self._one(";;", ";;", ";;", ";;", ";;", ";&", ";;&")]

@@ -93,9 +93,11 @@ class Calculator:
         found = self.condition(condition)
         if isinstance(found, bool):
             return self.evaluate(arms.left if found else arms.right)
-        one, two = number_of(self.evaluate(arms.left)), number_of(self.evaluate(arms.right))
+        words = self.evaluate(arms.left), self.evaluate(arms.right)
+        one, two = (number_of(word) for word in words)
         if found is None or one is None or two is None:
             return unknown("a part of a sum is not known")
+        one, two = (_as_number(word, text) for word, text in zip(words, (one, two), strict=True))
         return computed(f"{atom(one)} if {atom(found)} else {atom(two)}", is_number=True)
 
     def _apply(self, operator: str, left: Word, right: Word) -> Word:

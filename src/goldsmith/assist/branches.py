@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -135,16 +135,7 @@ class Branches(Pipelines):
     def case(self, command: Case, statement: Statement) -> Status:
         """Walk `case`."""
         word = self.values.join(command.word)
-        if any(arm.end != ";;" for arm in command.arms):
-            return self.opaque(
-                statement, "an arm of a case goes on in the next one", lambda: self._all(arm.body for arm in command.arms)
-            )
         return self._arms(command, command.arms, word, statement)
-
-    def _all(self, bodies: Iterable[Sequence[Statement]]) -> Status:
-        for body in bodies:
-            self.statements(body)
-        return None
 
     def _arms(self, command: Case, arms: Sequence[Arm], word: Word, statement: Statement) -> Status:
         if not arms:
@@ -156,7 +147,22 @@ class Branches(Pipelines):
         patterns = "|".join(self.tree.excerpt(pattern.span) for pattern in first.patterns)
         said = _Said(f"{self.tree.excerpt(command.word.span)} is {patterns}", command.word.span, statement)
         rest_of_arms = partial(self._arms, command, rest, word, statement)
-        return self._branch(truth, partial(self.statements, first.body), rest_of_arms, said)
+        return self._branch(truth, partial(self._body_of, command, arms, word, statement), rest_of_arms, said)
+
+    def _body_of(self, command: Case, arms: Sequence[Arm], word: Word, statement: Statement) -> Status:
+        """Walk the body of the first arm, and where it does not end with `;;` what comes after it."""
+        first, rest = arms[0], arms[1:]
+        before, outside = len(self.exits), self.conditions
+        status = self.statements(first.body)
+        if first.end == ";;" or not rest:
+            return status
+        if self.is_gone or self.leaves(before):
+            self.is_gone = True
+            return status
+        go_on = self._body_of if first.end == ";&" else self._arms
+        status = go_on(command, rest, word, statement)
+        self.conditions = outside
+        return status
 
     def _branch(self, truth: Truth, first: Callable[[], Status], second: Callable[[], Status], said: _Said) -> Status:
         """Walk two arms, of which the first one runs where a condition holds."""
@@ -182,18 +188,19 @@ class Branches(Pipelines):
             before.join(truth, one.scope, two.scope)
         self.is_gone = one.is_gone and two.is_gone
         if self.captured is not None:
-            self.captured.append(either_output(truth, one.output, two.output))
+            self.print(either_output(truth, one.output, two.output))
         return Joined(truth, one.status, two.status)
 
     def _arm(self, walk: Callable[[], Status], before: Scope, condition: Condition) -> _Arm:
         self.scope = before.copy()
-        kept, captured = self.conditions, self.captured
+        kept, captured, depth = self.conditions, self.captured, self.captured_at
         self.conditions = (*kept, condition)
         self.captured = [] if captured is not None else None
+        self.captured_at = len(self.conditions)
         self.is_gone = False
         status = walk()
         output = merged([piece for word in self.captured or () for piece in word.pieces])
-        self.conditions, self.captured = kept, captured
+        self.conditions, self.captured, self.captured_at = kept, captured, depth
         return _Arm(self.scope, status, self.is_gone, output)
 
     # What statements amount to

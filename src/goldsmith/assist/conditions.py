@@ -9,7 +9,7 @@ from operator import eq, ge, gt, le, lt, ne
 from goldsmith.assist.commands import Text, Word
 from goldsmith.assist.counted import FILE_TESTS
 from goldsmith.assist.expressions import Truth, any_of, atom, both, computed, expression_of, negated, number_of, quoted
-from goldsmith.assist.patterns import CLASSES
+from goldsmith.assist.patterns import CLASSES, has_pattern
 from goldsmith.assist.scope import Array
 from goldsmith.assist.syntax import Parameter, ShellWord, Test, TestBinary, TestUnary
 from goldsmith.assist.values import Values
@@ -113,6 +113,8 @@ class Conditions:
         pattern = self._values.pattern(written)
         if pattern is None:
             if any(part.is_indirect for part in written.parts if isinstance(part, Parameter)):
+                return None
+            if any(text and has_pattern(text) and not is_quoted for text, is_quoted in self._values.fragments(written)):
                 return None
             return self._equal(left, right)
         if left.text is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from goldsmith.assist.commands import Place, Variable, Word
-from goldsmith.assist.expressions import atom, computed, expression_of
+from goldsmith.assist.expressions import atom, computed, expression_of, unknown
 from goldsmith.assist.names import assigned_by, nodes
 from goldsmith.assist.scope import Input, Scope
 from goldsmith.assist.syntax import Parameter, ShellWord, Tree
@@ -97,7 +97,9 @@ class Inputs:
         if default.unknown is not None:
             return default
         if is_only and not any(isinstance(piece, Variable) and piece.kind != "input" for piece in default.pieces):
-            return self._variable(name, default)
+            word = self._variable(name, default)
+            first = self._found[name].default
+            return word if first in (None, default) else _instead(word, first, default)
         word = self._variable(name, Word(()))
         given, other = expression_of(word), expression_of(default)
         return (
@@ -152,3 +154,11 @@ class Inputs:
                 for part in nodes(node.parts):
                     if isinstance(part, Parameter) and part.name:
                         self._places.setdefault(part.name, Place(tree.path, span.line, span.end_line, span.start, span.end))
+
+
+def _instead(word: Word, first: Word | None, default: Word) -> Word:
+    """A variable whose default is another one each time that it is read, as in a loop."""
+    given, other, written = expression_of(word), expression_of(default), expression_of(first or Word(()))
+    if given is None or other is None or written is None:
+        return unknown("its default differs each time that it is read")
+    return computed(f"{atom(other)} if {given} == {atom(written)} else {given}")

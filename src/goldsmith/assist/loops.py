@@ -122,6 +122,9 @@ class Loops(Branches):
             and not any(command.context.registers or command.context.obstacle for command in ran if not self.obstacle)
             and not (changed & {key for key in before if before[key] is not None})
             and walked.directory == scope.directory
+            and walked.positionals == scope.positionals
+            and walked.options == scope.options
+            and walked.exported == scope.exported
             and len(self.exits) == len(exits)
             and captured is None
         )
@@ -131,6 +134,8 @@ class Loops(Branches):
             return []
         for key in {name, *changed}:
             scope.variables[key] = unknown("it is what the last round of a loop left")
+        if isinstance(items, tuple) and walked.variables[name] == Word((Variable(_ITEM, "loop"),)):
+            scope.variables[name] = items[-1]
         scope.functions.update(walked.functions)
         self.is_gone = False
         return [status if isinstance(status, bool | Ran) else None]
@@ -309,7 +314,10 @@ class Loops(Branches):
         reason = "a loop reads lines that are known only when the script runs"
         if expression is None or self.loop is not None or separators.text is None or not names:
             return self._as_whole(names[0] if names else "REPLY", reason, body, statement)
-        lines = f"{expression}_lines" if expression.endswith(".stdout") else f"{atom(expression)}.splitlines()"
+        is_registered = isinstance(stdin.pieces[0], Variable) and stdin.pieces[0].kind == "registered"
+        lines = f"{expression}_lines" if is_registered else f"{atom(expression)}.split('\\n')"
+        if separators.text.isspace():
+            lines = f"{lines} | map('trim') | list"
         kept = dict(self.scope.variables)
         for number, name in enumerate(names[1:], 1):
             self.scope.variables[name] = _field(number, len(names), separators.text)
@@ -338,8 +346,15 @@ class Loops(Branches):
         attempt = self._attempt_of(acting[0])
         if attempt is None:
             return []
+        if self._goes_on_after(acting[0]):
+            return []
         must = any(self._fails(item) for item in body)
         return self._tried(attempt, count, body, must=must)
+
+    def _goes_on_after(self, statement: Statement) -> bool:
+        """Whether success leaves more than the loop, and what it leaves out acts."""
+        names = {node.words[0].literal for node in nodes(statement) if isinstance(node, Call) and node.words}
+        return bool(names & {"return", "exit"}) and not all(self.is_quiet(item) for item in self.following)
 
     def _attempt_of(self, statement: Statement) -> Statement | None:
         """What a body tries, where success leaves the loop."""
@@ -371,6 +386,8 @@ class Loops(Branches):
         ran = [command for command in self.recorder.since(mark) if command.effect != "control"]
         if len(ran) == 1 and self.captured is None:
             self.recorder.update(ran[0].id, may_fail=not must)
+            for name in assigned_names(tuple(body)):
+                self.scope.variables[name] = unknown("it is set by each of several attempts")
             return [status]
         self.recorder.take_back(mark)
         self.exits = exits

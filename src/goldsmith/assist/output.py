@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from goldsmith.assist import escapes
 from goldsmith.assist.commands import Piece, Text, Variable, Word
-from goldsmith.assist.expressions import Truth, atom, either, expression_of, unknown
+from goldsmith.assist.expressions import Truth, atom, computed, either, expression_of, unknown
 from goldsmith.assist.pieces import merged
 
 _DIRECTIVE = re.compile(r"%(?:%|([-+ #0]*)(\*|\d+)?(?:\.(\d+))?([a-zA-Z]))")
@@ -87,7 +87,18 @@ def settled(piece: Piece) -> Piece:
     """A piece of what is printed, where more follows."""
     if not isinstance(piece, Variable) or piece.kind != "lines":
         return piece
-    return Variable(f"({atom(piece.expression)} ~ '\\n' if {piece.expression} else '')", "computed")
+    value = atom(piece.expression)
+    return Variable(f"({value} ~ '\\n' if {value} else '')", "computed")
+
+
+def without_empty_end(word: Word) -> Word:
+    """A text without line feeds at its end, also where its last value is empty."""
+    *before, last = word.pieces or (Text(""),)
+    previous = before[-1] if before else None
+    ends = isinstance(previous, Text) and previous.value.endswith("\n")
+    ends = ends or (isinstance(previous, Variable) and "'\\n'" in previous.expression)
+    expression = expression_of(word) if ends and isinstance(last, Variable) else None
+    return word if expression is None else computed(f"{atom(expression)}.rstrip('\\n')", word.source)
 
 
 def _last_lines(piece: Piece) -> tuple[Piece, ...]:

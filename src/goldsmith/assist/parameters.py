@@ -179,7 +179,9 @@ class Reading:
                     values.write(part.name, found)
                 return found
         if kind == "=":
-            values.write(part.name, joined(atoms))
+            found = joined(atoms)
+            values.write(part.name, found)
+            return found
         return atoms
 
     def _maybe_empty(self, base: Word, kind: str) -> Word:
@@ -284,12 +286,14 @@ class Reading:
         text = self._values.join(change.text)
         if plain is None or text.unknown is not None:
             return word if word.unknown is not None else unknown("a replacement that is not known")
+        if not plain and change.is_all:
+            return unknown("a pattern that begins with a slash")
         anchor = ""
         if not change.is_all and pattern is not None and (first := _first(pattern)) in ("#", "%"):
             anchor, plain = first, plain[1:] if not plain.startswith("\\") else plain[2:]
         if not plain and not anchor:
             return word
-        if plain and word.text is None and re.fullmatch(plain, ""):
+        if word.text is None and re.fullmatch(plain, ""):
             return unknown("a replacement in a value that may be empty")
         if _has_ampersand(self._values.operand(change.text, "plain")):
             return unknown("`&` in a replacement is the text itself, or, since bash 5.2, what was matched")

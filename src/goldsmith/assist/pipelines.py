@@ -263,7 +263,7 @@ class Pipelines(SimpleCommands):
         scope.functions.update(inside.functions)
         scope.exported |= inside.exported
         unsure = Condition(None, f"nothing leaves the statement of line {statement.span.line}", self.here(statement.span))
-        self.exits = [*exits, *(Exit(frame, (*self.conditions, unsure), None) for frame in sorted(left))]
+        self.exits = [*exits, *(Exit(frame, (*self.conditions, unsure), None, scope.copy()) for frame in sorted(left))]
         self.captured, self.is_gone = captured, False
         self.print(unknown(f"it is printed where {reason}"))
         self.obstacle, self.block = kept, block

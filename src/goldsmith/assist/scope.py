@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from goldsmith.assist.commands import Place, Word
-from goldsmith.assist.expressions import either, unknown
+from goldsmith.assist.expressions import Truth, either, unknown
 from goldsmith.assist.syntax import Statement, Tree
 
 
@@ -108,8 +108,11 @@ class Scope:
         self.directory, self.stack, self.umask, self.options = other.directory, other.stack, other.umask, other.options
         self.positionals = other.positionals
 
-    def join(self, condition: str | None, first: Scope, second: Scope) -> None:
+    def join(self, condition: Truth, first: Scope, second: Scope) -> None:
         """Become what holds after a branch: the first scope where the condition holds, else the second."""
+        if isinstance(condition, bool):
+            self.become(first if condition else second)
+            return
         self.become(second)
         for name in first.variables.keys() | second.variables.keys():
             one, two = first.variables.get(name), second.variables.get(name)
@@ -117,7 +120,13 @@ class Scope:
                 self.variables[name] = _join(condition, one, two)
         self.exported = first.exported | second.exported
         self.functions = {**first.functions, **second.functions}
-        self.local = {**first.local, **second.local}
+        self.options = first.options | second.options
+        # What only one of them made local is still the caller's in the other.
+        self.local = {
+            **{name: _join(condition, old, second.variables.get(name)) for name, old in first.local.items()},
+            **{name: _join(condition, first.variables.get(name), old) for name, old in second.local.items()},
+            **{name: old for name, old in first.local.items() if name in second.local},
+        }
         if first.directory.pieces != second.directory.pieces:
             self.directory = either(condition, first.directory, second.directory)
         if first.positionals != second.positionals:
@@ -138,6 +147,8 @@ def _join(condition: str | None, first: Value | None, second: Value | None) -> V
 def _join_elements(condition: str | None, first: Word | None, second: Word | None) -> Word:
     """An element that one of two arrays may lack: unquoted and empty, it is no word at all."""
     if first is not None and second is not None:
+        if first != second and not is_counted((first, second)):
+            return elements_of(unknown("it is an array that differs between branches"))
         return either(condition, first, second)
     there = first if first is not None else second
     assert there is not None
@@ -150,6 +161,6 @@ def _join_elements(condition: str | None, first: Word | None, second: Word | Non
 def _join_positionals(
     condition: str | None, first: tuple[Word, ...] | None, second: tuple[Word, ...] | None
 ) -> tuple[Word, ...] | None:
-    if first is None or second is None or len(first) != len(second):
+    if first is None or second is None or len(first) != len(second) or not is_counted((*first, *second)):
         return (elements_of(unknown("the number of arguments differs between branches")),)
     return tuple(either(condition, one, two) for one, two in zip(first, second, strict=True))

@@ -5,17 +5,17 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from goldsmith.assist import output, state_commands
 from goldsmith.assist.assignments import assign, restore
-from goldsmith.assist.commands import Redirect, Text, Word
+from goldsmith.assist.commands import Piece, Redirect, Text, Variable, Word
 from goldsmith.assist.facts import RELEASE_FILES, RELEASE_NAMES, fact, in_release_file
 from goldsmith.assist.pieces import merged
 from goldsmith.assist.scope import Definition
 from goldsmith.assist.shell import parse_text
-from goldsmith.assist.statuses import Exit, Status
+from goldsmith.assist.statuses import Status
 from goldsmith.assist.syntax import (
     Call,
     DoubleQuoted,
@@ -101,7 +101,7 @@ class SimpleCommands(Walk):
             return True
         status = self.record(name, peeled, given.redirects, given.stdin, environment=given.environment)
         if "exec" in peeled.wrappers and not self.is_tested:
-            self.exits.append(Exit(self.shell_frame, self.conditions, status))
+            self.leave(self.shell_frame, status)
         return status
 
     @property
@@ -190,7 +190,7 @@ class SimpleCommands(Walk):
             if item.operator in ("<<", "<<-"):
                 stdin = self._here_document(item)
             elif item.operator == "<<<":
-                stdin = merged([*self.values.join(item.word).pieces, Text("\n")])
+                stdin = merged([*map(_as_text, self.values.join(item.word).pieces), Text("\n")])
             elif item.operator == "<" and (inner := _process(item.word)) is not None and inner.operator == "<(":
                 stdin = self.output_of(partial(self.in_subshell, partial(self.statements, inner.statements)))
             elif _process(item.word) is not None:
@@ -231,14 +231,14 @@ class SimpleCommands(Walk):
     def _return(self, given: Given) -> Status:
         code = given.args[0].text if given.args else "0"
         status: Status = code == "0" if code is not None else None
-        self.exits.append(Exit(max(self.function_frame, self.shell_frame), self.conditions, status))
+        self.leave(max(self.function_frame, self.shell_frame), status)
         return status
 
     def _leave_loop(self, given: Given, which: int) -> Status:
         count = given.args[0].text if given.args else "1"
         if self.loop_frames and count is not None and count.isdigit():
             frames = self.loop_frames[-min(int(count), len(self.loop_frames))]
-            self.exits.append(Exit(frames[which], self.conditions, True))
+            self.leave(frames[which], True)
         return True
 
     def _trap(self, given: Given) -> Status:
@@ -283,16 +283,16 @@ class SimpleCommands(Walk):
     def _body(self, definition: Definition, args: tuple[Word, ...] | None, environment: Mapping[str, Word]) -> Status:
         scope = self.scope
         kept = scope.positionals, scope.local, scope.calls, scope.file
-        tree, frame, loops = self.tree, self.function_frame, self.loop_frames
+        tree, frame, loops, following = self.tree, self.function_frame, self.loop_frames, self.following
         scope.positionals, scope.local = args, {name: scope.variables.get(name) for name in environment}
         scope.variables.update(environment)
         scope.calls, scope.file = (*scope.calls, definition.name), definition.tree.path
-        self.tree, self.function_frame, self.loop_frames = definition.tree, self.frames + 1, ()
+        self.tree, self.function_frame, self.loop_frames, self.following = definition.tree, self.frames + 1, (), ()
         status = self.in_frame(lambda: self.statements((definition.body,)))
         scope = self.scope
         restore(scope.variables, scope.local)
         scope.positionals, scope.local, scope.calls, scope.file = kept
-        self.tree, self.function_frame, self.loop_frames = tree, frame, loops
+        self.tree, self.function_frame, self.loop_frames, self.following = tree, frame, loops, following
         return status
 
     def _other_script(self, name: str, first: Word, given: Given) -> Callable[[], Status] | None:
@@ -490,6 +490,11 @@ def _descriptor(item: Redirection) -> int:
 def _process(word: ShellWord | None) -> ProcessSubstitution | None:
     part = word.parts[0] if word is not None and len(word.parts) == 1 else None
     return part if isinstance(part, ProcessSubstitution) else None
+
+
+def _as_text(piece: Piece) -> Piece:
+    """A piece of a here-string, which has a line also where it is empty; what a task registered would have none."""
+    return replace(piece, kind="computed") if isinstance(piece, Variable) and piece.kind == "registered" else piece
 
 
 def _without_tabs(body: ShellWord) -> ShellWord:

@@ -62,6 +62,8 @@ def change_directory(values: Values, target: Word) -> None:
 def resolved(target: Word, directory: Word) -> Word:
     """A path from a directory, without `.` and `..` where it is known."""
     first = target.pieces[0] if target.pieces else Text("")
+    if target.text in ("", "."):
+        return directory
     if isinstance(first, Text) and not first.value.startswith("/"):
         target = directory + Word.of("/") + target
     text = target.text
@@ -116,7 +118,9 @@ def _unset(values: Values, args: list[Word], _: Word | None) -> None:
         name = word.text or ""
         if match := re.fullmatch(r"(\w+)\[(\w+)\]", name):
             array = values.scope.variables.get(match[1])
-            if isinstance(array, Array):
+            if isinstance(array, Array) and not is_counted(array.items.values()):
+                values.scope.variables[match[1]] = unknown("an array of which nobody knows how many elements it has")
+            elif isinstance(array, Array):
                 kept = {key: value for key, value in array.items.items() if key != match[2]}
                 values.scope.variables[match[1]] = Array(kept, array.is_named)
         elif re.fullmatch(r"\w+", name):

@@ -9,6 +9,7 @@ from typing import TypeAlias, Union
 from goldsmith.assist.commands import Condition
 from goldsmith.assist.conditions import conjunction, disjunction, opposite
 from goldsmith.assist.expressions import Truth
+from goldsmith.assist.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Exit:
     """0 where the whole play ends with a failure."""
     conditions: tuple[Condition, ...]
     status: Status
+    scope: Scope
+    """What holds there."""
 
 
 def truth_of(status: Status, ask: Callable[[int], Truth]) -> Truth:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Literal, TypeAlias
 
 from goldsmith.assist import escapes, parameters
@@ -78,11 +79,13 @@ class Values:
         if written is None:
             return ""
         result = ""
-        for part in self._atoms(written.parts, "plain", is_first=True, keeps_backslashes=True):
-            if not isinstance(part, Atom) or not isinstance(part.piece, Text):
+        atoms = self._atoms(written.parts, "plain", is_first=True, keeps_backslashes=True)
+        for is_quoted, group in groupby(atoms, lambda item: isinstance(item, Atom) and item.is_quoted):
+            texts = [item.piece.value if isinstance(item, Atom) and isinstance(item.piece, Text) else None for item in group]
+            if None in texts:
                 return None
-            text = part.piece.value
-            result += re.escape(text) if part.is_quoted else regex_of(text, is_greedy=is_greedy)
+            text = "".join(text for text in texts if text is not None)
+            result += re.escape(text) if is_quoted else regex_of(text, is_greedy=is_greedy)
         return result
 
     def fragments(self, written: ShellWord) -> list[tuple[str | None, bool]]:
@@ -305,24 +308,25 @@ class _Fields:
 
 def _fields(atoms: Sequence[Fragment], whole: frozenset[str]) -> list[Word]:
     fields = _Fields()
-    unquoted = "".join(
-        item.piece.value for item in atoms if isinstance(item, Atom) and isinstance(item.piece, Text) and not item.is_quoted
-    )
-    has_glob = has_pattern(unquoted)
+    for is_end, group in groupby(
+        (item for item in atoms if not isinstance(item, Nothing)), lambda item: isinstance(item, FieldEnd)
+    ):
+        if not is_end:
+            _fill(fields, [item for item in group if isinstance(item, Atom)], whole)
+        fields.end()
+    return fields.words
+
+
+def _fill(fields: _Fields, atoms: Sequence[Atom], whole: frozenset[str]) -> None:
+    has_glob = has_pattern("".join(item.piece.value for item in atoms if isinstance(item.piece, Text) and not item.is_quoted))
     for item in atoms:
-        if isinstance(item, Nothing):
-            continue
-        if isinstance(item, FieldEnd):
-            fields.end()
-        elif item.is_quoted or not isinstance(item.piece, Text):
+        if item.is_quoted or not isinstance(item.piece, Text):
             fields.add(_protected(item.piece, has_glob), is_split=not item.is_quoted and _may_split(item.piece, whole))
         elif not item.is_expanded:
             if item.piece.value:
                 fields.add(item.piece, glob=has_pattern(item.piece.value))
         else:
             _split(fields, item.piece.value)
-    fields.end()
-    return fields.words
 
 
 def _may_split(piece: Piece, whole: frozenset[str]) -> bool:

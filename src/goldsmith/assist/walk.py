@@ -52,6 +52,8 @@ class Walk:
         self.frames, self.shell_frame, self.function_frame = 0, 1, 1
         self.loop_frames: tuple[tuple[int, int], ...] = ()
         """The frames that `break` and `continue` leave, the innermost last."""
+        self.following: tuple[Statement, ...] = ()
+        """Statements of the same function that come after the one that is walked."""
         self.loop: Loop | None = None
         self.retries: tuple[int, int] | None = None
         self.obstacle, self.dead = "", ""
@@ -65,6 +67,8 @@ class Walk:
         self.stdin: Word | None = None
         self.captured: list[Word] | None = None
         """What is printed, where something takes it."""
+        self.captured_at = 0
+        """How many conditions hold for all of it."""
         self.substituted: Status = True
         """The status of the last substitution, which is that of an assignment."""
         self.traps: list[str] = []
@@ -90,11 +94,12 @@ class Walk:
 
     def statements(self, statements: Sequence[Statement]) -> Status:
         """Walk statements in order; `is_gone` says afterwards whether control has left them for good."""
-        outside = self.conditions
+        outside, following = self.conditions, self.following
         status: Status = True
         self.is_gone = False
         for number, statement in enumerate(statements):
             before = len(self.exits)
+            self.following = (*statements[number + 1 :], *following)
             status = self.one(statement)
             if self.is_gone or self.leaves(before):
                 rest = statements[number + 1 :]
@@ -102,7 +107,7 @@ class Walk:
                 self.is_gone = True
                 break
             self._keep_status(status, statements[number + 1 : number + 2])
-        self.conditions = outside
+        self.conditions, self.following = outside, following
         return status
 
     def _each(self, statements: Sequence[Statement]) -> Status:
@@ -153,14 +158,17 @@ class Walk:
         mine = [left for left in self.exits[before:] if left.frame == frame]
         self.exits[before:] = [left for left in self.exits[before:] if left.frame != frame]
         self.is_gone = any(not left.conditions[depth:] for left in self.exits[before:])
+        for left in reversed(mine):
+            self.scope.join(holds(left.conditions[depth:]), left.scope, self.scope.copy())
         return status_of_frame(mine, depth, final)
 
     def in_subshell(self, walk: Callable[[], Status]) -> Status:
         """Walk what changes no state of the shell around it."""
-        scope, traps, shell = self.scope, self.traps, self.shell_frame
-        self.scope, self.traps, self.shell_frame = scope.copy(), [], self.frames + 1
+        scope, traps, shell, loops = self.scope, self.traps, self.shell_frame, self.loop_frames
+        # In a subshell `break` knows no loop that stands outside of it.
+        self.scope, self.traps, self.shell_frame, self.loop_frames = scope.copy(), [], self.frames + 1, ()
         status = self.in_frame(walk)
-        self.scope, self.traps, self.shell_frame = scope, traps, shell
+        self.scope, self.traps, self.shell_frame, self.loop_frames = scope, traps, shell, loops
         return status
 
     def stop_on_failure(self, status: Status) -> None:
@@ -180,9 +188,13 @@ class Walk:
         """`exit`: a failure of the script itself is one of the play."""
         if is_failure and self.shell_frame == 1:
             self.record("exit", peeled, (), None, effect="control")
-            self.exits.append(Exit(0, self.conditions, False))
+            self.leave(0, False)
         else:
-            self.exits.append(Exit(self.shell_frame, self.conditions, not is_failure))
+            self.leave(self.shell_frame, not is_failure)
+
+    def leave(self, frame: int, status: Status) -> None:
+        """Note that control leaves a frame here."""
+        self.exits.append(Exit(frame, self.conditions, status, self.scope.copy()))
 
     def tested(self, walk: Callable[[], Status]) -> Status:
         """Walk what a condition, `!`, `&&` or `||` looks at."""
@@ -223,16 +235,18 @@ class Walk:
     def output_of(self, walk: Callable[[], Status]) -> Word:
         """What is printed while something is walked."""
         kept, self.captured = self.captured, []
+        depth, self.captured_at = self.captured_at, len(self.conditions)
         redirects, self.redirects = self.redirects, ()
         walk()
         found = output.text_of(self.captured)
-        self.captured, self.redirects = kept, redirects
+        self.captured, self.captured_at, self.redirects = kept, depth, redirects
         return found
 
     def print(self, word: Word) -> None:
-        """Take what a command prints."""
+        """Take what a command prints; where something may have left before, it is printed only where nothing did."""
         if self.captured is not None:
-            self.captured.append(word)
+            truth = holds(self.conditions[self.captured_at :])
+            self.captured.append(word if truth is True else output.either_output(truth, word, Word(())))
 
     def substitute(self, part: Substitution, scope: Scope) -> Word:
         """What `$(…)` is worth: its output without the line feeds at its end."""
@@ -390,7 +404,7 @@ def without_last_line_feeds(word: Word) -> Word:
         if text := last.value.rstrip("\n"):
             pieces.append(Text(text))
             break
-    return Word(tuple(pieces), word.source)
+    return output.without_empty_end(Word(tuple(pieces), word.source))
 
 
 def writes(redirects: Sequence[Redirect], fd: int) -> bool:
