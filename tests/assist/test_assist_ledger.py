@@ -204,7 +204,12 @@ def test_a_script_that_fails_hangs_or_ends_the_machine_is_told_clearly(bench: Be
     asking = bench.trace("read answer || answer=none\necho $answer > /etc/answer\n")
     assert asking.blame("/etc/answer")
 
-    for endless in ("sleep 1000\n", "while :; do :; done\n", "until test -e /etc/never; do sleep 0.1; done\n"):
+    for endless in (
+        "sleep 1000\n",
+        "while :; do :; done\n",
+        "until test -e /etc/never; do sleep 0.1; done\n",
+        "while date >> /etc/x; do date >> /etc/y; done\n",
+    ):
         stuck = bench.trace("mkdir /etc/a\n" + endless, patience_s=1)
         assert [fault.code for fault in stuck.faults] == ["trace.no-end"]
         assert stuck.faults[0].what.startswith("s1.sh:3")
@@ -212,6 +217,22 @@ def test_a_script_that_fails_hangs_or_ends_the_machine_is_told_clearly(bench: Be
 
     booted = bench.trace("sudo reboot || true\nrm -rf /usr /bin /etc || true\n")
     assert {"trace.reboot", "trace.root-removed"} <= {fault.code for fault in booted.faults}
+
+
+def test_secrets_are_in_no_word_that_is_told(bench: Bench) -> None:
+    heard: list[str] = []
+    bench.output = lambda _stream, line: heard.append(line)
+    ledger = bench.trace(
+        "echo 'app:correct-horse' | chpasswd || true\n"
+        'mkdir "/etc/$API_TOKEN"\n'
+        "echo correct-horse $API_TOKEN\n"
+        "curl -u app:battery-staple http://localhost/battery-staple\n",
+        API_TOKEN="given-by-name",
+    )
+
+    told = "".join([*(effect.command + effect.expanded for effect in ledger.effects), str(ledger.faults), *heard])
+    assert "<sensitive> <sensitive>" in heard
+    assert not any(secret in told for secret in ("correct-horse", "given-by-name", "battery-staple"))
 
 
 def test_what_is_no_shell_script_is_refused_by_name(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from goldsmith.assist.proxy import Proxy
 from goldsmith.assist.shell import Script
 from goldsmith.machines import Journal
 from goldsmith.machines.cancellation import Cancellation
+from goldsmith.machines.machine import OutputSink
 from tests.machines.machine_workbench import BUSYBOX, can_make_sandboxes
 
 BASH = Path("/bin/bash")
@@ -53,6 +54,7 @@ class Bench:
         self.parent = Parent(name="small", lowers=(tree,))
         self.place = place
         self.proxy: Proxy | None = None
+        self.output: OutputSink | None = None
         self.runs = 0
 
     def trace(self, *scripts: Script | str, patience_s: float = 60, **environment: str) -> Ledger:
@@ -64,5 +66,7 @@ class Bench:
             item if isinstance(item, Script) else Script(f"s{number}.sh", f"#!/bin/bash -e\n{item}".encode())
             for number, item in enumerate(scripts, 1)
         ]
-        options = TraceOptions(environment={"LC_ALL": "C", **environment}, patience_s=patience_s, proxy=self.proxy)
+        options = TraceOptions(
+            environment={"LC_ALL": "C", **environment}, patience_s=patience_s, proxy=self.proxy, output=self.output
+        )
         return trace(given, self.parent, options, Journal(self.place / "journal"), work, Cancellation())

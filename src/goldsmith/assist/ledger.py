@@ -14,11 +14,14 @@ from goldsmith.assist.downloads import Download, downloads_of
 from goldsmith.assist.effects import Effect, words_of
 from goldsmith.assist.parent import Parent
 from goldsmith.assist.proxy import Proxy
+from goldsmith.assist.redact import SHORTEST_ELSEWHERE, Redactor
 from goldsmith.assist.script_set import lay_out
+from goldsmith.assist.secret_places import is_credential
 from goldsmith.assist.shell import BASH, POSIX, Script, interpreter
 from goldsmith.assist.summaries import Observer
 from goldsmith.assist.tracing import PRELUDE, SCRIPTS, TRACE, Step, Tracer
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError, UserError
+from goldsmith.hcl.redaction import redacted, redacted_diagnostics
 from goldsmith.machines import Journal, Sandbox
 from goldsmith.machines.cancellation import Cancellation, Cancelled
 from goldsmith.machines.machine import OutputSink
@@ -102,6 +105,7 @@ def trace(
     upper.mkdir()
     pipes.mkdir()
     lay_out(scripts, staged)
+    secrets = _secrets(scripts, options.environment)
     stopping = cancellation.child()
     started = time.monotonic()
     with Sandbox(
@@ -125,16 +129,16 @@ def trace(
         ):
             if options.proxy is not None:
                 options.proxy.listener = tracer.reached
-            code, faults = _run(entries, posix, sandbox, tracer, options, cancellation, stopping)
+            code, faults = _run(entries, posix, sandbox, tracer, options, cancellation, stopping, secrets)
     effects = tuple(_effect(number, step) for number, step in enumerate(tracer.steps, 1))
     downloads = _downloads(options.proxy, effects, scripts) if options.proxy is not None else ()
     return Ledger(
         parent=parent.name,
         scripts=tuple(posix),
-        effects=tuple(_with_urls(effect, downloads) for effect in effects),
-        downloads=downloads,
+        effects=tuple(_told(effect, downloads, secrets) for effect in effects),
+        downloads=tuple(replace(item, url=redacted(item.url, secrets)) for item in downloads),
         exit_code=code,
-        faults=(*faults, *_disasters(effects)),
+        faults=redacted_diagnostics((*faults, *_disasters(effects)), secrets),
         posix=tuple(name for name, is_posix in posix.items() if is_posix),
         seconds=time.monotonic() - started,
         own_s=tracer.own_s,
@@ -180,10 +184,11 @@ def _run(
     options: TraceOptions,
     cancellation: Cancellation,
     stopping: Cancellation,
+    secrets: Sequence[str],
 ) -> tuple[int, list[Diagnostic]]:
     """The exit code of the last script that ran, and why the others did not."""
     for script in scripts:
-        name, last = script.path, _LastLines(options.output)
+        name, last = script.path, _LastLines(options.output, secrets)
         environment = {"BASH_ENV": _PRELUDE, "GOLDSMITH_TRACE": TRACE} | ({"GOLDSMITH_POSIX": "1"} if posix[name] else {})
         flags = interpreter(script.text)[1] + script.flags
         command = ["bash", *([f"-{flags}"] if flags else []), f"{SCRIPTS}/{name}", *(script.arguments or ())]
@@ -197,31 +202,33 @@ def _run(
             return _KILLED, [_endless(tracer, options.patience_s)]
         tracer.finish(code)
         if code:
-            return code, [_failed(name, code, tracer.steps, last.lines)]
+            return code, [_failed(name, code, tracer.steps, last.lines, options)]
     return 0, []
 
 
 class _LastLines:
     """Passes on what a script says, and keeps the end of it for a message."""
 
-    def __init__(self, sink: OutputSink | None) -> None:
+    def __init__(self, sink: OutputSink | None, secrets: Sequence[str]) -> None:
         self.lines: list[str] = []
         self._sink = sink
+        self._secrets = secrets
 
     def __call__(self, stream: Literal["out", "err"], line: str) -> None:
         self.lines = [*self.lines[-7:], line]
         if self._sink is not None:
-            self._sink(stream, line)
+            self._sink(stream, redacted(line, self._secrets))
 
 
-def _failed(name: str, code: int, steps: Sequence[Step], said: Sequence[str]) -> Diagnostic:
+def _failed(name: str, code: int, steps: Sequence[Step], said: Sequence[str], options: TraceOptions) -> Diagnostic:
     last = next((step for step in reversed(steps) if step.site.file == name and not step.is_control), None)
     place = f"; the last command was {last.site}: {_short(last.command)}" if last is not None else ""
     return Diagnostic(
         code="trace.script-failed",
         what=f'"{name}" ended with exit code {code}{place}',
         why="\n".join(said),
-        next="It must run to its end on this parent: give what it needs with -env, or choose another parent.",
+        next="It must run to its end on this parent: give what it needs with -env, "
+        f"{'' if options.proxy else 'let it reach servers with -network=record, '}or choose another parent.",
     )
 
 
@@ -230,7 +237,7 @@ def _endless(tracer: Tracer, patience_s: float) -> Diagnostic:
     place = f"{step.site}: {_short(step.command)}" if step is not None else "a command"
     return Diagnostic(
         code="trace.no-end",
-        what=f"{place} was ended: nothing changed for {patience_s:.0f} s",
+        what=f"{place} was ended: nothing new happened for {patience_s:.0f} s",
         why="it waits for what does not come in a sandbox, such as a service or an answer, or it is a loop without end",
         next="Let it run at first boot or in a virtual machine, or give it more time with -patience.",
     )
@@ -289,9 +296,22 @@ def _downloads(proxy: Proxy, effects: Sequence[Effect], scripts: Sequence[Script
     return downloads_of(proxy.exchanges, effects, scripts, contents)
 
 
-def _with_urls(effect: Effect, downloads: Sequence[Download]) -> Effect:
-    urls = tuple(dict.fromkeys(item.url for item in downloads if item.effect == effect.id))
-    return replace(effect, urls=urls) if urls else effect
+def _told(effect: Effect, downloads: Sequence[Download], secrets: Sequence[str]) -> Effect:
+    """The effect with what it downloaded, and without secrets."""
+    urls = tuple(dict.fromkeys(redacted(item.url, secrets) for item in downloads if item.effect == effect.id))
+    command, expanded = redacted(effect.command, secrets), redacted(effect.expanded, secrets)
+    return replace(effect, urls=urls, command=command, expanded=expanded)
+
+
+def _secrets(scripts: Sequence[Script], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """What stands as a secret in the scripts, or is given under the name of one; short ones would be a part of any word."""
+    redactor = Redactor()
+    for script in scripts:
+        redactor.redact(script.text.decode(errors="replace"), script.path)
+        for name, value in {**environment, **script.environment}.items():
+            if is_credential(name):
+                redactor.redact(value, name, whole=True)
+    return tuple(item.value for item in redactor.hidden if len(item.value) >= SHORTEST_ELSEWHERE)
 
 
 def _is_within(line: int, place: Place) -> bool:

@@ -99,8 +99,8 @@ class Tracer:
     """Answers the shell while a script runs; a context manager. The steps are complete when it is left.
 
     `directory` is where the pipes are made; `files` says what the scripts are called, by their path below `SCRIPTS`.
-    `cancellation` is asked to stop when no new command was reached and no file changed for `patience_s` seconds; `stuck` is
-    then the step that it happened at.
+    `cancellation` is asked to stop when no new command was reached and no file changed, but by a loop, for `patience_s`
+    seconds; `stuck` is then the step that it happened at.
     """
 
     def __init__(
@@ -257,7 +257,9 @@ class Tracer:
         if changes:
             step.changes = step.changes.then(changes)
             step.summary = step.summary.then(self._observer.tell(changes))
-            self._progress_at = time.monotonic()
+            # What a loop writes on and on is no sign that it will end.
+            if self._passes[(step.site, step.command)] < MOST_PASSES:
+                self._progress_at = time.monotonic()
 
     def _running(self, depth: int) -> Step:
         """What ran last: after the commands of a substitution that is the command that the substitution is a word of."""
