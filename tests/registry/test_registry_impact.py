@@ -132,3 +132,12 @@ def test_a_reference_to_nothing_is_told(bench: Bench) -> None:
 
     with pytest.raises(UserError):
         bench.registry.impact("web:77")
+    with pytest.raises(UserError, match='no image "wbe"'):
+        bench.registry.impact("wbe:1")
+
+
+def test_a_package_that_nothing_has_is_told_with_what_there_is(bench: Bench) -> None:
+    fleet(bench)
+
+    assert bench.registry.impact("openssl@0.1").others == ("deb 1.0", "deb 1.1")
+    assert bench.registry.impact("opensll").others == ()

@@ -103,6 +103,24 @@ def test_a_version_with_damaged_bytes_is_not_promoted_and_not_rolled_back_to(ben
     assert bench.registry.rollback("web", "prod", actor=ACTOR).number == 1
 
 
+def test_a_damaged_file_is_no_place_to_start_a_machine_from(bench: Bench) -> None:
+    digest = built(bench)
+    bench.channel("web", "dev", policy())
+    bench.promote("web", "dev", "web:1")
+    lose(bench.blob(digest))
+    bench.registry.scrub(actor=ACTOR)
+
+    found = bench.registry.resolve_channel("web", "dev")
+
+    assert (found.artifacts, [item.digest for item in found.damaged]) == ((), [digest])
+    with pytest.raises(Refused, match="is damaged"):
+        found.in_place("local", "")
+    assert [item.state for item in bench.registry.show("web:1").artifacts] == ["damaged"]
+
+    bench.registry.scrub(menders=[OtherStore(mirror(bench))], actor=ACTOR)
+    assert [item.digest for item in bench.registry.resolve_channel("web", "dev").artifacts] == [digest]
+
+
 def test_a_damaged_blob_is_never_collected(bench: Bench) -> None:
     digest = built(bench)
     built(bench, 2)

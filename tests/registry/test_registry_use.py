@@ -329,6 +329,9 @@ def test_a_version_that_somebody_asks_for_is_kept(bench: Bench) -> None:
 
     assert kept(bench)["web:1"] == ("request 1 asks for it in web@prod",)
 
+    bench.channel("web", "prod", policy(approvals=2, approvers=["alice", "bob"]))
+    assert "web:1" not in kept(bench), "another policy has made the request void"
+
 
 # ── certificates are demanded, not taken for granted ──────────────────────────────────────────────────────────────────
 

@@ -35,6 +35,7 @@ def log(after: int, type: str) -> int:
     for event in _events(registry, after):
         if event.type.startswith(type):
             about = [str(event.data[name]) for name in ("image", "channel", "version", "reason") if event.data.get(name)]
+            about += [f"request {event.request}"] if event.request else []
             click.echo(f"{event.seq:>6}  {moment(event.at)}  {event.type:<24} {event.actor:<16} {' '.join(about)}".rstrip())
     return 0
 

@@ -50,6 +50,13 @@ def _print(impact: Impact, all: bool) -> None:
         f"{impact.kind} {impact.query}: {len(impact.struck)} versions, {len(impact.layers)} layers, "
         f"{len(impact.channels)} channels, {machines} known machines"
     )
+    if impact.kind == "package" and not impact.struck:
+        here = (
+            f"it is recorded as {', '.join(impact.others)}"
+            if impact.others
+            else "no version was recorded with a package so named"
+        )
+        click.echo(f"  nothing   {here}")
     for name, ref in impact.channels.items():
         click.echo(f"  channel   {name} points at {ref}")
     for item in ordered if all else ordered[:SHOWN]:

@@ -121,8 +121,8 @@ def _read_set(path: Path) -> list[Target]:
 def _say_refused(registry: Registry, targets: list[Target], refusal: Refused) -> None:
     names = ", ".join(f"{target.image}@{target.channel}" for target in targets)
     demands = sum(registry.demands(target.image, target.channel) for target in targets)
-    count = len(refusal.diagnostics)
-    click.echo(f"{names} did not move: {count} unmet; the polic{'y asks' if len(targets) == 1 else 'ies ask'} for {demands}.\n")
+    asked = f"the polic{'y asks' if len(targets) == 1 else 'ies ask'} for {demands or 'nothing'}"
+    click.echo(f"{names} did not move: {len(refusal.diagnostics)} unmet; {asked}.\n")
 
 
 def _say_moved(assignment: Assignment, dry_run: bool) -> None:

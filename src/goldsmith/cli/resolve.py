@@ -50,6 +50,8 @@ def command(image: str | None, channel: str | None, at: str, platform: str, regi
     click.echo(_written(answer, form))
     if found.version.revoked:
         click.echo(f"{found.version.ref} is revoked by now: {found.version.revoked}", err=True)
+    for item in found.damaged:
+        click.echo(f"The {item.kind} file of {found.version.ref} is damaged: goldsmith registry scrub -repair", err=True)
     if not at and (late := registry.overdue(image, channel)):
         click.echo(f"OVERDUE: {late}", err=True)
     return 0

@@ -65,7 +65,9 @@ def _print(revocation: Revocation, dry_run: bool) -> None:
 
     verb = "would be revoked" if dry_run else "is revoked"
     when = moment(revocation.effective_at)
-    click.echo(f"{short(revocation.version)} {verb} from {when}, owner {revocation.owner}: {revocation.reason}")
+    click.echo(
+        f"{revocation.ref} ({short(revocation.version)}) {verb} from {when}, owner {revocation.owner}: {revocation.reason}"
+    )
     for moved in revocation.moved:
         click.echo(f"  {moved.image}@{moved.channel} goes back to {moved.image}:{moved.number} (generation {moved.generation})")
     for name in revocation.quarantined:

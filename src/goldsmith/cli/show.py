@@ -53,7 +53,8 @@ def command(json: bool, reference: str) -> int:
             click.echo(f"            OVERDUE: {late}")
     for artifact in detail.artifacts:
         if artifact.in_store:
-            click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}")
+            damage = ", DAMAGED: goldsmith registry scrub -repair" if artifact.state == "damaged" else ""
+            click.echo(f"  artifact  {artifact.kind}  {size(artifact.size)}  {artifact.digest}{damage}")
             click.echo(f"            {registry.blobs.place(artifact.digest)}")
         else:
             place = " ".join(part for part in (artifact.platform, artifact.account, artifact.region) if part)

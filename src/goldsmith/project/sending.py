@@ -61,7 +61,7 @@ def send(project: Project, sending: Sending, emit: Emit) -> Pushed:
             code="push.pending",
             what=f"{sending.ref} is not yet in {sending.url}",
             why="what has arrived there stays, and is not sent again",
-            next="When that is mended: goldsmith resume",
+            next=f'When that is mended: goldsmith resume. To give it up, delete "{project.state.pending / sending.name}".',
         )
         raise type(error)(*error.diagnostics, kept) from error
     strike_out_sending(project, sending)

@@ -300,6 +300,8 @@ class Revocation:
     """A declaration that a version is unfit."""
 
     version: str
+    ref: str
+    """The version as `web:41`."""
     reason: str
     actor: str
     effective_at: int

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeAlias
 
-from goldsmith.registry import copies
+from goldsmith.registry import copies, requests
 from goldsmith.registry.canonical import parse
 from goldsmith.registry.entities import StorageState
 from goldsmith.registry.fitness import SECOND_US, spoken
@@ -174,16 +173,14 @@ def _hold_by_pins(holds: _Holds, reader: Reader) -> None:
 
 def _hold_by_requests(holds: _Holds, reader: Reader, lines: Sequence[Line]) -> None:
     """Who asked for a version waits for approvals, and must get it."""
-    requests = reader.rows(
-        "SELECT id, targets FROM request WHERE state = 'open' AND expires_at > :at ORDER BY id", at=reader.now
-    )
-    if not requests:
+    waiting = requests.waiting(reader)
+    if not waiting:
         return
     ids = {line.digest: line.id for line in lines}
-    for row in requests:
-        for target in json.loads(row.text("targets")):
-            if (version := ids.get(target["version"])) is not None:
-                holds[version].append(f"request {row.whole('id')} asks for it in {target['image']}@{target['channel']}")
+    for request in waiting:
+        for target in request.targets:
+            if (version := ids.get(str(target["version"]))) is not None:
+                holds[version].append(f"request {request.id} asks for it in {target['image']}@{target['channel']}")
 
 
 _Covered: TypeAlias = Collection[tuple[str, str, str]]

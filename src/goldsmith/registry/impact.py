@@ -18,6 +18,7 @@ MOST_AT_ONCE = 5_000
 """Values behind an IN: databases take some tens of thousands."""
 
 _VULNERABILITY = re.compile(r"(?:[A-Z][A-Z0-9]*-\d[\w:.-]*|GHSA(?:-[0-9a-z]{4}){3}|[A-Z]+:[\w:.-]+)")
+_REFERENCE = re.compile(r"[^/@:]+:\d+")
 _PACKAGE = re.compile(r"(?:pkg:)?(?:(?P<type>[a-z0-9.+-]+)/(?:[^/@]+/)*)?(?P<name>[^/@]+)(?:@(?P<version>.+))?")
 
 
@@ -65,6 +66,8 @@ class Impact:
     """The fewest images that have to be built, parents first, so that every struck channel can have a version without it."""
     unscanned: int
     """Of a vulnerability: versions that no recorded scan speaks of, so that nothing is known of them."""
+    others: tuple[str, ...] = ()
+    """Of a package that no version has as it was asked for: as what else it was recorded, `deb 3.0.11`."""
 
 
 def impact(reader: Reader, query: str) -> Impact:
@@ -87,6 +90,7 @@ def impact(reader: Reader, query: str) -> Impact:
         looked={str(item.place): item.finished for item in inventories},
         rebuild=_rebuild(reader, struck, channels),
         unscanned=_unscanned(reader) if kind == "vulnerability" else 0,
+        others=_others(reader, query) if kind == "package" and not struck else (),
     )
 
 
@@ -96,7 +100,10 @@ def _kind(reader: Reader, query: str) -> Kind:
     name = re.split("[:@]", query)[0]
     if reader.first("SELECT 1 AS known FROM image WHERE name = :name", name=name) is not None:
         return "version"
-    return "vulnerability" if _VULNERABILITY.fullmatch(query) else "package"
+    if _VULNERABILITY.fullmatch(query):
+        return "vulnerability"
+    # A misspelt image must not look like a package that nothing has.
+    return "version" if _REFERENCE.fullmatch(query) else "package"
 
 
 _VERSION = """SELECT v.id, v.digest, v.number, v.parent, i.name, h.layer, h.why, c.name
@@ -131,6 +138,13 @@ AND EXISTS (SELECT 1 FROM version_layer w WHERE w.layer = up.layer AND w.positio
 _COVERED = f"""EXISTS (SELECT 1 FROM version_layer u WHERE u.version = vl.version AND u.position > vl.position
 AND (u.layer, lp.purl_type) IN ({_UPPER}))"""
 _PACKAGE_COLUMNS = {"kind": "purl_type", "version": "version"}
+
+
+def _others(reader: Reader, query: str) -> tuple[str, ...]:
+    asked = _PACKAGE.fullmatch(query)
+    sql = "SELECT DISTINCT purl_type, version FROM layer_package WHERE name = :name ORDER BY purl_type, version LIMIT 20"
+    rows = reader.rows(sql, name=asked["name"] if asked else query)
+    return tuple(f"{row.text('purl_type')} {row.text('version')}" for row in rows)
 
 
 def _of_version(reader: Reader, query: str) -> Iterable[Sequence[object]]:

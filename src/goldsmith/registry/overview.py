@@ -12,6 +12,10 @@ from goldsmith.registry.labels import labels_of
 from goldsmith.registry.pins import live_pins
 from goldsmith.registry.transaction import Reader, Row
 
+ARTIFACTS = """SELECT a.kind, a.digest, a.size, a.external_id, a.platform, a.account, a.region, a.bound_by,
+CASE WHEN b.state = 'damaged' AND a.external_id = a.digest THEN 'damaged' ELSE a.state END AS state
+FROM artifact a LEFT JOIN blob b ON b.digest = a.digest """
+"""The columns that an artifact is read from; a file whose bytes are spoilt in the store is damaged."""
 _EVENT = "SELECT seq, at, actor, type, request, hash, body FROM event "
 
 
@@ -53,7 +57,7 @@ def show(reader: Reader, reference: str) -> VersionDetail:
 
 def artifacts_of(reader: Reader, version: Version) -> tuple[ArtifactRecord, ...]:
     """The artifacts of a version that are still there."""
-    rows = reader.rows("SELECT * FROM artifact WHERE version = :version AND state <> 'gone' ORDER BY id", version=version.id)
+    rows = reader.rows(ARTIFACTS + "WHERE a.version = :version AND a.state <> 'gone' ORDER BY a.id", version=version.id)
     return tuple(artifact_of(row) for row in rows)
 
 

@@ -181,7 +181,7 @@ def _closed(request: Request) -> Refused:
         "committed": "its promotion was carried out",
     }
     first = request.targets[0]
-    next = f"Ask anew: goldsmith promote {first['image']} {first['channel']}"
+    next = f"Ask anew: goldsmith promote {first['image']} {first['channel']} {str(first['version'])[:19]}"
     return Refused(Diagnostic(code=f"approve.{request.state}", what=what, why=reasons.get(request.state, ""), next=next))
 
 

@@ -14,9 +14,9 @@ JOIN version v ON v.id = c.version JOIN storage s ON s.version = v.id LEFT JOIN 
 WHERE i.name = :image AND c.name = :channel AND c.state <> 'quarantined' AND NOT EXISTS (SELECT 1 FROM revocation r
 WHERE r.version = v.id OR r.version IN (SELECT ancestor FROM closure WHERE version = v.id))"""
 """A channel whose version nobody ever revoked, nor an ancestor of it, from now on or later."""
-_PLACES = """SELECT * FROM artifact WHERE version = :version AND part_of IS NULL
-AND state IN ('bound', 'published', 'deprecated') ORDER BY id"""
-"""The artifacts that a machine can still be started from; a snapshot is only a part of one."""
+_PLACES = f"""{overview.ARTIFACTS} WHERE a.version = :version AND a.part_of IS NULL
+AND a.state IN ('bound', 'published', 'deprecated') ORDER BY a.id"""
+"""The artifacts that a machine can still be started from, or could if they were mended; a snapshot is only a part of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class Resolved:
     version: Version
     artifacts: tuple[ArtifactRecord, ...]
     """Those that a machine can be started from."""
+    damaged: tuple[ArtifactRecord, ...] = ()
+    """Those that it could, were they not spoilt in the store."""
 
     def in_place(self, platform: str, region: str) -> ArtifactRecord:
         """The one artifact on a platform, in a region; empty stands for any.
@@ -41,8 +43,11 @@ class Resolved:
         place = " ".join(part for part in (platform, region) if part)
         have = ", ".join(sorted({f"{item.platform} {item.region}".strip() for item in self.artifacts})) or "nowhere"
         if not found:
-            what = f"{self.version.ref} has no artifact in {place}"
-            raise Refused(Diagnostic(code="resolve.elsewhere", what=what, why=f"it is in: {have}", next="Copy it there."))
+            what = f"{self.version.ref} has no artifact{f' in {place}' if place else ''}"
+            spoilt = any(platform in ("", item.platform) and region in ("", item.region) for item in self.damaged)
+            why = f"the store's file of it is damaged; it is in: {have}" if spoilt else f"it is in: {have}"
+            next = "goldsmith registry scrub -repair mends it." if spoilt else "Copy it there."
+            raise Refused(Diagnostic(code="resolve.elsewhere", what=what, why=why, next=next))
         what = f"{self.version.ref} has {len(found)} artifacts" + (f" in {place}" if place else "")
         next = f"Name one place with -platform and -region; it is in: {have}."
         raise UserError(Diagnostic(code="resolve.several", what=what, next=next))
@@ -150,8 +155,15 @@ def _quarantined(reference: str, version: Version, why: str) -> Refused:
 
 
 def _resolved(reader: Reader, image: str, channel: str, generation: int, version: Version) -> Resolved:
-    artifacts = tuple(overview.artifact_of(row) for row in reader.rows(_PLACES, version=version.id))
-    return Resolved(image=image, channel=channel, generation=generation, version=version, artifacts=artifacts)
+    found = [overview.artifact_of(row) for row in reader.rows(_PLACES, version=version.id)]
+    return Resolved(
+        image=image,
+        channel=channel,
+        generation=generation,
+        version=version,
+        artifacts=tuple(item for item in found if item.state != "damaged"),
+        damaged=tuple(item for item in found if item.state == "damaged"),
+    )
 
 
 def _unknown(reader: Reader, artifact: str) -> UserError:

@@ -46,7 +46,9 @@ def revoke(
         "owner": owner or tx.actor,
         "seq": tx.seq,
     }
-    declared = Revocation(version=version.digest, reason=reason, actor=tx.actor, effective_at=at, owner=owner or tx.actor)
+    declared = Revocation(
+        version=version.digest, ref=version.ref, reason=reason, actor=tx.actor, effective_at=at, owner=owner or tx.actor
+    )
     revocation = tx.insert("revocation", row)
     hit = _hit_channels(tx, version) if at <= tx.at and on_channels != "leave" else []
     said: Said = {"version": version.digest, "revocation": revocation, "effective_at": at, "reason": reason}
@@ -122,6 +124,7 @@ def _known(tx: Transaction, version: Version, revocation: int) -> Revocation:
     assert row is not None
     return Revocation(
         version=version.digest,
+        ref=version.ref,
         reason=row.text("reason"),
         actor=row.text("actor"),
         effective_at=row.whole("effective_at"),
