@@ -6,8 +6,12 @@ case $0 in
 *) [[ $PWD/ == /run/goldsmith/scripts/* ]] || return 0 ;;
 esac
 declare -A __goldsmith_passed=()
+__goldsmith_told_all=
+((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || __goldsmith_told_all=1
 __goldsmith_told() {
     # $1: PIPESTATUS before this. The last argument is $_, which stays what it was because it is the last one.
+    # What this does itself is no expanded word of the script. Before bash 4.4 nothing restores the option.
+    [[ -n $__goldsmith_told_all ]] || { local - && set +x; }
     case ${BASH_SOURCE[1]-} in
     /run/goldsmith/scripts/*) ;;
     /* | '')

@@ -42,7 +42,7 @@ _ASSIGNED = re.compile(r"(?:(?:local|declare|export|readonly) (?:-\w+ )?)?[A-Za-
 _ASSIGNMENTS = re.compile(r"([A-Za-z_][A-Za-z0-9_]*=\S* ?)+")
 _GO, _PASS = b"g", b"p"
 _ASKED, _ANSWERED, _EXPANDED = "asked", "answered", "expanded"
-_TICK_S = 0.5
+_TICK_S, _PAUSE_S = 0.5, 0.01
 _CONTROL = re.compile(r"(for|select|case|while|until|if) ")
 _BUILTINS = (
     ": true false test [ [[ local set shift return exit break continue declare export readonly unset cd echo printf read"
@@ -181,8 +181,12 @@ class Tracer:
 
     def _serve(self) -> None:
         try:
+            asked, expanded, is_idle = self._pipes[_ASKED], self._pipes[_EXPANDED], True
             while not self._ended.is_set():
-                readable, _, _ = select.select([self._pipes[_ASKED], self._pipes[_EXPANDED]], [], [], _TICK_S)
+                # Expanded words come with a command and are read with it: to wake for each of them would cost more.
+                pipes, wait_s = ([asked, expanded], _TICK_S) if is_idle else ([asked], _PAUSE_S)
+                readable, _, _ = select.select(pipes, [], [], wait_s)
+                is_idle = not readable
                 with self._turn:
                     self._attend(readable)
         except Exception as error:  # `finish` raises it: a shell that waits for an answer would wait for ever
