@@ -7,7 +7,6 @@ and runs several hundred small commands. Without --tree a small Debian is made o
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import tempfile
 import time
@@ -84,30 +83,20 @@ def main() -> None:
             tree.mkdir()
             make_debian_tree(tree)
         parent = Parent(name="small-debian", lowers=(tree.resolve(),), epoch=1_790_000_000)
-        plain, traced, spent = [], [], []
+        plain, traced = [], []
         for number in range(given.runs):
             work = place / f"run{number}"
             work.mkdir()
-            before = _cpu_s()
             plain.append(_plain(parent, work))
-            between = _cpu_s()
             ledger = _traced(parent, work)
             traced.append(ledger.seconds)
-            spent.append(100 * ((_cpu_s() - between) / (between - before) - 1))
         commands = len(ledger.effects)
         added = [after - before for before, after in zip(plain, traced, strict=True)]
         print(f"{commands} commands, of which {sum(bool(item.touched) for item in ledger.effects)} change something")
         print(Line("without the tracer", plain))
         print(Line("with it", traced))
         print(Line("of a command, added", [1000 * item / commands for item in added], "ms"))
-        print(Line("CPU time, added", spent, "%"))
         print(Line("added", [100 * item / statistics.median(plain) for item in added], "%", goal=5))
-
-
-def _cpu_s() -> float:
-    """What this process and those that it started and waited for have used."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(item.ru_utime + item.ru_stime for item in used)
 
 
 def _plain(parent: Parent, work: Path) -> float:
