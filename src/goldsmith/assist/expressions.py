@@ -90,13 +90,17 @@ def negated(condition: str | None) -> str | None:
 
 
 def both(first: str | None, second: str | None) -> str | None:
-    """Both conditions."""
-    return None if first is None or second is None else f"{_operand(first, 'and')} and {_operand(second, 'and')}"
+    """Both conditions; None where that grows beyond what anyone reads."""
+    return None if first is None or second is None else _short(f"{_operand(first, 'and')} and {_operand(second, 'and')}")
 
 
 def any_of(first: str | None, second: str | None) -> str | None:
-    """At least one of two conditions."""
-    return None if first is None or second is None else f"{_operand(first, 'or')} or {_operand(second, 'or')}"
+    """At least one of two conditions; None where that grows beyond what anyone reads."""
+    return None if first is None or second is None else _short(f"{_operand(first, 'or')} or {_operand(second, 'or')}")
+
+
+def _short(expression: str) -> str | None:
+    return expression if len(expression) <= LONGEST else None
 
 
 def _operand(expression: str, operator: str) -> str:

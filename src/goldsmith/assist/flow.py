@@ -14,7 +14,7 @@ from goldsmith.assist.loops import Loops
 from goldsmith.assist.names import nodes
 from goldsmith.assist.recorder import Recorder
 from goldsmith.assist.scope import Definition, Input, Scope
-from goldsmith.assist.shell import Refused, Script, interpreter, parse
+from goldsmith.assist.shell import Refused, Script, interpreter, parse, too_deep
 from goldsmith.assist.statuses import Opposite, Status
 from goldsmith.assist.syntax import (
     ArithmeticCommand,
@@ -72,16 +72,32 @@ def commands_of(scripts: Sequence[Script], environment: Mapping[str, str] | None
     for tree in trees:
         script = by_path[tree.path]
         if script.is_entry and tree.path not in loaded:
-            walker.script(tree, script)
-    for tree in trees:
-        if id(tree) not in walker.called and (tree.path in loaded or not by_path[tree.path].is_entry):
-            walker.unloaded(tree)
-    walker.uncalled()
+            mark = recorder.mark()
+            try:
+                walker.script(tree, script)
+            except RecursionError:
+                recorder.take_back(mark)
+                refused = (*refused, too_deep(tree.path))
+                walker = walker.anew()
+    mark = recorder.mark()
+    try:
+        for tree in trees:
+            if id(tree) not in walker.called and (tree.path in loaded or not by_path[tree.path].is_entry):
+                walker.unloaded(tree)
+        walker.uncalled()
+    except RecursionError:  # they are there to be counted only
+        recorder.take_back(mark)
     return Reading(recorder.commands, inputs.found, refused, tuple(remarks.found))
 
 
 class _Walker(Loops):
     """All parts of a walk together: which part walks a statement."""
+
+    def anew(self) -> _Walker:
+        """A walk for other scripts, after one was given up in the middle: what it defined is not counted as never called."""
+        found = _Walker(tuple(self.library.values()), self.inputs, self.recorder, self.tell)
+        found.called = self.called | self.defined.keys() | {id(self.library[path]) for path in self.library}
+        return found
 
     def script(self, tree: Tree, script: Script) -> None:
         """Walk one script of the set from its beginning."""

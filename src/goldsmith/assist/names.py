@@ -22,15 +22,15 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 
 def nodes(item: object) -> Iterator[object]:
     """All nodes of a tree, each before what it holds."""
-    if isinstance(item, tuple):
-        for inner in item:
-            yield from nodes(inner)
-    elif is_dataclass(item):
-        yield item
-        for part in fields(item):
-            value = getattr(item, part.name)
-            if isinstance(value, tuple) or is_dataclass(value):
-                yield from nodes(value)
+    waiting = [item]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, tuple):
+            waiting.extend(reversed(item))
+        elif is_dataclass(item):
+            yield item
+            values = (getattr(item, part.name) for part in reversed(fields(item)))
+            waiting.extend(value for value in values if isinstance(value, tuple) or is_dataclass(value))
 
 
 def assigned_names(item: object) -> set[str]:

@@ -65,7 +65,18 @@ def parse_text(path: str, text: str, is_bash: bool) -> Tree | None:
     """The tree of a text such as that of `bash -c`, or None where it does not parse."""
     data = text.encode("utf-8", "surrogateescape")
     output = _run(data, "bash" if is_bash else "posix")
-    return _tree(path, data, is_bash, output) if isinstance(output, bytes) else None
+    try:
+        return _tree(path, data, is_bash, output) if isinstance(output, bytes) else None
+    except RecursionError:
+        return None
+
+
+def too_deep(path: str) -> Refused:
+    """What is said of a script that bash reads and conversion cannot follow to its end."""
+    what = f'conversion does not follow "{path}" to its end'
+    why = "its statements stand in each other too deeply, or a chain of `&&` and `||` is too long"
+    advice = "Write this script flatter; until then it stays shell as a whole."
+    return Refused(path, Diagnostic(code="script.too-deep", what=what, why=why, next=advice), is_accepted_by_bash=True)
 
 
 def interpreter(text: bytes) -> tuple[str, str]:
@@ -93,7 +104,10 @@ def _parse(script: Script) -> Tree | Refused:
         second = _run(script.text, "bash")
         output = second if isinstance(second, bytes) else output
     if isinstance(output, bytes):
-        return _tree(script.path, script.text, is_bash, output)
+        try:
+            return _tree(script.path, script.text, is_bash, output)
+        except RecursionError:
+            return too_deep(script.path)
     return _refusal(script, output)
 
 

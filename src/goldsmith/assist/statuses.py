@@ -67,6 +67,8 @@ def truth_of(status: Status, ask: Callable[[int], Truth]) -> Truth:
             return conjunction(opposite(status.condition), second)
         if second is False:
             return conjunction(status.condition, first)
+        if second is True:
+            return disjunction(opposite(status.condition), first)
         return disjunction(conjunction(status.condition, first), conjunction(opposite(status.condition), second))
     return status
 
