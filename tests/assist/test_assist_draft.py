@@ -326,3 +326,17 @@ def test_the_command_drafts_without_a_model_a_network_or_a_terminal(
     (tmp_path / "spec.yaml").write_text("name: [x\n")
     assert run(["draft", "-offline", "-spec=spec.yaml"]) == 1
     assert "draft.spec" in capsys.readouterr().out
+
+
+def test_what_json_says_is_read_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GOLDSMITH_CACHE", str(tmp_path / "cache"))
+    assert run(["draft", "-offline", "a Debian 12 base", "-name=base", "-package=chrony", "-json"]) == 0
+    told = capsys.readouterr().out
+    (tmp_path / "told.json").write_text(told)
+
+    assert run(["draft", "-offline", "-spec=told.json", "-json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["spec"] == json.loads(told)["spec"]

@@ -73,7 +73,7 @@ def _script(path: str) -> dict[str, Json]:
 
 
 def read_specification(file: Path | None) -> Mapping[str, Json]:
-    """The file of -spec; JSON is YAML too."""
+    """The file of -spec, or what `-json` printed, which holds the specification beside its origins; JSON is YAML too."""
     import yaml
 
     from goldsmith.hcl import read_source
@@ -88,6 +88,8 @@ def read_specification(file: Path | None) -> Mapping[str, Json]:
         raise UserError(Diagnostic(code="draft.spec", what=what, why=str(error).replace("\n", " "))) from error
     if not isinstance(found, dict):
         raise UserError(Diagnostic(code="draft.spec", what=f'"{file}" is no specification', next="See docs/draft.md."))
+    if isinstance(found.get("spec"), dict):
+        found = found["spec"]
     return {str(name): value for name, value in found.items()}
 
 
