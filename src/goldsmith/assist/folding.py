@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -165,7 +165,7 @@ def _without_needless_questions(tasks: Sequence[Task], commands: Commands) -> li
             register = question.register or question.context.registers
             if register and _asks_what_module_asks(question, task, commands) and _depends_only_on(task, register):
                 result[place] = merged(_without_conditions(task), question, task)
-    used = " ".join(_expressions(task) for task in result)
+    used = {word for task in result for word in re.findall(r"\w+", _expressions(task))}
     return [task for task in result if not _is_unused_question(task, used, result)]
 
 
@@ -212,10 +212,10 @@ def _without_conditions(task: Task) -> Task:
     return replace(task, context=replace(task.context, conditions=task.context.conditions[:-1]))
 
 
-def _is_unused_question(task: Task, used: str, tasks: Sequence[Task]) -> bool:
-    """Whether a task only asked, and what it does has become a part of a later task."""
+def _is_unused_question(task: Task, used: Set[str], tasks: Sequence[Task]) -> bool:
+    """Whether a task only asked, and what it does has become a part of a later task; `used` are words of all tasks."""
     register = task.register or task.context.registers
-    if not register or re.search(rf"\b{re.escape(register)}\b", used):
+    if not register or register in used:
         return False
     asks = task.module == "ansible.builtin.stat" or task.changed_when is False
     return asks and any(other is not task and set(task.command_ids) <= set(other.command_ids) for other in tasks)
