@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import random
 import tempfile
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from tests.registry.registry_inventory_faults import decide_under_faults
 
 from benchmarks.measuring import Line, machine
+from goldsmith.cli.app import COLLECTED_EVERY
 from goldsmith.registry import CopyPlace, KeepRule, Place, Reading, Reference, Registry, RetentionPolicy, open_registry
 
 if TYPE_CHECKING:
@@ -166,6 +168,7 @@ def _ami(number: int) -> str:
 
 def main() -> None:
     """Print the table."""
+    gc.set_threshold(COLLECTED_EVERY)
     print(machine())
     for line in measure():
         print(line)

@@ -18,7 +18,7 @@ from goldsmith.registry.inventory.reading import SHARED
 from goldsmith.registry.keep_rules import KeepRule, RetentionPolicy
 from goldsmith.registry.policy import read_policy
 from goldsmith.registry.rollback import PASSING
-from goldsmith.registry.transaction import Reader, Row
+from goldsmith.registry.transaction import Reader
 from goldsmith.registry.trust import revoked_versions
 
 Holds: TypeAlias = Mapping[int, Sequence[str]]
@@ -132,12 +132,14 @@ def _stays(reader: Reader) -> Mapping[int, Sequence[_Stay]]:
     """Every stay in each channel, the newest first."""
     sql = """SELECT a.channel, a.generation, a.version, a.kind, e.at FROM assignment a JOIN event e ON e.seq = a.seq
         ORDER BY a.channel, a.generation DESC"""
-    by_channel = groupby(reader.stream(sql), key=lambda row: row.whole("channel"))
-    return {channel: [_stay(row) for row in rows] for channel, rows in by_channel}
-
-
-def _stay(row: Row) -> _Stay:
-    return _Stay(row.whole("generation"), row.whole_or_none("version"), row.text("kind") in PASSING, row.whole("at"))
+    stays: defaultdict[int, list[_Stay]] = defaultdict(list)
+    for channel, generation, version, kind, at in reader.tuples(sql):
+        assert isinstance(channel, int)
+        assert isinstance(generation, int)
+        assert isinstance(version, int | None)
+        assert isinstance(at, int)
+        stays[channel].append(_Stay(generation, version, kind in PASSING, at))
+    return stays
 
 
 def _rollback_window(past: Sequence[_Stay], first: int) -> frozenset[int]:

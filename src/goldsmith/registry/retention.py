@@ -177,23 +177,22 @@ def _why(judge: _Judge, line: Line, step: Step, level: int, child: str) -> str:
 
 
 def _lines(reader: Reader) -> list[Line]:
-    rows = reader.stream(
-        """SELECT v.id, i.name AS image, v.number, v.digest, v.parent, v.created_at, s.state, s.since FROM version v
+    rows = reader.tuples(
+        """SELECT v.id, i.name, v.number, v.digest, v.parent, v.created_at, s.state, s.since FROM version v
         JOIN image i ON i.id = v.image JOIN storage s ON s.version = v.id WHERE s.state <> 'deleted' ORDER BY v.id"""
     )
-    return [
-        Line(
-            row.whole("id"),
-            row.text("image"),
-            row.whole("number"),
-            row.text("digest"),
-            row.whole_or_none("parent"),
-            row.whole("created_at"),
-            storage_state(row.text("state")),
-            row.whole("since"),
-        )
-        for row in rows
-    ]
+    lines = []
+    for id, image, number, digest, parent, created_at, state, since in rows:
+        assert isinstance(id, int)
+        assert isinstance(image, str)
+        assert isinstance(number, int)
+        assert isinstance(digest, str)
+        assert isinstance(parent, int | None)
+        assert isinstance(created_at, int)
+        assert isinstance(state, str)
+        assert isinstance(since, int)
+        lines.append(Line(id, image, number, digest, parent, created_at, storage_state(state), since))
+    return lines
 
 
 def _sizes(reader: Reader, store: BlobStore, going: Sequence[int]) -> Mapping[int, int]:
