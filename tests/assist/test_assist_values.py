@@ -43,6 +43,7 @@ _LATER = {"lines": Answer("x y\nz\n"), "short": Answer("3\n"), "none": Answer()}
     "line",
     [
         'mark 1 "${unset[@]}" "${!unset[@]}"; unset=a',
+        'r=($(probe none)); mark 1 "${r+d e}"; r=($X); mark 2 "${r+d}" "$r"',
         'r=(a b); unset "r[1]"; mark 1 "${r[@]}" "${r+set}"; r=(); mark 2 "${r+set}"',
         'r[3]=d; r[1]=b; mark 1 "${r[@]}" "${!r[@]}"',
         'r=($X "a b"); mark 1 "${r[1]}" "${#r[@]}" "${!r[@]}" "${r[@]:1}" "${r[@]#x}"',

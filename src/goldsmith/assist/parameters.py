@@ -68,6 +68,8 @@ class Reading:
         value = self._values.value(part.name, has_default=self._has_default())
         if part.name in ("@", "*"):
             return value
+        if part.index is None and isinstance(value, Array) and "0" in value.items and not is_counted((value.items["0"],)):
+            return unknown("an element of an array of which nobody knows how many elements it has")
         if part.index is None:
             return scalar(value) if isinstance(value, Word) or (value is not None and "0" in value.items) else None
         if self._is_list():
@@ -150,6 +152,9 @@ class Reading:
         if base is None and kind == "+" and self._is_outside():
             base = self._values.inputs.bare(part.name)
             counts_empty = counts_empty and base is None
+        known = self._values.scope.variables.get(part.name)
+        if isinstance(base, Word) and base.unknown and isinstance(known, Array) and not is_counted(known.items.values()):
+            return base
         if isinstance(base, Word) and base.text is None and not counts_empty:
             return self._maybe_empty(base, kind)
         if kind == "+":
