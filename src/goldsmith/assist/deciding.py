@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from goldsmith.assist import guards
 from goldsmith.assist.arguments import unknown_in
-from goldsmith.assist.commands import Argument, Command
+from goldsmith.assist.commands import Argument, Command, Word
 from goldsmith.assist.conversion import Fate
 from goldsmith.assist.counted import FILE_TESTS
 from goldsmith.assist.rules import rule_for
@@ -17,6 +17,7 @@ from goldsmith.assist.task_yaml import NO_PROGRAM
 from goldsmith.assist.tasks import Converted, Dropped, Inexact, Residue, Task
 
 _SUM = re.compile(r"(?:sha\d+|md5|b2)sum")
+FAIL = "ansible.builtin.fail"
 STAT = "ansible.builtin.stat"
 _FOR_PROMPTS = frozenset(
     {
@@ -66,6 +67,8 @@ def decide(command: Command, options: ShellOptions) -> Decision:
         return _decided(command, (_placed(looked, command),), counts)
     if (verified := _verification(command)) is not None:
         return _decided(command, (verified,), counts)
+    if (failure := _failure(command)) is not None:
+        return _decided(command, (failure,), counts)
     rule = rule_for(command.name)
     outcome = rule(command) if rule else None
     match outcome:
@@ -108,6 +111,15 @@ def _verification(command: Command) -> Task | None:
     except Inexact:
         return None
     return _placed(task, command)
+
+
+def _failure(command: Command) -> Task | None:
+    """`exit 1` under a condition: a play must not go on either where the script ends with a failure."""
+    if command.name != "exit" or not command.context.conditions:
+        return None
+    place = f"{command.place.file}:{command.place.line}"
+    message = Word.of(f"{place} ends with {command.source or 'exit 1'}")
+    return _placed(Task("Fail where the script does", FAIL, {"msg": message}, "control.exit", kind="guard"), command)
 
 
 def _hindered(command: Command, reason: str, options: ShellOptions) -> Decision:

@@ -179,6 +179,9 @@ class Walk:
         if failure is None or failure is False:
             return
         kept, source = self.conditions, self.tree.excerpt(self.span)
+        last = self.exits[-1] if self.exits else None
+        if last is not None and last.frame == 0 and holds(last.conditions[len(kept) :]) == failure:
+            return  # `[ -d x ] || exit 1` has left already where it fails
         if isinstance(failure, str):
             self.conditions = (*kept, Condition(failure, f"! ({source})", self.here()))
         self.leave_shell(Peeled((Word.of("exit"), Word.of("1"))), is_failure=True)
