@@ -60,3 +60,14 @@ def test_a_range_without_a_free_port_is_told() -> None:
             pass
 
     assert caught.value.diagnostics[0].code == "http.no-port"
+
+
+def test_who_sends_half_a_request_is_hung_up_on() -> None:
+    with (
+        serving({"a": "b"}, "127.0.0.1", PORTS, lambda text: None, patience_s=0.2) as port,
+        socket.create_connection(("127.0.0.1", port)) as peer,
+    ):
+        peer.settimeout(10)
+        peer.sendall(b"GET /a HTTP/1.1\r\n")
+
+        assert peer.recv(100) == b""

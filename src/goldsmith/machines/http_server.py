@@ -19,19 +19,23 @@ from urllib.parse import unquote, urlsplit
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
 
 Say = Callable[[str], None]
+PATIENCE_S = 60.0
+"""How long a request may take to come."""
 
 
 @contextmanager
-def serving(content: Path | Mapping[str, str], address: str, ports: tuple[int, int], say: Say) -> Iterator[int]:
+def serving(
+    content: Path | Mapping[str, str], address: str, ports: tuple[int, int], say: Say, *, patience_s: float = PATIENCE_S
+) -> Iterator[int]:
     """Serve a directory, or texts by their path, until the block ends; the port is one of the range.
 
-    `say` is told each request. Raises `MachineError` with code `http.no-port` when every port of the range is taken.
+    `say` is told each request. Who sends nothing more for `patience_s` is hung up on. Raises `MachineError` with code `http.no-port` when every port of the range is taken.
     """
     handler: Callable[..., SimpleHTTPRequestHandler]
     if isinstance(content, Path):
-        handler = partial(_Directory, say, directory=str(content))
+        handler = partial(_Directory, say, patience_s, directory=str(content))
     else:
-        handler = partial(_Texts, say, {"/" + path.lstrip("/"): text.encode() for path, text in content.items()})
+        handler = partial(_Texts, say, patience_s, {"/" + path.lstrip("/"): text.encode() for path, text in content.items()})
     server = _bound(handler, address, ports)
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
@@ -53,8 +57,9 @@ class _Server(ThreadingHTTPServer):
 class _Directory(SimpleHTTPRequestHandler):
     """Answers from a directory, and from nowhere else."""
 
-    def __init__(self, say: Say, *arguments: object, directory: str) -> None:
+    def __init__(self, say: Say, patience_s: float, *arguments: object, directory: str) -> None:
         self._say = say
+        self.timeout = patience_s
         super().__init__(*arguments, directory=directory)  # type: ignore[arg-type]  # what the server gives its handlers
 
     def log_message(self, format: str, *arguments: object) -> None:
@@ -65,9 +70,9 @@ class _Directory(SimpleHTTPRequestHandler):
 class _Texts(_Directory):
     """Answers from texts."""
 
-    def __init__(self, say: Say, texts: Mapping[str, bytes], *arguments: object) -> None:
+    def __init__(self, say: Say, patience_s: float, texts: Mapping[str, bytes], *arguments: object) -> None:
         self._texts = texts
-        super().__init__(say, *arguments, directory="/nonexistent")
+        super().__init__(say, patience_s, *arguments, directory="/nonexistent")
 
     def send_head(self) -> BinaryIO | None:
         """The headers, and the text that follows them."""
