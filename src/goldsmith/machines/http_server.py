@@ -29,7 +29,8 @@ def serving(
 ) -> Iterator[int]:
     """Serve a directory, or texts by their path, until the block ends; the port is one of the range.
 
-    `say` is told each request. Who sends nothing more for `patience_s` is hung up on. Raises `MachineError` with code `http.no-port` when every port of the range is taken.
+    `say` is told each request. Who sends nothing more for `patience_s` is hung up on. Raises `MachineError` with code
+    `http.no-port` when every port of the range is taken.
     """
     handler: Callable[..., SimpleHTTPRequestHandler]
     if isinstance(content, Path):
@@ -59,8 +60,13 @@ class _Directory(SimpleHTTPRequestHandler):
 
     def __init__(self, say: Say, patience_s: float, *arguments: object, directory: str) -> None:
         self._say = say
-        self.timeout = patience_s
+        self._patience_s = patience_s
         super().__init__(*arguments, directory=directory)  # type: ignore[arg-type]  # what the server gives its handlers
+
+    def setup(self) -> None:
+        """Begin with a request."""
+        self.request.settimeout(self._patience_s)
+        super().setup()
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Tell the build what was asked for."""
