@@ -32,12 +32,10 @@ _VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 # Through the loader, Python would take the loader for itself; --argv0 gives it a name from which it finds its modules.
 # A program that comes by standard input, as Ansible's modules do, is run by a Python that is warm.
+_FRESH = f"{PLACE}/bin/loader --library-path {PLACE}/bin --argv0 {INTERPRETER} {PLACE}/bin/python{_VERSION} -B"
 _WRAPPER = f"""#!/bin/sh
-python() {{
-    exec {PLACE}/bin/loader --library-path {PLACE}/bin --argv0 {INTERPRETER} {PLACE}/bin/python{_VERSION} -B "$@"
-}}
-[ $# -gt 0 ] || python -I -S {PLACE}/bin/{_WARM}
-python "$@"
+[ $# -gt 0 ] || exec {_FRESH} -I -S {PLACE}/bin/{_WARM} run {_FRESH}
+exec {_FRESH} "$@"
 """
 
 

@@ -25,29 +25,24 @@ if TYPE_CHECKING:
 SOCKET = "/run/goldsmith-python.sock"
 """Where the server of a sandbox listens. /run is not a part of the layer."""
 
-_HERE = __file__.rpartition("/")[0]
 _KEPT = (b"LANG", b"LC_", b"LD_", b"PYTHON")
 """Variables that a Python reads only when it starts."""
 _TAKEN = b"+"
 """The server's word that it runs the program; the exit code follows."""
-_LONGEST = 1 << 26
 
 
 def main() -> None:
-    """Run the program and leave with its exit code; with "serve FD", serve programs and close FD once they can come."""
-    if sys.argv[1:2] == ["serve"]:
-        _serve(int(sys.argv[2]))
+    """With "run COMMAND", run the program and leave with its exit code; the command is that of a fresh Python.
+
+    With "serve FD", serve programs and close FD once they can come.
+    """
+    do, *words = sys.argv[1:]
+    if do == "serve":
+        _serve(int(words[0]))
         return
     if os.getresuid() == (0, 0, 0) and not os.isatty(0):
-        _run_warm()
-    fresh = _fresh()
-    os.execv(fresh[0], fresh)
-
-
-def _fresh(*words: str) -> list[str]:
-    """The command of a Python that is not warm, as `target_python` writes it."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return [f"{_HERE}/loader", "--library-path", _HERE, "--argv0", f"{_HERE}/python3", f"{_HERE}/{version}", "-B", *words]
+        _run_warm(words)
+    os.execv(words[0], words)
 
 
 def _identity() -> tuple[object, ...]:
@@ -59,10 +54,10 @@ def _identity() -> tuple[object, ...]:
 # The client
 
 
-def _run_warm() -> None:
+def _run_warm(fresh: list[str]) -> None:
     """Leave with the exit code of the program; returns when no server takes it, and nothing of it has run then."""
     try:
-        peer = _connected() or _started()
+        peer = _connected() or _started(fresh)
         if peer is None:
             return
         mask = os.umask(0o022)
@@ -94,11 +89,11 @@ def _send(peer: _socket.socket, message: tuple[Any, ...], descriptors: tuple[int
     peer.sendall(data)
 
 
-def _started() -> _socket.socket | None:
+def _started(fresh: list[str]) -> _socket.socket | None:
     listens, told = os.pipe()
     if os.fork() == 0:
         try:
-            _become_server(told)
+            _become_server(fresh, told)
         finally:
             os._exit(1)
     os.close(told)
@@ -106,15 +101,14 @@ def _started() -> _socket.socket | None:
     return _connected()
 
 
-def _become_server(told: int) -> None:
+def _become_server(fresh: list[str], told: int) -> None:
     os.setsid()
     os.chdir("/")
     null = os.open("/dev/null", os.O_RDWR)
     for descriptor in range(3):
         os.dup2(null, descriptor)
     os.set_inheritable(told, True)
-    server = _fresh(__file__, "serve", str(told))
-    os.execv(server[0], server)
+    os.execv(fresh[0], [*fresh, __file__, "serve", str(told)])
 
 
 # The server
