@@ -6,6 +6,7 @@ import errno
 import io
 import posixpath
 import random
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from goldsmith.hcl.diagnostics import Diagnostic, MachineError
@@ -34,10 +35,11 @@ def serving(
     """
     handler: Callable[..., SimpleHTTPRequestHandler]
     if isinstance(content, Path):
-        handler = partial(_Directory, say, patience_s, directory=str(content))
+        handler = partial(_Directory, say, directory=str(content))
     else:
-        handler = partial(_Texts, say, patience_s, {"/" + path.lstrip("/"): text.encode() for path, text in content.items()})
+        handler = partial(_Texts, say, {"/" + path.lstrip("/"): text.encode() for path, text in content.items()})
     server = _bound(handler, address, ports)
+    server.patience_s = patience_s
     thread = threading.Thread(target=server.serve_forever, name="http", daemon=True)
     thread.start()
     try:
@@ -50,6 +52,13 @@ def serving(
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    patience_s = PATIENCE_S
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection, with the time that it may be silent."""
+        connection, address = super().get_request()
+        connection.settimeout(self.patience_s)
+        return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A machine that hangs up in the middle of an answer is no fault of the build."""
@@ -58,15 +67,9 @@ class _Server(ThreadingHTTPServer):
 class _Directory(SimpleHTTPRequestHandler):
     """Answers from a directory, and from nowhere else."""
 
-    def __init__(self, say: Say, patience_s: float, *arguments: object, directory: str) -> None:
+    def __init__(self, say: Say, *arguments: object, directory: str) -> None:
         self._say = say
-        self._patience_s = patience_s
         super().__init__(*arguments, directory=directory)  # type: ignore[arg-type]  # what the server gives its handlers
-
-    def setup(self) -> None:
-        """Begin with a request."""
-        self.request.settimeout(self._patience_s)
-        super().setup()
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Tell the build what was asked for."""
@@ -76,9 +79,9 @@ class _Directory(SimpleHTTPRequestHandler):
 class _Texts(_Directory):
     """Answers from texts."""
 
-    def __init__(self, say: Say, patience_s: float, texts: Mapping[str, bytes], *arguments: object) -> None:
+    def __init__(self, say: Say, texts: Mapping[str, bytes], *arguments: object) -> None:
         self._texts = texts
-        super().__init__(say, patience_s, *arguments, directory="/nonexistent")
+        super().__init__(say, *arguments, directory="/nonexistent")
 
     def send_head(self) -> BinaryIO | None:
         """The headers, and the text that follows them."""
