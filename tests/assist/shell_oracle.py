@@ -149,6 +149,12 @@ def compare(given: Given, ran: Ran, reading: Reading) -> Belief:
     return _Play(given, ran, reading).compare()
 
 
+def judged(given: Given) -> Belief | None:
+    """What conversion believes of a script, held against bash; None for one that bash does not run to its end."""
+    ran = run(given)
+    return None if ran is None or ran.is_broken else compare(given, ran, believed(given))
+
+
 class _Later(Exception):
     """A value that conversion does not claim to know."""
 
