@@ -75,8 +75,7 @@ class Branches(Pipelines):
             return status
         else:
             status = self.tested(lambda: self.one(left))
-        if self.is_gone or self.leaves(before):
-            self.is_gone = True
+        if self.leaves(before):
             return status
         if self._checks_call((left,)) and self._ends_early((right,)):
             return True
@@ -110,8 +109,7 @@ class Branches(Pipelines):
         """Walk `if`."""
         before, outside = len(self.exits), self.conditions
         status = self.tested(lambda: self.statements(command.condition))
-        if self.is_gone or self.leaves(before):
-            self.is_gone = True
+        if self.leaves(before):
             return status
         failed = status.status if isinstance(status, Opposite) else None
         if isinstance(failed, Ran) and not command.otherwise and self.is_fatal(command.then):
@@ -156,8 +154,7 @@ class Branches(Pipelines):
         status = self.statements(first.body)
         if first.end == ";;" or not rest:
             return status
-        if self.is_gone or self.leaves(before):
-            self.is_gone = True
+        if self.leaves(before):
             return status
         go_on = self._body_of if first.end == ";&" else self._arms
         status = go_on(command, rest, word, statement)

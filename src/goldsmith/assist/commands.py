@@ -120,6 +120,9 @@ class Place:
     start: int
     end: int
 
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
 
 @dataclass(frozen=True, slots=True)
 class Redirect:

@@ -79,7 +79,7 @@ def conversion_json(lines: tuple[Line, ...], role: Role, scripts: Mapping[str, s
             "module": task.module,
             "rule": task.rule,
             "kind": task.kind,
-            "lines": [f"{place.file}:{place.line}" for place in task.places],
+            "lines": [str(place) for place in task.places],
             "commands": list(task.command_ids),
             "notes": list(task.notes),
         }

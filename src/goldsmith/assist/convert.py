@@ -192,11 +192,11 @@ def _inputs(given: Sequence[ScriptInput], vault: Vault) -> tuple[Input, ...]:
             name=item.name,
             default=item.default,
             is_secret=is_credential(item.name) or item.variable in used,
-            origin=f"{item.place.file}:{item.place.line}" if item.place.file else "",
+            origin=str(item.place) if item.place.file else "",
         )
         for item in given
     ]
-    stored = [Input(variable=name, is_secret=True, origin=f"{at.file}:{at.line}") for name, at in vault.places.items()]
+    stored = [Input(variable=name, is_secret=True, origin=str(at)) for name, at in vault.places.items()]
     return (*known, *stored)
 
 
@@ -229,7 +229,7 @@ def _own_names(tasks: Sequence[Task]) -> Iterator[str]:
 
 def _notes(decisions: Sequence[Decision]) -> Iterator[str]:
     for decision in decisions:
-        place = f"`{decision.command.place.file}:{decision.command.place.line}`"
+        place = f"`{decision.command.place}`"
         if decision.fate == "dropped":
             yield f"{place} was dropped: {decision.reason}."
         elif decision.fate == "shell":

@@ -117,8 +117,7 @@ def _failure(command: Command) -> Task | None:
     """`exit 1` under a condition: a play must not go on either where the script ends with a failure."""
     if command.name != "exit" or not command.context.conditions:
         return None
-    place = f"{command.place.file}:{command.place.line}"
-    message = Word.of(f"{place} ends with {command.source or 'exit 1'}")
+    message = Word.of(f"{command.place} ends with {command.source or 'exit 1'}")
     return _placed(Task("Fail where the script does", FAIL, {"msg": message}, "control.exit", kind="guard"), command)
 
 

@@ -48,7 +48,7 @@ def expression_of(word: Word) -> str | None:
     if len(parts) == 1:
         return parts[0]
     joined = " ~ ".join(atom(part) for part in parts)
-    return joined if len(joined) <= LONGEST else None
+    return _short(joined)
 
 
 def computed(expression: str, source: str = "", *, is_number: bool = False) -> Word:

@@ -169,7 +169,7 @@ class Loops(Branches):
                 before = len(self.exits)
                 self.loop_frames = (*kept, (loop, loop + 1))
                 status = self.in_frame(lambda: self.statements(body))
-                if self.is_gone or self.leaves(before):
+                if self.leaves(before):
                     break
             return status
 

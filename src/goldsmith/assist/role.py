@@ -129,7 +129,7 @@ def _tasks(tasks: Sequence[Task], names: Names, comment: str) -> str:
 
 
 def _origin(task: Task) -> str:
-    lines = (f"{place.file}:{place.line}" for place in task.places)
+    lines = map(str, task.places)
     return ", ".join(dict.fromkeys(lines))
 
 

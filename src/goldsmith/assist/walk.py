@@ -101,10 +101,9 @@ class Walk:
             before = len(self.exits)
             self.following = (*statements[number + 1 :], *following)
             status = self.one(statement)
-            if self.is_gone or self.leaves(before):
+            if self.leaves(before):
                 rest = statements[number + 1 :]
                 self.never(partial(self._each, rest), "the script ends before it")
-                self.is_gone = True
                 break
             self._keep_status(status, statements[number + 1 : number + 2])
         self.conditions, self.following = outside, following
@@ -126,11 +125,14 @@ class Walk:
                 self.scope.variables["?"] = either(condition, value, Word.of("1")) if condition else value
 
     def leaves(self, before: int) -> bool:
-        """Take into account what left the frame since: the rest runs only where nothing did; True where nothing goes on."""
+        """Take into account what left the frame since: the rest runs only where nothing did; where all did, `is_gone`."""
+        if self.is_gone:
+            return True
         depth = len(self.conditions)
         for left in self.exits[before:]:
             tail = left.conditions[depth:]
             if not tail:
+                self.is_gone = True
                 return True
             if left.frame == 0:
                 continue
